@@ -1,0 +1,1 @@
+"""The intermediate representation: `nodes` (its shape), `ops` (its operations), `format` (printf formats)."""

@@ -1,0 +1,115 @@
+"""TABLE: name -> Builtin, built from one small module for each area."""
+
+from __future__ import annotations
+
+from ..node import Node
+
+
+class Builtin(Node):
+    """One builtin.
+
+    args: a letter for each operand (i i64, s str, b buf, a any; a last `*` = any more).
+    result: "i", "s", "b" or "" (none).
+    place: "k" kernel context only; "ku" both; "u" user stage only.
+    effects: "" pure; "ctx" reads the event's context or the current task; "clock"; "state" keeps state in
+        the user stage; "output"; "fault" may raise; "danger" needs -g or --unsafe. Several in one string.
+    size: for a str result made in the kernel: bytes of its buffer, with the NUL (16 for a command name).
+    injective: for a pure function rendered from captured operands: different operands give different
+        texts, so that a map keyed by the operands is a map keyed by the text.
+    """
+
+    args: str
+    result: str
+    place: str
+    effects: str = ""
+    size: int = 0
+    injective: bool = False
+
+
+def _many(names: str, entry: Builtin) -> dict[str, Builtin]:
+    return dict.fromkeys(names.split(), entry)
+
+
+CONTEXT: dict[str, Builtin] = {
+    # the current task; in a user handler they describe the tracer itself
+    **_many("pid tid ppid uid euid gid egid pgrp sid cpu", Builtin("", "i", "k", "ctx")),
+    "ns_pid": Builtin("", "i", "k", "ctx"),
+    "execname": Builtin("", "s", "k", "ctx", size=16),
+    "pexecname": Builtin("", "s", "k", "ctx", size=16),
+    "task_current": Builtin("", "i", "k", "ctx"),
+    "cgroup_id": Builtin("", "i", "k", "ctx"),
+    "user_mode": Builtin("", "i", "k", "ctx"),  # needs registers
+    "register": Builtin("s", "i", "k", "ctx fault"),
+    "is_return": Builtin("", "i", "ku"),
+    # stacks: buf of captured frames; rendered by stack_text
+    "kernel_stack": Builtin("i", "b", "k", "ctx"),
+    "user_stack": Builtin("i", "b", "k", "ctx"),
+}
+
+CLOCKS: dict[str, Builtin] = {
+    "ktime_ns": Builtin("", "i", "ku", "clock"),  # CLOCK_MONOTONIC
+    "boottime_ns": Builtin("", "i", "ku", "clock"),
+    "realtime_ns": Builtin("", "i", "ku", "clock"),  # CLOCK_REALTIME
+    "tai_ns": Builtin("", "i", "ku", "clock"),
+    "jiffies": Builtin("", "i", "ku", "clock"),
+    "cycles": Builtin("", "i", "ku", "clock"),
+    "random_u32": Builtin("", "i", "ku", "clock"),
+}
+
+# pure functions that the kernel stage has code for too
+NUMBERS: dict[str, Builtin] = {
+    **_many("bswap16 bswap32 bswap64 ntohs ntohl ntohll htons htonl htonll", Builtin("i", "i", "ku")),
+}
+
+# rendered in the user stage from what the kernel captured
+RENDERED: dict[str, Builtin] = {
+    "ip4_text": Builtin("i", "s", "u", injective=True),  # 32 bits as they lie in memory (network order)
+    "ip6_text": Builtin("b", "s", "u", injective=True),  # 16 bytes
+    "mac_text": Builtin("b", "s", "u", injective=True),  # 6 bytes, aa:bb:cc:dd:ee:ff
+    "symname": Builtin("i", "s", "u"),  # kernel symbol of an address, 0x.. when unknown
+    "symdata": Builtin("i", "s", "u"),  # name+0xoff/0xsize [module]
+    "ksym": Builtin("i", "s", "u"),  # bpftrace's: name, or the address
+    "stack_text": Builtin("b*", "s", "u"),  # frames as text; more operands: the form
+    "syscall_name": Builtin("i", "s", "u", injective=True),  # this ABI's name, "unknown_N" if none
+    "errno_str": Builtin("i", "s", "u", injective=True),
+    "errno_name": Builtin("i", "s", "u", injective=True),
+    "signal_name": Builtin("i", "s", "u", injective=True),
+    "enum_name": Builtin("is", "s", "u"),  # value, "enum name": its enumerator, or the number
+    "ctime": Builtin("i", "s", "u", injective=True),
+    "tz_ctime": Builtin("i", "s", "u"),
+    "strftime": Builtin("si", "s", "u"),  # format, ns of CLOCK_REALTIME
+    "user_name": Builtin("i", "s", "u"),
+    "cgroup_path": Builtin("i", "s", "u"),
+    "text_of_int": Builtin("i", "s", "u", injective=True),  # decimal
+}
+
+STRINGS: dict[str, Builtin] = {
+    "strlen": Builtin("s", "i", "u"),
+    "substr": Builtin("sii", "s", "u"),
+    "stringat": Builtin("si", "i", "u", "fault"),
+    "isinstr": Builtin("ss", "i", "u"),
+    "str_find": Builtin("ss", "i", "u"),  # position or -1
+    "str_replace": Builtin("sss", "s", "u"),
+    "strtol": Builtin("si", "i", "u"),
+    "text_str": Builtin("s", "s", "u"),  # escapes as \n, \ooo
+    "text_strn": Builtin("sii", "s", "u"),
+    "tokenize": Builtin("ss", "s", "u", "state"),
+    "str_match": Builtin("ss", "i", "u", "state"),  # =~ with a constant pattern; sets matched()
+    "matched": Builtin("i", "s", "u", "state"),
+    "toupper": Builtin("s", "s", "u"),
+    "tolower": Builtin("s", "s", "u"),
+    "buf_str": Builtin("b", "s", "u"),  # bytes up to the first NUL
+}
+
+STATE: dict[str, Builtin] = {
+    # operands: delta, tid, comm, microseconds since the thread's first line are kept here
+    "thread_indent": Builtin("iisi", "s", "u", "state"),  # delta, tid, execname, now in us
+    "indent": Builtin("ii", "s", "u", "state"),  # delta, now in us
+    "system": Builtin("s", "", "u", "output danger"),
+    "ftrace": Builtin("s", "", "u", "output"),
+    "pid2task": Builtin("i", "i", "u", "clock"),
+    "kernel_addr": Builtin("s", "i", "u", "fault"),  # address of a kernel symbol (kaddr, @var)
+    "print_backtrace_text": Builtin("b", "", "u", "output"),
+}
+
+TABLE: dict[str, Builtin] = {**CONTEXT, **CLOCKS, **NUMBERS, **RENDERED, **STRINGS, **STATE}
