@@ -160,11 +160,12 @@ class Access(Expr):
     """A value of the traced side: what it starts from, then accessors.
 
     address_of: `&` stands before it. pretty: how many `$` stand after it (0, 1 or 2).
+    These come before the fields of the kinds below.
     """
 
-    accessors: tuple[Field | Element, ...] = ()
-    address_of: bool = False
-    pretty: int = 0
+    accessors: tuple[Field | Element, ...]
+    address_of: bool
+    pretty: int
 
 
 class Target(Access):
@@ -198,7 +199,8 @@ class AtOp(Expr):
     """The other operators with `@`. `op` has its `@`; the arguments as expressions:
 
     @defined(e) @entry(e) @probewrite(Name) @perf(String) @const(String) @enum(String)
-    @enumname(e[, String[, String]]) @kderef(Number, e) @uderef(Number, e) @kregister(Number) @uregister(Number).
+    @enumname(e[, String[, String]]) @kderef(Number, e) @uderef(Number, e)
+    @kregister(Number) @uregister(Number).
     """
 
     op: str
@@ -289,7 +291,8 @@ class Sort(Ast):
 class Foreach(Stmt):
     """`foreach (value = [keys] in array[slice] sort limit n) body`.
 
-    slice: None, or one entry per key: None is `*`, an expression selects. For a HistOp the one key is a bucket.
+    slice: None, or one entry per key: None is `*`, an expression selects.
+    For a HistOp the one key is a bucket.
     """
 
     keys: tuple[Name, ...]
@@ -424,35 +427,35 @@ class Embedded(Item):
 
 
 class File(Ast):
-    """A whole script, or one file of the tapset; `items` in the order of the text."""
+    """A whole script, or one file of the tapset; `decls` in the order of the text."""
 
     source: Source
-    items: tuple[Item, ...]
+    decls: tuple[Item, ...]
 
     @property
     def globals(self) -> tuple[Global, ...]:
         """The global variables."""
-        return tuple(i for i in self.items if isinstance(i, Global))
+        return tuple(i for i in self.decls if isinstance(i, Global))
 
     @property
     def functions(self) -> tuple[Function, ...]:
         """The functions."""
-        return tuple(i for i in self.items if isinstance(i, Function))
+        return tuple(i for i in self.decls if isinstance(i, Function))
 
     @property
     def probes(self) -> tuple[Probe, ...]:
         """The probes (not the aliases)."""
-        return tuple(i for i in self.items if isinstance(i, Probe))
+        return tuple(i for i in self.decls if isinstance(i, Probe))
 
     @property
     def aliases(self) -> tuple[Alias, ...]:
         """The probe aliases."""
-        return tuple(i for i in self.items if isinstance(i, Alias))
+        return tuple(i for i in self.decls if isinstance(i, Alias))
 
     @property
     def embedded(self) -> tuple[Embedded, ...]:
         """The C at the top level."""
-        return tuple(i for i in self.items if isinstance(i, Embedded))
+        return tuple(i for i in self.decls if isinstance(i, Embedded))
 
 
 # ---------------------------------------------------------------- helpers
@@ -490,9 +493,8 @@ def same(a: object, b: object) -> bool:
         if isinstance(x, Node):
             if type(x) is not type(y):
                 return False
-            for name in type(x)._fields:
-                if name not in ("span", "name_span", "source"):
-                    todo.append((getattr(x, name), getattr(y, name)))
+            names = [n for n in type(x)._fields if n not in ("span", "name_span", "source")]
+            todo += [(getattr(x, n), getattr(y, n)) for n in names]
         elif isinstance(x, tuple):
             if not isinstance(y, tuple) or len(x) != len(y):
                 return False

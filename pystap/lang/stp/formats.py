@@ -1,8 +1,9 @@
 """Format strings of `printf`: text -> literal bytes and directives.
 
-`parse_format` takes the decoded text and a function that gives the span of a range of it, and collects what is
-wrong as (message, span, hint) in `problems`. The form: `%[flag][width][.precision][l]conversion`, with at most one
-flag of `0 + - space #`, width and precision as digits or `*`, conversions `b c d i m M o p s u x X %`.
+`parse_format` takes the decoded text and a function that gives the span of a range of it, and
+collects what is wrong in `problems`. The form: `%[flag][width][.precision][l]conversion`, with at
+most one flag of `0 + - space #`, width and precision as digits or `*`, conversions
+`b c d i m M o p s u x X %`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ STAR = -1
 
 
 class Directive(Node):
-    """One `%...`. flag: "" or one character; width, precision: None, a number, or STAR; length: "", "l" or "ll"."""
+    """One `%...`. flag: "" or one character; length: "", "l" or "ll".
+
+    width, precision: None, a number, or STAR.
+    """
 
     span: Span
     conv: str
