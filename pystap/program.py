@@ -134,6 +134,8 @@ class GlobalSpec(Node):
     map: name of the map; offset: place of a scalar in its element; key, value: layouts in the map.
     stat: (field name, offset) pairs of an aggregate's value: count sum min max sumsq, "log" and "linear" for
     the first of the buckets (8 bytes each); value_size: bytes of the value.
+    resets: whether any user handler assigns or deletes it, so that it has two generations; front: slots of
+    its front table, 0 for none (staging/plan.py says how these maps are laid out).
     Others: as in ir.nodes.Global.
     """
 
@@ -159,6 +161,7 @@ class GlobalSpec(Node):
     display: str
     fmt: Any
     resets: bool = False
+    front: int = 0
 
 
 class Timer(Node):

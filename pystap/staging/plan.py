@@ -1,0 +1,115 @@
+"""What staging produces: kernel-stage bodies, user-stage functions, and a home for every global.
+
+The kernel stage's IR is `ir.nodes` with three more operations:
+
+  reserve            attr: RecordPlan. Take a record of its size from this CPU's ring, write the header (its number
+                     right after the reservation succeeded). When the ring is full: count CPU_SKIPPED and end
+                     the run. Stands before the run's first effect, dominates every `put`, and occurs at most once
+                     on any path; the program submits the record on whatever way it leaves.
+  put (value)        attr: program.Field. Store an i64, str or buf operand into the record.
+  fault_of           dst i64, attr: a Local: 0, or the error (1 + site number) that the fallible operation that
+                     assigned that local met; used with Load(fault="capture"), after which the local holds 0.
+
+A `RecordLocal` is a str or buf local that lives in the record itself: the operation that assigns it writes there
+directly and no `put` follows; reads of it read the record.
+
+Keys of operations on a global are already flattened to the raw parts of its `Home` (a rendered key is
+its words), in order. All functions are inlined. Strings have a known capacity, `KernelProgram.sizes`.
+
+The user stage's IR is `ir.nodes` as it is; captured values are parameters of the function.
+"""
+
+from __future__ import annotations
+
+from ..ir.nodes import Event, Global, Local, Stmt
+from ..node import Node
+from ..program import ErrorSite, Field, GlobalSpec, MapSpec, RecordSpec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class RecordLocal(Local):
+    """A str or buf that is written in place in the record."""
+
+    field: Field
+
+
+class RecordPlan(Node):
+    """A record that a program writes: number, bytes with the header (a multiple of 8)."""
+
+    id: int
+    size: int
+
+
+class Home(Node):
+    """Where a global lives (see program.GlobalSpec, which this wraps).
+
+    Maps of a delta global, by generation (one when `resets` is false, else two):
+      scalars and scalar aggregates: element [generation] of the per-CPU array "delta", at spec.offset;
+      arrays: per-CPU hashes "NAME.0", "NAME.1" of spec.key_size and spec.value_size, and before them the front table
+      "NAME.front", a per-CPU array of `generations * FRONT_SLOTS` entries: u64 state (0 free, 1 being claimed,
+      2 used), the key, the value. A key that finds its slot used by another goes to the hash.
+    Maps of a shared global: scalars at spec.offset in "ctl" (str: spec.value_size bytes); arrays: hash "NAME".
+    Counts, sums and sums of squares are added atomically (programs nest); min and max as well as they can be.
+    """
+
+    glob: Global
+    spec: GlobalSpec
+
+
+FRONT_SLOTS = 256
+
+
+class KernelProgram(Node):
+    """One BPF program to be generated: the handlers of one event, in source order.
+
+    body: the runs one after the other; a handler's `Leave(its label)` goes to the next one. sizes: bytes
+    (with the NUL for str) of every str and buf local. handlers: their numbers in the module.
+    """
+
+    name: str
+    event: Event
+    body: list[Stmt]
+    sizes: dict[Local, int]
+    handlers: tuple[int, ...]
+
+
+class UserFunction(Node):
+    """One function of the user stage.
+
+    kind: "handler" (begin, end, error, timer), "record" (params are a record's fields in order), "render" (params are raw
+    parts, returns the script's value), "function" (a script's function). result: local that holds the
+    value when the body ends, or None. label: leaving it ends the function. sync: delta globals that the runtime
+    must bring up to date before the body runs.
+    """
+
+    name: str
+    kind: str
+    params: tuple[Local, ...]
+    result: Local | None
+    label: Any
+    body: list[Stmt]
+    sync: tuple[Global, ...] = ()
+
+
+class Staged(Node):
+    """The whole program after staging.
+
+    notes: (span, handler index, words) for `explain`: what runs in the user stage and why.
+    """
+
+    lang: str
+    kernel: list[KernelProgram]
+    user: list[UserFunction]
+    homes: dict[Global, Home]
+    maps: list[MapSpec]
+    records: list[RecordSpec]
+    begin: list[str]
+    end: list[str]
+    error: list[str]
+    timers: list[tuple[int, int, str]]
+    signals: list[tuple[str, str]]
+    notes: list[Any]
+    errors: list[ErrorSite]
