@@ -1,0 +1,173 @@
+"""Walking and copying IR bodies: what statements define and use, and clones with fresh locals."""
+
+from __future__ import annotations
+
+from .nodes import Call, ForEach, If, Label, Leave, Local, Loop, Op, Scope, Stmt, Try
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+def blocks(stmt: Stmt) -> tuple[list[Stmt], ...]:
+    """Return the bodies inside a statement, in order."""
+    if isinstance(stmt, If):
+        return (stmt.then, stmt.els)
+    if isinstance(stmt, (Loop, Scope, ForEach)):
+        return (stmt.body,)
+    if isinstance(stmt, Try):
+        return (stmt.body, stmt.handler)
+    return ()
+
+
+def statements(body: list[Stmt]) -> Iterator[Stmt]:
+    """Yield every statement of a body, outer before inner, in order."""
+    for stmt in body:
+        yield stmt
+        for inner in blocks(stmt):
+            yield from statements(inner)
+
+
+def uses(stmt: Stmt) -> tuple[Any, ...]:
+    """Return the operands that the statement itself reads (not those of its bodies)."""
+    if isinstance(stmt, (Op, Call)):
+        return stmt.args
+    if isinstance(stmt, If):
+        return (stmt.cond,)
+    if isinstance(stmt, ForEach):
+        limit = () if stmt.limit is None else (stmt.limit,)
+        return limit + tuple(v for v in stmt.slice or () if v is not None)
+    return ()
+
+
+def defs(stmt: Stmt) -> tuple[Local, ...]:
+    """Return the locals that the statement itself assigns (not those of its bodies)."""
+    if isinstance(stmt, Op):
+        extra = getattr(stmt.attr, "error", None) if stmt.attr is not None else None
+        if extra is not None:
+            return (stmt.dst, extra) if stmt.dst is not None else (extra,)
+        return () if stmt.dst is None else (stmt.dst,)
+    if isinstance(stmt, Call):
+        return () if stmt.dst is None else (stmt.dst,)
+    if isinstance(stmt, ForEach):
+        return stmt.keys if stmt.value is None else (*stmt.keys, stmt.value)
+    if isinstance(stmt, Try):
+        return () if stmt.message is None else (stmt.message,)
+    return ()
+
+
+def count_defs(body: list[Stmt]) -> dict[Local, int]:
+    """Return how many statements of the body assign each local."""
+    counts: dict[Local, int] = {}
+    for stmt in statements(body):
+        for local in defs(stmt):
+            counts[local] = counts.get(local, 0) + 1
+    return counts
+
+
+def count_uses(body: list[Stmt]) -> dict[Local, int]:
+    """Return how many operands of the body read each local."""
+    counts: dict[Local, int] = {}
+    for stmt in statements(body):
+        for operand in uses(stmt):
+            if isinstance(operand, Local):
+                counts[operand] = counts.get(operand, 0) + 1
+    return counts
+
+
+def labels_left(body: list[Stmt]) -> set[Label]:
+    """Return the labels that some `Leave` in the body goes to."""
+    return {stmt.label for stmt in statements(body) if isinstance(stmt, Leave)}
+
+
+class Cloner:
+    """Copies bodies; locals get fresh twins (`operands` may give replacements), labels too."""
+
+    def __init__(self, operands: dict[Local, Any] | None = None) -> None:
+        self.operands: dict[Local, Any] = dict(operands or {})
+        self.labels: dict[Label, Label] = {}
+
+    def operand(self, value: Any) -> Any:
+        """Return the copy's operand for one of the original's."""
+        if not isinstance(value, Local):
+            return value
+        twin = self.operands.get(value)
+        if twin is None:
+            twin = self.operands[value] = Local(value.name, value.type)
+        return twin
+
+    def label(self, label: Label) -> Label:
+        """Return the twin of a label; one that lies outside what is copied stays itself."""
+        return self.labels.get(label, label)
+
+    def own(self, label: Label) -> Label:
+        """Make (once) and return a twin for a label."""
+        twin = self.labels.get(label)
+        if twin is None:
+            twin = self.labels[label] = Label(label.name)
+        return twin
+
+    def body(self, body: list[Stmt]) -> list[Stmt]:
+        """Return a copy of a body."""
+        return [self.statement(s) for s in body]
+
+    def statement(self, s: Stmt) -> Stmt:
+        """Return a copy of one statement."""
+        operand = self.operand
+        if isinstance(s, Op):
+            dst = None if s.dst is None else operand(s.dst)
+            return Op(dst, s.name, tuple(map(operand, s.args)), s.attr, s.span)
+        if isinstance(s, If):
+            return If(operand(s.cond), self.body(s.then), self.body(s.els), s.span)
+        if isinstance(s, Leave):
+            return Leave(self.label(s.label), s.span)
+        if isinstance(s, Scope):
+            return Scope(self.own(s.label), self.body(s.body), s.span)
+        if isinstance(s, Loop):
+            return Loop(self.own(s.label), self.body(s.body), s.span)
+        if isinstance(s, Call):
+            dst = None if s.dst is None else operand(s.dst)
+            return Call(dst, s.func, tuple(map(operand, s.args)), s.span)
+        if isinstance(s, Try):
+            message = None if s.message is None else operand(s.message)
+            return Try(self.body(s.body), message, self.body(s.handler), s.span)
+        assert isinstance(s, ForEach), s
+        value = None if s.value is None else operand(s.value)
+        limit = None if s.limit is None else operand(s.limit)
+        cut = None if s.slice is None else tuple(None if v is None else operand(v) for v in s.slice)
+        keys = tuple(map(operand, s.keys))
+        return ForEach(s.glob, keys, value, s.sort, limit, cut, self.own(s.label), self.body(s.body), s.span)
+
+
+def unassigned(body: list[Stmt], assigned: frozenset[Local] = frozenset()) -> dict[Local, None]:
+    """Return, in order, the locals that some path may read before assigning them."""
+    found: dict[Local, None] = {}
+    _scan(body, set(assigned), found)
+    return found
+
+
+def _scan(body: list[Stmt], have: set[Local], found: dict[Local, None]) -> None:
+    for stmt in body:
+        for operand in uses(stmt):
+            if isinstance(operand, Local) and operand not in have:
+                found.setdefault(operand)
+        if isinstance(stmt, If):
+            one, two = set(have), set(have)
+            _scan(stmt.then, one, found)
+            _scan(stmt.els, two, found)
+            have |= one & two
+        elif isinstance(stmt, Try):
+            _scan(stmt.body, set(have), found)
+            _scan(stmt.handler, {*have, *defs(stmt)}, found)
+        elif isinstance(stmt, Scope):
+            inner = set(have)
+            _scan(stmt.body, inner, found)
+            if stmt.label not in labels_left(stmt.body):
+                have |= inner
+        else:
+            inner = {*have, *defs(stmt)}
+            for block in blocks(stmt):
+                _scan(block, set(inner), found)
+            if isinstance(stmt, (Op, Call)):
+                have.update(defs(stmt))

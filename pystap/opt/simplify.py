@@ -1,0 +1,182 @@
+"""Folding, copy propagation, common subexpressions and dead code, on structured IR.
+
+All of it works on locals that are assigned once: sema's temporaries and most script variables.
+"""
+
+from __future__ import annotations
+
+from ..builtins import TABLE
+from ..ir.nodes import Call, Const, ForEach, Global, If, Leave, Local, Loop, Op, Scope, Stmt, Text, Try
+from ..ir.ops import OPS
+from ..ir.walk import blocks, count_defs, count_uses, labels_left, unassigned
+from .arith import fold
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def simplify(body: list[Stmt], constants: dict[Global, Any]) -> list[Stmt]:
+    """Return the simplified body. constants: scalars that nobody writes, and their values."""
+    for _ in range(4):
+        pass_ = _Pass(body, constants)
+        body = sweep(pass_.block(body, {}))
+        if not pass_.changed:
+            break
+    return body
+
+
+def effects(stmt: Op) -> str:
+    """Return the effects of an operation, the builtin's own for a call."""
+    if stmt.name == "call":
+        return TABLE[stmt.attr].effects
+    return OPS[stmt.name].effects
+
+
+def is_pure(stmt: Op) -> bool:
+    """Whether the operation may be dropped when nobody uses its result."""
+    return not set(effects(stmt).split()) - {"ctx", "read", "clock"}
+
+
+class _Pass:
+    def __init__(self, body: list[Stmt], constants: dict[Global, Any]) -> None:
+        self.constants = constants
+        counts = count_defs(body)
+        early = unassigned(body)
+        self.once = {v for v, n in counts.items() if n == 1 and v not in early}
+        self.value: dict[Local, Any] = {}
+        self.changed = False
+
+    def operand(self, v: Any) -> Any:
+        new = self.value.get(v, v) if isinstance(v, Local) else v
+        if new is not v:
+            self.changed = True
+        return new
+
+    def block(self, body: list[Stmt], known: dict[Any, Local]) -> list[Stmt]:
+        """Simplify a body; known: expression -> local that holds it, valid from here on."""
+        out: list[Stmt] = []
+        for stmt in body:
+            if isinstance(stmt, Op):
+                self._op(stmt, known, out)
+            elif isinstance(stmt, If):
+                self._if(stmt, known, out)
+            elif isinstance(stmt, Call):
+                stmt.args = tuple(map(self.operand, stmt.args))
+                out.append(stmt)
+            else:
+                self._other(stmt, known, out)
+            if isinstance(stmt, Leave):
+                break
+        return out
+
+    def _op(self, op: Op, known: dict[Any, Local], out: list[Stmt]) -> None:
+        args = op.args = tuple(map(self.operand, op.args))
+        dst = op.dst
+        if dst is not None and dst in self.once:
+            new = self._known_value(op, known)
+            if new is not None:
+                self.value[dst] = new
+                self.changed = True
+                return
+            key = _expression_key(op)
+            if key is not None and all(not isinstance(a, Local) or a in self.once for a in args):
+                known[key] = dst
+        out.append(op)
+
+    def _known_value(self, op: Op, known: dict[Any, Local]) -> Any:
+        if op.name == "mov":
+            source = op.args[0]
+            if not isinstance(source, Local) or source in self.once:
+                return source
+            return None
+        if op.name == "get" and op.attr in self.constants:
+            return self.constants[op.attr]
+        if all(isinstance(a, Const) for a in op.args) and op.args:
+            number = fold(op.name, [a.value for a in op.args], op.attr)
+            if number is not None:
+                return Const(number)
+        if op.name in ("str_eq", "str_ne") and all(isinstance(a, Text) for a in op.args):
+            return Const(int((op.args[0].value == op.args[1].value) == (op.name == "str_eq")))
+        key = _expression_key(op)
+        return None if key is None else known.get(key)
+
+    def _if(self, stmt: If, known: dict[Any, Local], out: list[Stmt]) -> None:
+        cond = stmt.cond = self.operand(stmt.cond)
+        if isinstance(cond, Const):
+            self.changed = True
+            out += self.block(stmt.then if cond.value else stmt.els, known)
+            return
+        stmt.then = self.block(stmt.then, dict(known))
+        stmt.els = self.block(stmt.els, dict(known))
+        out.append(stmt)
+
+    def _other(self, stmt: Stmt, known: dict[Any, Local], out: list[Stmt]) -> None:
+        if isinstance(stmt, ForEach):
+            if stmt.limit is not None:
+                stmt.limit = self.operand(stmt.limit)
+            if stmt.slice is not None:
+                stmt.slice = tuple(None if v is None else self.operand(v) for v in stmt.slice)
+        elif isinstance(stmt, Scope) and stmt.label not in labels_left(stmt.body):
+            self.changed = True
+            out += self.block(stmt.body, known)
+            return
+        for block in blocks(stmt):
+            # a loop's body sees what was known before it: locals assigned once don't change in it
+            block[:] = self.block(block, dict(known))
+        out.append(stmt)
+
+
+def _expression_key(op: Op) -> Any:
+    """Return what identifies the value of an operation that always gives the same in one run, or None."""
+    if op.name in ("load", "load_str", "load_buf", "mov", "tuple", "sprintf"):
+        return None
+    if set(effects(op).split()) - {"ctx"}:
+        return None
+    attr = op.attr
+    if attr is not None and not isinstance(attr, (int, str, tuple)):
+        return None
+    names = tuple(("c", a.value) if isinstance(a, (Const, Text)) else ("l", id(a)) for a in op.args)
+    return (op.name, attr, names)
+
+
+def sweep(body: list[Stmt]) -> list[Stmt]:
+    """Drop operations whose result nobody uses, and control that holds nothing."""
+    while True:
+        used = count_uses(body)
+        size = _size(body)
+        body = _sweep(body, used)
+        if _size(body) == size:
+            return body
+
+
+def _size(body: list[Stmt]) -> int:
+    return sum(1 + sum(_size(b) for b in blocks(s)) for s in body)
+
+
+def _sweep(body: list[Stmt], used: dict[Local, int]) -> list[Stmt]:
+    out: list[Stmt] = []
+    for stmt in body:
+        if isinstance(stmt, Op):
+            if stmt.dst is not None and stmt.dst not in used and is_pure(stmt):
+                continue
+        elif isinstance(stmt, If):
+            stmt.then = _sweep(stmt.then, used)
+            stmt.els = _sweep(stmt.els, used)
+            if not stmt.then and not stmt.els:
+                continue
+        elif isinstance(stmt, Scope):
+            stmt.body = _sweep(stmt.body, used)
+            while stmt.body and isinstance(stmt.body[-1], Leave) and stmt.body[-1].label is stmt.label:
+                stmt.body.pop()
+            if not stmt.body:
+                continue
+        elif isinstance(stmt, Try):
+            stmt.body = _sweep(stmt.body, used)
+            stmt.handler = _sweep(stmt.handler, used)
+            if not stmt.body:
+                continue
+        elif isinstance(stmt, (Loop, ForEach)):
+            stmt.body = _sweep(stmt.body, used)
+        out.append(stmt)
+    return out
