@@ -1,0 +1,134 @@
+"""Opening BTF with its index kept in a file.
+
+The file is trusted only where it is ours (owner, mode), whole (length, checksum), made for this key and for
+these very bytes (their length and a checksum of both ends); else it is made anew. A cache that can't be read
+or written costs time, never an error.
+
+    magic, version, length of key, length of index, length of BTF, checksum of BTF, checksum of what follows
+    key, padded to words; index (`index.py`)
+"""
+
+from __future__ import annotations
+
+import os
+from struct import pack, unpack_from
+from zlib import crc32
+
+from .errors import BtfError
+from .index import BtfIndex
+from .lookup import Btf
+from .parse import Blob
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mmap import mmap
+
+_MAGIC = b"pystapBI"
+_VERSION = 1
+_HEADER = "=8s6I"
+_HEADER_SIZE = 32
+_ENDS = 4096
+_LARGEST = 1 << 28
+
+
+def open_btf(
+    data: bytes | memoryview | mmap, cache_dir: str | None, key: bytes, base: Btf | None = None
+) -> Btf:
+    """Return the `Btf` of `data` with the index from `cache_dir`, made and stored there where needed.
+
+    key: what identifies the kernel build (release, version, build id; a module: its name too). cache_dir is
+    created with mode 0700; None for no cache.
+    """
+    if cache_dir is None:
+        return Btf(data, None, base)
+    path = cache_path(cache_dir, key)
+    plain = Blob(data, None, base)
+    stamp = _stamp(plain)
+    known = _load(path, key, stamp)
+    if known is not None and _fits(known, plain):
+        return Btf(data, BtfIndex(known), base)
+    from .build import build_index  # and `array`: not wanted where the cache is warm
+
+    index = build_index(plain)
+    _store(cache_dir, path, key, stamp, index)
+    return Btf(data, BtfIndex(index), base)
+
+
+def cache_path(cache_dir: str, key: bytes) -> str:
+    """Return the path of the index file for a key."""
+    return os.path.join(cache_dir, f"btf-{crc32(key):08x}-{len(key):x}.idx")
+
+
+def _stamp(blob: Blob) -> tuple[int, int]:
+    """Return (length, checksum of both ends) of a blob's bytes."""
+    raw = blob.raw
+    size = len(raw)
+    return size & 0xFFFFFFFF, crc32(raw[max(0, size - _ENDS) :], crc32(raw[:_ENDS]))
+
+
+def _fits(index: memoryview, blob: Blob) -> bool:
+    try:
+        view = BtfIndex(index)
+    except BtfError:
+        return False
+    return len(view.starts) == 0 or view.starts[-1] < len(blob.words)
+
+
+def _read(path: str) -> bytes | None:
+    """Return the content of a file that is ours alone to write, or None."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        info = os.fstat(fd)
+        regular = info.st_mode & 0o170000 == 0o100000
+        if not regular or info.st_uid != os.geteuid() or info.st_mode & 0o022 or info.st_size > _LARGEST:
+            return None
+        data = os.read(fd, info.st_size)
+        return data if len(data) == info.st_size else None
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def _load(path: str, key: bytes, stamp: tuple[int, int]) -> memoryview | None:
+    """Return the index's bytes from a valid file, or None."""
+    data = _read(path)
+    if data is None or len(data) < _HEADER_SIZE:
+        return None
+    magic, version, key_len, index_len, btf_len, btf_sum, checksum = unpack_from(_HEADER, data)
+    at = _HEADER_SIZE + (key_len + 3) // 4 * 4
+    if magic != _MAGIC or version != _VERSION or (btf_len, btf_sum) != stamp or len(data) != at + index_len:
+        return None
+    view = memoryview(data)
+    if view[_HEADER_SIZE : _HEADER_SIZE + key_len] != key or crc32(view[_HEADER_SIZE:]) != checksum:
+        return None
+    return view[at:]
+
+
+def _store(cache_dir: str, path: str, key: bytes, stamp: tuple[int, int], index: bytes) -> None:
+    """Write the file whole or not at all; failures are nobody's business."""
+    body = key + bytes(-len(key) % 4) + index
+    header = pack(_HEADER, _MAGIC, _VERSION, len(key), len(index), *stamp, crc32(body))
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(cache_dir, 0o700, exist_ok=True)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        return
+    try:
+        try:
+            whole = os.write(fd, header + body) == len(header) + len(body)
+        finally:
+            os.close(fd)
+        if whole:
+            os.rename(temporary, path)
+            return
+    except OSError:
+        pass
+    try:
+        os.unlink(temporary)
+    except OSError:
+        pass
