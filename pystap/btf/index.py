@@ -39,20 +39,22 @@ class BtfIndex:
     def __init__(self, data: bytes | memoryview) -> None:
         if len(data) < 4 * HEADER_WORDS or len(data) % 4:
             raise BtfError("the BTF index is cut off")
-        magic, version, self.count, self.place_bits, *parts = unpack_from(f"={HEADER_WORDS}I", data)
+        magic, version, count, place_bits, *parts = unpack_from(f"={HEADER_WORDS}I", data)
+        self.count: int = count
+        self.place_bits: int = place_bits
         words = memoryview(data).cast("I")
         size = len(words)
-        if magic != MAGIC or version != VERSION or not 0 < self.place_bits < HASH_BITS:
+        if magic != MAGIC or version != VERSION or not 0 < place_bits < HASH_BITS:
             raise BtfError("not a BTF index of this version")
         views = []
-        for start, count in zip(parts[::2], parts[1::2], strict=True):
-            if start + count > size:
+        for start, length in zip(parts[::2], parts[1::2], strict=True):
+            if start + length > size:
                 raise BtfError("the BTF index is cut off")
-            views.append(words[start : start + count])
+            views.append(words[start : start + length])
         self.starts = views[0]
         self._tables = views[1:]
         self._words_of = k.Words()
-        if len(self.starts) != (self.count + STEP - 1) // STEP:
+        if len(self.starts) != (count + STEP - 1) // STEP:
             raise BtfError("the BTF index is damaged")
 
     def at(self, number: int, words: memoryview[int]) -> int:
