@@ -1,0 +1,187 @@
+"""What every probe kind hands back, and the choice of the kind."""
+
+from __future__ import annotations
+
+from ..diag import did_you_mean, fail
+from ..ir.nodes import Event
+from ..node import Node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, Protocol
+
+    from ..source import Span
+
+    class Part(Protocol):
+        """A component of a probe point: `name("arg")`."""
+
+        span: Span
+        name: str
+        arg: int | str | None
+
+
+class Variable(Node):
+    """A value of the event: `$name`. `op` (with `attr`) is the IR operation that reads it; type: its BTF type or None.
+
+    bits, signed: the width that the 64 bits of the operation's result are cut to (64: nothing to do).
+    """
+
+    name: str
+    op: str
+    attr: Any = None
+    type: Any = None
+    bits: int = 64
+    signed: bool = True
+
+
+class Context:
+    """The variables of an event. `kind` is the word for messages ("tracepoint kfree_skb")."""
+
+    __slots__ = ("function", "kind", "module", "name", "provider", "returns", "variables")
+
+    def __init__(
+        self,
+        kind: str,
+        variables: Iterable[Variable] = (),
+        *,
+        name: str = "",
+        function: str = "",
+        provider: str = "",
+        module: str = "kernel",
+        returns: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.variables = {v.name: v for v in variables}
+        self.name = name  # $$name
+        self.function = function  # ppfunc(), probefunc()
+        self.provider = provider  # $$system, $$provider
+        self.module = module  # probemod()
+        self.returns = returns  # is_return()
+
+
+class Resolved(Node):
+    """One event that a probe point names.
+
+    text: what pp() gives; type: what probe_type() gives; prologue: None, or what takes the set of names that
+    the handler reads and gives SystemTap statements that assign them; notes: words for a warning, once.
+    """
+
+    event: Event
+    text: str
+    context: Context
+    type: str = ""
+    prologue: Callable[[set[str]], str] | None = None
+    provides: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Env:
+    """What a kind may know: the target (sema.target.Target), and the place of the probe point."""
+
+    __slots__ = ("span", "target")
+
+    def __init__(self, target: Any, span: Span) -> None:
+        self.target = target
+        self.span = span
+
+
+# First word -> module of this package. Imported when used.
+KINDS: dict[str, str] = {
+    "begin": "user",
+    "end": "user",
+    "error": "user",
+    "never": "user",
+    "timer": "timer",
+    "kernel": "kernel",
+    "module": "kernel",
+    "kprobe": "kernel",
+    "syscall": "syscall",
+    "nd_syscall": "syscall",
+    "dw_syscall": "syscall",
+    "tp_syscall": "syscall",
+    "syscall_any": "syscall",
+    "perf": "perf",
+    "process": "later",
+    "netfilter": "later",
+    "procfs": "later",
+    "input": "later",
+    "java": "later",
+    "python3": "later",
+    "debuginfod": "later",
+}
+
+
+def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
+    """Return the events that the components name; raise CompileError when there is none."""
+    first = parts[0]
+    module = KINDS.get(first.name)
+    if module is None:
+        raise unknown(parts, env, KINDS)
+    resolver: Callable[[Sequence[Part], Env], list[Resolved]]
+    if module == "user":
+        from .user import resolve as resolver
+    elif module == "timer":
+        from .timer import resolve as resolver
+    elif module == "kernel":
+        from .kernel import resolve as resolver
+    elif module == "syscall":
+        from .syscall import resolve as resolver
+    elif module == "perf":
+        from .perf import resolve as resolver
+    else:
+        from .later import resolve as resolver
+    return resolver(parts, env)
+
+
+def point_text(parts: Sequence[Part]) -> str:
+    """Return `a.b("c")` for components."""
+    out = []
+    for part in parts:
+        if part.arg is None:
+            out.append(part.name)
+        elif isinstance(part.arg, str):
+            out.append(f'{part.name}("{part.arg}")')
+        else:
+            out.append(f"{part.name}({part.arg})")
+    return ".".join(out)
+
+
+def unknown(parts: Sequence[Part], env: Env, known: Iterable[str], at: int = 0) -> Exception:
+    """Return the error for a component that no kind knows."""
+    near = did_you_mean(parts[at].name, known)
+    hints = (f"did you mean '{near}'?",) if near else ()
+    words = f"unknown probe point '{point_text(parts)}'"
+    if at:
+        words += f": '{parts[at].name}' can't follow '{point_text(parts[:at])}'"
+    return fail("E301", words, parts[at].span, *hints)
+
+
+def wrong_argument(part: Part, wanted: str) -> Exception:
+    """Return the error for a component's argument that is missing, too much or of the wrong type."""
+    return fail("E302", f"'{part.name}' {wanted}", part.span)
+
+
+def number_of(part: Part, low: int = 1) -> int:
+    """Return the component's number; raise unless it has one of at least `low`."""
+    if not isinstance(part.arg, int) or part.arg < low:
+        raise wrong_argument(part, f"needs a number of at least {low}: {part.name}({max(low, 1)})")
+    return part.arg
+
+
+def bare(part: Part) -> None:
+    """Raise if the component has an argument."""
+    if part.arg is not None:
+        raise wrong_argument(part, "takes no argument")
+
+
+def has_glob(text: str) -> bool:
+    """Whether the text is a pattern."""
+    return "*" in text or "?" in text or "[" in text
+
+
+def glob_filter(pattern: str, names: Iterable[str]) -> list[str]:
+    """Return the names that a shell pattern (`*`, `?`, `[..]`) matches, in their order."""
+    from fnmatch import fnmatchcase
+
+    return [n for n in names if fnmatchcase(n, pattern)]
