@@ -1,0 +1,169 @@
+"""Kernel symbols from /proc/kallsyms: names of addresses and addresses of names.
+
+Contract: nothing is read until something is asked; then the text is read once (50 ms for 120,000
+symbols) and kept as it is: the kernel's own symbols are sorted, so an address is found by halving the
+text, and a name by searching it. Modules' symbols come after them, in no order, and are sorted when one
+is first needed. Of several names of one address, the first counts, as in the kernel.
+"""
+
+from __future__ import annotations
+
+from .sys import KernelError
+
+_PATH = "/proc/kallsyms"
+_HEX = 16
+_NAME_AT = _HEX + 3  # "ffffffff81000000 T name"
+_MODULE_PAGE = 4096
+
+
+class Symbol:
+    """What an address is in: `offset` bytes into `name`; `size` is up to the next symbol, 0 unknown."""
+
+    __slots__ = ("address", "module", "name", "offset", "size")
+
+    def __init__(self, name: str, address: int, offset: int, size: int, module: str) -> None:
+        self.name = name
+        self.address = address
+        self.offset = offset
+        self.size = size
+        self.module = module  # "" for the kernel itself
+
+    def __repr__(self) -> str:
+        return f"<{self.name}+{self.offset:#x}/{self.size:#x}{' ' + self.module if self.module else ''}>"
+
+
+class Kallsyms:
+    """One reading of the symbols."""
+
+    __slots__ = ("_kernel_end", "_modules", "_ranges", "_text")
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        tab = text.find(b"\t")
+        # where the modules' part begins: at the line with the first tab
+        self._kernel_end = text.rfind(b"\n", 0, tab) + 1 if tab >= 0 else len(text)
+        self._modules: list[tuple[int, str, str]] | None = None
+        self._ranges: tuple[tuple[int, int], ...] = ()
+
+    # -- names to addresses
+
+    def addresses(self, name: str) -> list[int]:
+        """All addresses of a name: static functions may share one."""
+        text, wanted = self._text, b" " + name.encode("utf-8", "surrogateescape")
+        found, at, size = [], 0, len(wanted)
+        while (at := text.find(wanted, at)) >= 0:
+            if text[at + size : at + size + 1] in (b"\n", b"\t") and text[at - 2 : at - 1] == b" ":
+                found.append(int(text[at - 2 - _HEX : at - 2], 16))
+            at += size
+        return found
+
+    def address(self, name: str) -> int | None:
+        """The first address of a name, or None."""
+        found = self.addresses(name)
+        return found[0] if found else None
+
+    # -- addresses to names
+
+    def lookup(self, address: int) -> Symbol | None:
+        """The symbol that an address is in, or None."""
+        for start, end in self._ranges or self._kernel_ranges():
+            if start <= address < end:
+                return self._in_kernel(address)
+        return self._in_modules(address)
+
+    def _kernel_ranges(self) -> tuple[tuple[int, int], ...]:
+        """Where the kernel's own symbols speak for an address: all of it, or its text if it lists no data.
+
+        Outside, the nearest symbol would be a wrong answer; and low numbers are per-CPU offsets.
+        """
+        find = self.address
+        start = find("_stext") or find("_text") or 0
+        end = find("_end")
+        if end is not None:
+            self._ranges = ((start, end),)
+        else:
+            init = (find("_sinittext") or 0, find("_einittext") or 0)
+            self._ranges = ((start, find("_etext") or start), init)
+        return self._ranges
+
+    def _in_kernel(self, address: int) -> Symbol | None:
+        text, key = self._text, b"%016x" % address
+        low, high = 0, self._kernel_end  # a line that begins not after the address; one that does, or the end
+        while True:
+            middle = text.rfind(b"\n", low, (low + high) // 2) + 1
+            if middle <= low:
+                middle = text.find(b"\n", low, high) + 1
+                if not low < middle < high:
+                    break
+            if text[middle : middle + _HEX] <= key:
+                low = middle
+            else:
+                high = middle
+        found = text[low : low + _HEX]
+        if len(found) < _HEX or found > key:
+            return None
+        while low:  # to the first of the names of one address
+            before = text.rfind(b"\n", 0, low - 1) + 1
+            if text[before : before + _HEX] != found:
+                break
+            low = before
+        name = text[low + _NAME_AT : text.index(b"\n", low)].decode("utf-8", "surrogateescape")
+        start = int(found, 16)
+        size = int(text[high : high + _HEX], 16) - start if high < self._kernel_end else 0
+        return Symbol(name, start, address - start, size, "")
+
+    def _in_modules(self, address: int) -> Symbol | None:
+        from bisect import bisect_right
+
+        table = self._modules
+        if table is None:
+            table = self._modules = self._read_modules()
+        at = bisect_right(table, (address, "\U0010ffff", "")) - 1
+        if at < 0:
+            return None
+        while at and table[at - 1][0] == table[at][0]:
+            at -= 1
+        start, name, module = table[at]
+        later = at + 1
+        while later < len(table) and table[later][0] == start:
+            later += 1
+        size = table[later][0] - start if later < len(table) and table[later][2] == module else 0
+        if address - start >= (size or _MODULE_PAGE):
+            return None
+        return Symbol(name, start, address - start, size, module)
+
+    def _read_modules(self) -> list[tuple[int, str, str]]:
+        found = []
+        for line in self._text[self._kernel_end :].decode("utf-8", "surrogateescape").split("\n"):
+            name, _, module = line[_NAME_AT:].partition("\t")
+            if name:
+                found.append((int(line[:_HEX], 16), name, module.strip("[]")))
+        found.sort(key=lambda one: one[0])  # stable: names of one address keep the kernel's order
+        return found
+
+
+_loaded: list[Kallsyms] = []
+
+
+def kallsyms() -> Kallsyms:
+    """The symbols of the running kernel, read at the first call; `KernelError` if addresses are hidden."""
+    if not _loaded:
+        _loaded.append(read_kallsyms())
+    return _loaded[0]
+
+
+def read_kallsyms() -> Kallsyms:
+    """Read the symbols anew: modules may have been loaded since."""
+    try:
+        with open(_PATH, "rb", buffering=1 << 20) as file:
+            text = file.read()
+    except OSError as error:
+        raise KernelError(error.errno or 0, f"reading {_PATH}") from None
+    if not text.strip(b"\n") or not _has_addresses(text):
+        raise KernelError(1, f"reading addresses from {_PATH} (they are hidden: kernel.kptr_restrict)")
+    return Kallsyms(text)
+
+
+def _has_addresses(text: bytes) -> bool:
+    last = text.rfind(b"\n", 0, len(text) - 1) + 1
+    return text[last : last + _HEX].strip(b"0") != b""
