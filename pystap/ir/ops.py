@@ -84,6 +84,11 @@ OPS: dict[str, OpInfo] = {
     # control
     "exit": OpInfo("i", "", "ku", "control"),  # ask for the end; the run goes on (bpftrace adds Leave)
     "raise": OpInfo("s", "", "ku", "fault control"),  # a run-time error with this message
+    # made by staging only; staging/plan.py says what they mean
+    "reserve": OpInfo("", "", "k", "output"),  # attr: plan.RecordPlan
+    "put": OpInfo("a", "", "k", "output"),  # attr: program.Field
+    "fault_of": OpInfo("", "i", "k", "ctx"),  # attr: the Local that a Load(fault="capture") assigned
+    "raise_site": OpInfo("i", "", "u", "fault control"),  # raise Program.errors[operand - 1] unless it is 0
 }
 
 
@@ -91,7 +96,8 @@ class Load(Node):
     """How memory is read at address operand + off.
 
     size: bytes (1, 2, 4, 8 for "load"; at most so many, with the NUL, for "load_str"; exact for
-    "load_buf"); fault: "error" raises the language's run-time error, "zero" gives 0 or "";
+    "load_buf"); fault: "error" raises the language's run-time error, "zero" gives 0 or "", "capture" (staging's) keeps
+    the error for fault_of and gives 0;
     struct: name of the BTF struct that the operand points to, where known ("" where not), which
     allows a direct load; space: "kernel" or "user"; what: words for the error ("$skb->dev->name").
     A load_str whose source is a char array of known size has size = that size.

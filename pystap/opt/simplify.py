@@ -34,8 +34,11 @@ def effects(stmt: Op) -> str:
 
 
 def is_pure(stmt: Op) -> bool:
-    """Whether the operation may be dropped when nobody uses its result."""
-    return not set(effects(stmt).split()) - {"ctx", "read", "clock"}
+    """Whether the operation may be dropped when nobody uses its result.
+
+    A read that would fault is dropped too: SystemTap elides unused assignments of an alias the same way.
+    """
+    return not set(effects(stmt).split()) - {"ctx", "read", "clock", "fault"}
 
 
 class _Pass:

@@ -1,0 +1,176 @@
+"""Chooses each global's home (R1, R5): as much in the kernel as its meaning allows.
+
+Start from what event handlers do with a global, then move to the user stage whatever placement (`places.py`) or
+the atomicity rules refuse, until nothing changes. Every move is kept with its reason, for `explain`.
+"""
+
+from __future__ import annotations
+
+from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt
+from ..ir.walk import statements
+from .places import USER, Places, global_of, key_operands
+from .sizes import size_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..source import Span
+
+DELTA = "delta"
+SHARED = "shared"
+_COMMUTATIVE = frozenset({"add", "push"})
+_KERNEL_OPS = frozenset({"get", "has", "set", "add", "add_fetch", "push", "delete", "stat"})
+LONGEST_KEY_STRING = 128  # bytes; keys lie on the 512-byte frame
+LONGEST_VALUE_STRING = 128
+
+
+class Homes:
+    """home: where each global lives; why: for those moved to the user stage, the reason and the place."""
+
+    def __init__(self, module: Module, mirror: bool) -> None:
+        self.mirror = mirror
+        self.events = [h for h in module.handlers if not h.event.user]
+        self.why: dict[Global, tuple[str, Span]] = {}
+        self.home: dict[Global, str] = {}
+        self.ops: dict[Global, list[tuple[Handler, Op]]] = {g: [] for g in module.globals}
+        for handler in self.events:
+            for op, glob in _global_ops(handler.body):
+                self.ops.setdefault(glob, []).append((handler, op))
+        for glob in module.globals:
+            self.home[glob] = USER if mirror else self._first(glob)
+        self.places: dict[int, Places] = {}
+        while self._round():
+            pass
+
+    def _first(self, glob: Global) -> str:
+        ops = self.ops[glob]
+        names = {op.name for _, op in ops}
+        if not names:
+            return USER
+        if names <= _COMMUTATIVE and (glob.value == "stat" or "push" not in names):
+            return DELTA
+        if glob.value == "stat":
+            self._note(glob, "its aggregate is read in an event handler", ops[0][1].span)
+            return USER
+        if not names <= _KERNEL_OPS:
+            odd = next(op for _, op in ops if op.name not in _KERNEL_OPS)
+            self._note(glob, f"an event handler does '{odd.name}' on it", odd.span)
+            return USER
+        if glob.wrap:
+            self._note(glob, "it drops its oldest element when full", ops[0][1].span)
+            return USER
+        if glob.value != "i64":
+            if names - {"get", "has"}:
+                self._note(glob, f"its values are of type {glob.value}", ops[0][1].span)
+            return USER
+        return SHARED
+
+    def _note(self, glob: Global, why: str, span: Span) -> None:
+        self.why.setdefault(glob, (why, span))
+
+    def _move(self, glob: Global, why: str, span: Span) -> bool:
+        if self.home.get(glob, USER) == USER:
+            return False
+        self.home[glob] = USER
+        self._note(glob, why, span)
+        return True
+
+    def _round(self) -> bool:
+        """Place every handler; return whether some global had to move."""
+        moved = False
+        for at, handler in enumerate(self.events):
+            places = self.places[at] = Places(handler, self.home, self.mirror)
+            for glob, (why, span) in places.demoted.items():
+                moved |= self._move(glob, why, span)
+        if moved:
+            return True
+        for at, handler in enumerate(self.events):
+            moved |= self._keys(self.places[at])
+            moved |= self._atomic(handler, self.places[at])
+        return moved
+
+    def _keys(self, places: Places) -> bool:
+        """Move the globals whose keys or values the kernel can't hold as they are."""
+        moved = False
+        for op, glob in _global_ops(places.body):
+            if self.home.get(glob, USER) == USER:
+                continue
+            for operand in key_operands(op, glob):
+                rendered = isinstance(operand, Local) and operand in places.locals
+                if rendered and self.home[glob] == SHARED:
+                    moved |= self._move(glob, "a key is a rendered text", op.span)
+                elif not rendered and operand.type == "str" and isinstance(operand, Local):
+                    if size_of(operand, places.body) > LONGEST_KEY_STRING:
+                        moved |= self._move(glob, "a key is a long string", op.span)
+                elif operand.type not in ("i64", "str", "buf"):
+                    moved |= self._move(glob, f"a key is a {operand.type}", op.span)
+        return moved
+
+    def _atomic(self, handler: Handler, places: Places) -> bool:
+        """Move shared globals of a handler whose accesses are not atomic together without a lock (R5)."""
+        shared = [
+            (op, glob)
+            for op, glob in _global_ops(handler.body)
+            if self.home.get(glob, USER) == SHARED and not self._by_thread(glob)
+        ]
+        if _is_atomic(shared):
+            return False
+        moved = False
+        for op, glob in shared:
+            moved |= self._move(glob, "its handler reads and changes it in several steps", op.span)
+        return moved
+
+    def _by_thread(self, glob: Global) -> bool:
+        """Whether every access of event handlers has the current thread's id at the same place of the key."""
+        positions: set[int] | None = None
+        for at, handler in enumerate(self.events):
+            places = self.places.get(at)
+            for op, other in _global_ops(handler.body):
+                if other is not glob:
+                    continue
+                here = {
+                    n
+                    for n, key in enumerate(key_operands(op, glob))
+                    if places is not None and _is_thread_id(places, key)
+                }
+                positions = here if positions is None else positions & here
+        return bool(positions)
+
+
+def _is_thread_id(places: Places, operand: object) -> bool:
+    op = places.definition.get(operand) if isinstance(operand, Local) else None
+    return op is not None and op.name == "call" and op.attr in ("tid", "task_current")
+
+
+def _is_atomic(shared: list[tuple[Op, Global]]) -> bool:
+    reads = [g for op, g in shared if op.name in ("get", "has", "stat")]
+    fetches = [g for op, g in shared if op.name == "add_fetch"]
+    stores = [g for op, g in shared if op.name in ("set", "delete")]
+    adds = {g for op, g in shared if op.name == "add"}
+    steps = len(reads) + len(fetches) + len(stores)
+    if steps == 0:
+        return True
+    return steps == 1 and not adds
+
+
+def _global_ops(body: list[Stmt]) -> list[tuple[Op, Global]]:
+    found: list[tuple[Op, Global]] = []
+    for stmt in statements(body):
+        if isinstance(stmt, Op) and (glob := global_of(stmt)) is not None:
+            found.append((stmt, glob))
+    return found
+
+
+def user_globals(body: list[Stmt], seen: set[int] | None = None) -> dict[Global, set[str]]:
+    """Return the globals that a user-stage body touches, calls included, with the names of the operations."""
+    seen = set() if seen is None else seen
+    found: dict[Global, set[str]] = {}
+    for stmt in statements(body):
+        if isinstance(stmt, Op) and (glob := global_of(stmt)) is not None:
+            found.setdefault(glob, set()).add(stmt.name)
+        elif isinstance(stmt, ForEach):
+            found.setdefault(stmt.glob, set()).add("foreach")
+        elif isinstance(stmt, Call) and id(stmt.func) not in seen:
+            seen.add(id(stmt.func))
+            for glob, names in user_globals(stmt.func.body, seen).items():
+                found.setdefault(glob, set()).update(names)
+    return found

@@ -1,0 +1,250 @@
+"""Binding times: which statements of an event handler the kernel runs, which the user stage.
+
+Everything starts in the kernel. A statement goes to the user stage when only that can do it (printf, rendering,
+a global at home there), when it needs a value made there, or when it stands under a condition made there. What is
+forced over but is a pure read of the event (context, memory, clocks) stays in the kernel as a *capture*: hoisted
+before the region, read whether or not the region gets to it, its fault kept with it (R4).
+
+An update of a kernel-home global can't go over: it *demotes* the global, whose home is then the user stage.
+"""
+
+from __future__ import annotations
+
+from ..builtins import TABLE
+from ..ir.nodes import Call, ForEach, Global, Handler, If, Leave, Local, Loop, Op, Scope, Stmt, Text, Try
+from ..ir.ops import OPS
+from ..ir.walk import blocks, count_defs, defs, labels_left, statements
+from ..opt.simplify import effects
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..source import Span
+
+USER = "user"
+NO_LABELS: frozenset[Any] = frozenset()
+
+
+def place(op: Op) -> str:
+    """Return where an operation can run: "k", "ku" or "u"."""
+    return TABLE[op.attr].place if op.name == "call" else OPS[op.name].place
+
+
+def global_of(op: Op) -> Global | None:
+    """Return the global that an operation works on, or None."""
+    if not OPS[op.name].on_global:
+        return None
+    glob = op.attr[0] if isinstance(op.attr, tuple) else op.attr
+    assert isinstance(glob, Global)
+    return glob
+
+
+def key_operands(op: Op, glob: Global) -> tuple[Any, ...]:
+    """Return the operands that are keys."""
+    if op.name in ("clear", "zero", "size", "print_map"):
+        return ()
+    return op.args[: len(glob.keys)]
+
+
+class Places:
+    """The placement of one handler's body.
+
+    user: ids of statements that run in the user stage; regions: ids of compound statements that do as a whole;
+    hoisted: ids of operations inside regions that the kernel captures; split: ids of kernel operations
+    whose result the user stage keeps in one of its own locals; locals: locals of the user stage;
+    demoted: globals that must live in the user stage, and why; late: reads that only the user
+    stage has the address for.
+    """
+
+    def __init__(self, handler: Handler, homes: dict[Global, str], mirror: bool) -> None:
+        self.body = handler.body
+        self.homes = homes
+        self.mirror = mirror
+        self.user: set[int] = set()
+        self.regions: set[int] = set()
+        self.hoisted: set[int] = set()
+        self.split: set[int] = set()
+        self.locals: set[Local] = set()
+        self.demoted: dict[Global, tuple[str, Span]] = {}
+        self.late: list[Op] = []
+        self.defs = count_defs(handler.body)
+        self.definition: dict[Local, Op] = {}
+        for stmt in statements(handler.body):
+            for local in defs(stmt):
+                if self.defs[local] == 1 and isinstance(stmt, Op):
+                    self.definition[local] = stmt
+        self._settle()
+
+    def _settle(self) -> None:
+        while True:
+            before = (len(self.user), len(self.regions), len(self.locals), len(self.split))
+            self.hoisted.clear()
+            self.late.clear()
+            self._block(self.body, False)
+            if before == (len(self.user), len(self.regions), len(self.locals), len(self.split)):
+                return
+
+    def _block(self, body: list[Stmt], forced: bool) -> set[Any]:
+        tainted: set[Any] = set()
+        for stmt in body:
+            tainted |= self._stmt(stmt, forced or bool(tainted))
+        return tainted
+
+    def _stmt(self, stmt: Stmt, forced: bool) -> set[Any]:
+        """Place a statement; return the labels that a decision of the user stage may go to from inside."""
+        if isinstance(stmt, Op):
+            return self._op(stmt, forced)
+        if isinstance(stmt, Leave):
+            return {stmt.label} if forced else set()
+        if isinstance(stmt, Scope):
+            return self._block(stmt.body, forced) - {stmt.label}
+        if isinstance(stmt, If):
+            forced = forced or stmt.cond in self.locals
+            if forced:
+                self.regions.add(id(stmt))
+            return self._block(stmt.then, forced) | self._block(stmt.els, forced)
+        if isinstance(stmt, Call):
+            self.user.add(id(stmt))
+            for glob in _globals_of(stmt.func.body):
+                self._demote(glob, f"'{stmt.func.name}' is recursive", stmt.span)
+            self.locals.update(defs(stmt))
+            return set()
+        return self._compound(stmt, forced)
+
+    def _compound(self, stmt: Stmt, forced: bool) -> set[Any]:
+        own = {stmt.label} if isinstance(stmt, (Loop, ForEach)) else set()
+        if isinstance(stmt, ForEach):
+            forced = True
+            self._demote(stmt.glob, "foreach in an event handler walks it", stmt.span)
+        elif not forced:
+            forced = self.mirror or self._needs_user(stmt)
+        if forced:
+            self.regions.add(id(stmt))
+            self.locals.update(defs(stmt))
+        tainted: set[Any] = set()
+        for block in blocks(stmt):
+            tainted |= self._block(block, forced)
+        return tainted - own
+
+    def _needs_user(self, stmt: Stmt) -> bool:
+        """Whether a kernel loop or try block has to move over as a whole."""
+        inner: set[Any] = set()
+        for s in statements([stmt]):
+            if id(s) in self.user or id(s) in self.regions or id(s) in self.split:
+                return True
+            if isinstance(s, (Loop, Scope, ForEach)):
+                inner.add(s.label)
+        if isinstance(stmt, Try) and stmt.message is not None:
+            return True
+        return any(label not in inner for block in blocks(stmt) for label in labels_left(block))
+
+    def _op(self, op: Op, forced: bool) -> set[Any]:
+        glob = global_of(op)
+        if glob is not None and self.homes.get(glob, USER) != USER:
+            self._kernel_global(op, glob, forced)
+            return set()
+        where = "u" if glob is not None else place(op)
+        needs_user = [a for a in op.args if isinstance(a, Local) and a in self.locals]
+        control = "control" in effects(op)
+        if where == "k" and needs_user:
+            self.late.append(op)
+            self._to_user(op)
+        elif where == "u" or needs_user or (control and (forced or not _constant_message(op))):
+            self._to_user(op)
+            if op.name == "raise":
+                return {None}
+        elif forced:
+            self._forced(op, where)
+        elif op.dst is not None and op.dst in self.locals:
+            if where == "k":
+                self.split.add(id(op))
+            else:
+                self._to_user(op)
+        return set()
+
+    def _forced(self, op: Op, where: str) -> None:
+        dst = op.dst
+        fault = "fault" in effects(op)
+        if dst is not None and self.defs[dst] == 1 and dst not in self.locals and not (fault and where != "k"):
+            self.hoisted.add(id(op))
+        elif where == "k":
+            self.hoisted.add(id(op))
+            self.split.add(id(op))
+            if dst is not None:
+                self.locals.add(dst)
+        else:
+            self._to_user(op)
+
+    def _to_user(self, op: Op) -> None:
+        self.user.add(id(op))
+        if op.dst is not None:
+            self.locals.add(op.dst)
+
+    def _kernel_global(self, op: Op, glob: Global, forced: bool) -> None:
+        keys = key_operands(op, glob)
+        for operand in op.args[len(keys) :]:
+            if operand in self.locals:
+                self._demote(glob, "its new value is made in the user stage", op.span)
+                return
+        for operand in keys:
+            if operand in self.locals and self.render_leaves(operand) is None:
+                self._demote(glob, "a key is made in the user stage", op.span)
+                return
+        if OPS[op.name].place == "u":
+            self._demote(glob, f"'{op.name}' needs the whole of it", op.span)
+        elif not forced:
+            if op.dst is not None and op.dst in self.locals:
+                self.split.add(id(op))
+        elif OPS[op.name].effects == "read" and op.dst is not None and self.defs[op.dst] == 1:
+            self.hoisted.add(id(op))
+        else:
+            self._demote(glob, "a condition of the user stage decides on its update", op.span)
+
+    def _demote(self, glob: Global, why: str, span: Span) -> None:
+        if self.homes.get(glob, USER) != USER:
+            self.demoted.setdefault(glob, (why, span))
+
+    def render_leaves(self, operand: Any) -> tuple[str, list[Local], bool] | None:
+        """Return (signature, captured leaves, injective) of a string rendered from kernel values, or None.
+
+        Rendered means: assigned once, by pure functions of values that the kernel has.
+        """
+        if isinstance(operand, Text):
+            return f"{operand.value!r}", [], True
+        if not isinstance(operand, Local):
+            return f"{operand.value}", [], True
+        if operand not in self.locals:
+            return operand.type, [operand], True
+        op = self.definition.get(operand)
+        if op is None or id(op) not in self.user or effects(op) or place(op) == "k":
+            return None
+        injective = op.name == "mov" or (op.name == "call" and TABLE[op.attr].injective)
+        inner: list[str] = []
+        leaves: list[Local] = []
+        for arg in op.args:
+            got = self.render_leaves(arg)
+            if got is None:
+                return None
+            inner.append(got[0])
+            leaves += got[1]
+            injective = injective and got[2]
+        name = f"{op.attr}" if op.name == "call" else op.name if op.attr is None else f"{op.name}:{op.attr!r}"
+        return f"{name}({','.join(inner)})", leaves, injective
+
+
+def _constant_message(op: Op) -> bool:
+    return all(not isinstance(a, Local) for a in op.args) or op.name != "raise"
+
+
+def _globals_of(body: list[Stmt]) -> list[Global]:
+    found: list[Global] = []
+    for stmt in statements(body):
+        if isinstance(stmt, Op) and (glob := global_of(stmt)) is not None:
+            found.append(glob)
+        elif isinstance(stmt, ForEach):
+            found.append(stmt.glob)
+    return found
+
+
+

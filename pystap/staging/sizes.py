@@ -1,0 +1,48 @@
+"""Capacities of the kernel stage's strings and buffers, in bytes (strings with their NUL)."""
+
+from __future__ import annotations
+
+from ..builtins import TABLE
+from ..ir.nodes import BUF, STR, Const, Local, Op, Stmt, Text
+from ..ir.walk import statements
+
+MAXSTRINGLEN = 512
+STACK_FRAMES = 32
+
+
+def sizes_of(body: list[Stmt]) -> dict[Local, int]:
+    """Return the capacity of every str and buf local that the body assigns."""
+    sizes: dict[Local, int] = {}
+    moves: list[Op] = []
+    for stmt in statements(body):
+        if not isinstance(stmt, Op) or stmt.dst is None or stmt.dst.type not in (STR, BUF):
+            continue
+        if stmt.name == "mov" and isinstance(stmt.args[0], Local):
+            moves.append(stmt)
+        else:
+            sizes[stmt.dst] = max(sizes.get(stmt.dst, 1), _made(stmt))
+    for _ in moves:
+        for move in moves:
+            source = move.args[0]
+            assert move.dst is not None and isinstance(source, Local)
+            sizes[move.dst] = max(sizes.get(move.dst, 1), sizes.get(source, 1))
+    return sizes
+
+
+def size_of(local: Local, body: list[Stmt]) -> int:
+    """Return the capacity of one local (1 when the body never assigns it)."""
+    return sizes_of(body).get(local, 1)
+
+
+def _made(op: Op) -> int:
+    if op.name == "mov":
+        source = op.args[0]
+        return len(source.value) + 1 if isinstance(source, Text) else 1
+    if op.name in ("load_str", "load_buf"):
+        return int(op.attr.size)
+    if op.name == "call":
+        if op.attr in ("kernel_stack", "user_stack"):
+            depth = op.args[0]
+            return 8 * (depth.value if isinstance(depth, Const) else STACK_FRAMES)
+        return TABLE[op.attr].size or MAXSTRINGLEN
+    return MAXSTRINGLEN

@@ -1,0 +1,166 @@
+"""Splits a placed handler into what the kernel runs and what the user stage runs of it.
+
+Both halves keep the handler's structure. Where a user-stage statement stands, the kernel half has a `Mark`:
+the place at which the values that the statement needs are captured. The marks become `put`s in
+`capture.py`, after the user half has been pruned.
+"""
+
+from __future__ import annotations
+
+from ..ir.nodes import I64, Call, ForEach, If, Label, Leave, Local, Loop, Op, Scope, Stmt, Try
+from ..ir.ops import Load
+from ..ir.walk import blocks, uses
+from ..opt.simplify import effects
+from .places import Places
+
+
+class Mark(Stmt):
+    """In a kernel body: here the values are captured that `target` (and, if deep, all inside it) reads."""
+
+    target: Stmt
+    deep: bool
+
+
+class Splitter:
+    """Splits one body by its Places."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+
+    def block(self, body: list[Stmt]) -> tuple[list[Stmt], list[Stmt]]:
+        """Return (kernel half, user half) of a body that the kernel runs."""
+        kernel: list[Stmt] = []
+        user: list[Stmt] = []
+        for stmt in body:
+            if isinstance(stmt, (Op, Call)):
+                self._op(stmt, kernel, user)
+            elif isinstance(stmt, Leave):
+                kernel.append(stmt)
+                user.append(Leave(stmt.label, stmt.span))
+            elif id(stmt) in self.places.regions:
+                region = self._region(stmt, kernel)
+                kernel.append(Mark(region, True))
+                user.append(region)
+            elif isinstance(stmt, If):
+                self._if(stmt, kernel, user)
+            elif isinstance(stmt, Scope):
+                inner_kernel, inner_user = self.block(stmt.body)
+                kernel.append(Scope(stmt.label, inner_kernel, stmt.span))
+                user.append(Scope(stmt.label, inner_user, stmt.span))
+            else:
+                kernel.append(stmt)
+        return kernel, user
+
+    def _op(self, op: Op | Call, kernel: list[Stmt], user: list[Stmt]) -> None:
+        places = self.places
+        if isinstance(op, Op) and id(op) in places.hoisted:
+            self._hoist(op, kernel, user, marked=True)
+        elif isinstance(op, Op) and id(op) in places.split:
+            self._own_copy(op, kernel, user, marked=True)
+        elif id(op) in places.user:
+            kernel.append(Mark(op, False))
+            user.append(op)
+        else:
+            kernel.append(op)
+
+    def _own_copy(self, op: Op, kernel: list[Stmt], user: list[Stmt], marked: bool) -> None:
+        """The kernel makes the value, a local of the user stage keeps it."""
+        assert op.dst is not None
+        temporary = Local(op.dst.name, op.dst.type)
+        kernel.append(op.replace(dst=temporary))
+        move = Op(op.dst, "mov", (temporary,), None, op.span)
+        if marked:
+            kernel.append(Mark(move, False))
+        user.append(move)
+
+    def _hoist(self, op: Op, kernel: list[Stmt], user: list[Stmt], marked: bool) -> None:
+        """The kernel captures the value; where it may fault, the fault is raised where the script would meet it."""
+        if "fault" in effects(op) and isinstance(op.attr, Load) and op.attr.fault == "error":
+            assert op.dst is not None
+            value = op.dst if id(op) not in self.places.split else Local(op.dst.name, op.dst.type)
+            op = op.replace(dst=value, attr=op.attr.replace(fault="capture"))
+            error = Local("fault", I64)
+            kernel.append(op)
+            kernel.append(Op(error, "fault_of", (), value, op.span))
+            raising = Op(None, "raise_site", (error,), None, op.span)
+            if marked:
+                kernel.append(Mark(raising, False))
+            user.append(raising)
+            if value is op.dst:
+                return
+            move = Op(op.dst, "mov", (value,), None, op.span)
+            if marked:
+                kernel.append(Mark(move, False))
+            user.append(move)
+        elif id(op) in self.places.split:
+            self._own_copy(op, kernel, user, marked)
+        else:
+            kernel.append(op)
+
+    def _if(self, stmt: If, kernel: list[Stmt], user: list[Stmt]) -> None:
+        then_kernel, then_user = self.block(stmt.then)
+        els_kernel, els_user = self.block(stmt.els)
+        residual = If(stmt.cond, then_user, els_user, stmt.span)
+        kernel.append(Mark(residual, False))
+        kernel.append(If(stmt.cond, then_kernel, els_kernel, stmt.span))
+        user.append(residual)
+
+    def _region(self, stmt: Stmt, kernel: list[Stmt]) -> Stmt:
+        """Return a region's statement for the user stage; the captures inside it go to the kernel half."""
+        if isinstance(stmt, If):
+            return If(stmt.cond, self._inner(stmt.then, kernel), self._inner(stmt.els, kernel), stmt.span)
+        if isinstance(stmt, (Loop, Scope)):
+            return type(stmt)(stmt.label, self._inner(stmt.body, kernel), stmt.span)
+        if isinstance(stmt, Try):
+            body = self._inner(stmt.body, kernel)
+            return Try(body, stmt.message, self._inner(stmt.handler, kernel), stmt.span)
+        assert isinstance(stmt, ForEach), stmt
+        return stmt.replace(body=self._inner(stmt.body, kernel))  # type: ignore[no-any-return]
+
+    def _inner(self, body: list[Stmt], kernel: list[Stmt]) -> list[Stmt]:
+        out: list[Stmt] = []
+        for stmt in body:
+            if isinstance(stmt, Op):
+                if id(stmt) in self.places.hoisted:
+                    self._hoist(stmt, kernel, out, marked=False)
+                else:
+                    out.append(stmt)
+            elif isinstance(stmt, (Leave, Call)):
+                out.append(stmt)
+            else:
+                out.append(self._region(stmt, kernel))
+        return out
+
+
+def prune(body: list[Stmt], ends: frozenset[Label]) -> list[Stmt]:
+    """Return a user half without control that decides nothing. ends: labels whose end is this body's end."""
+    out: list[Stmt] = []
+    for stmt in reversed(body):
+        here = ends if not out else frozenset()
+        if isinstance(stmt, Leave):
+            if stmt.label not in here:
+                out = [stmt]
+            continue
+        if isinstance(stmt, If):
+            stmt.then, stmt.els = prune(stmt.then, here), prune(stmt.els, here)
+            if not stmt.then and not stmt.els:
+                continue
+        elif isinstance(stmt, Scope):
+            stmt.body = prune(stmt.body, here | {stmt.label})
+            if not stmt.body:
+                continue
+        out.insert(0, stmt)
+    return out
+
+
+def deep_uses(stmt: Stmt) -> list[Local]:
+    """Return the locals read by a statement and by all inside it, once each."""
+    found: dict[Local, None] = {}
+    for operand in uses(stmt):
+        if isinstance(operand, Local):
+            found.setdefault(operand)
+    for block in blocks(stmt):
+        for inner in block:
+            for local in deep_uses(inner):
+                found.setdefault(local)
+    return list(found)
