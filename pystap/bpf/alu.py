@@ -91,9 +91,10 @@ ALU32_FN: dict[int, Binary] = {
     I.ARSH: _arsh32,
 }
 
+# Equality by XOR, so that a register that was never set (None) raises there too.
 JUMP_FN: dict[int, Test] = {
-    I.JEQ: lambda a, b: a == b,
-    I.JNE: lambda a, b: a != b,
+    I.JEQ: lambda a, b: a ^ b == 0,
+    I.JNE: lambda a, b: a ^ b != 0,
     I.JGT: lambda a, b: a > b,
     I.JGE: lambda a, b: a >= b,
     I.JLT: lambda a, b: a < b,

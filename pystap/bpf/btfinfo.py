@@ -12,8 +12,15 @@ from __future__ import annotations
 
 from struct import Struct
 
-from .consts_gen import BTF_FUNC_STATIC, BTF_KIND_ARRAY, BTF_KIND_FUNC, BTF_KIND_FUNC_PROTO, BTF_KIND_INT
-from .consts_gen import BTF_KIND_PTR, BTF_KIND_STRUCT
+from .consts_gen import (
+    BTF_FUNC_STATIC,
+    BTF_KIND_ARRAY,
+    BTF_KIND_FUNC,
+    BTF_KIND_FUNC_PROTO,
+    BTF_KIND_INT,
+    BTF_KIND_PTR,
+    BTF_KIND_STRUCT,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

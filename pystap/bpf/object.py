@@ -7,12 +7,13 @@ numbers in; the interpreter does it with numbers of its own.
 
 from __future__ import annotations
 
-from .insn import PSEUDO_BTF_ID, PSEUDO_KFUNC_CALL, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
+from .insn import PSEUDO_BTF_ID, PSEUDO_KFUNC_CALL, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE, decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..program import Prog
     from .insn import Insn
 
     # (slot, kind, name, addend): the addend is the offset into a map's value.
@@ -74,3 +75,17 @@ def link(
         insns[slot] = (op, dst, _PSEUDO[kind], 0, number)
         insns[slot + 1] = (0, 0, 0, 0, addend)
     return insns
+
+
+def from_prog(prog: Prog) -> Code:
+    """Return the Code of a `program.Prog`: the interpreter and the disassembler take that."""
+    insns = decode(prog.insns)
+    relocs: list[Reloc] = [
+        (r.index, R_MAP if r.kind == "map" else R_MAP_VALUE, r.map, r.offset) for r in prog.relocs
+    ]
+    relocs += [(index, R_KFUNC, name, 0) for index, name in prog.kfuncs]
+    tags: list[object] = [None] * len(insns)
+    for line, following in zip(prog.lines, (*prog.lines[1:], None), strict=True):
+        end = following.index if following is not None else len(insns)
+        tags[line.index : end] = [f"{line.file}:{line.line}:{line.column}"] * (end - line.index)
+    return Code(insns, relocs, [(name, slot) for slot, name, _ in prog.funcs], tags)
