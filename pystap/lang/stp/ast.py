@@ -7,7 +7,7 @@ expansion in probe points has been done; `*` and `**` are kept in component name
 Text is `str` such that `value.encode("utf-8", "surrogateescape")` gives exactly the bytes that the script
 means: source characters as UTF-8, bytes of `\\xHH` and octal escapes as they are.
 
-The depth of a tree is bounded by `MAX_NESTING + MAX_CHAIN`; see there.
+The depth of a tree is bounded by `MAX_DEPTH`; whoever recurses over it needs a recursion limit to match.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
     from ...source import Source
 
-MAX_NESTING = 200
-"""How many brackets, blocks and prefix operators may be open at one place."""
+MAX_NESTING = 500
+"""How many levels (brackets, blocks, operands to the right) may be open at one place."""
 MAX_CHAIN = 1000
 """How many operators one expression, and how many `else if` one statement, may have."""
+MAX_DEPTH = MAX_NESTING + 2 * MAX_CHAIN
 
 
 class Ast(Node):
