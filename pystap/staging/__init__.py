@@ -1,0 +1,268 @@
+"""Typed IR -> staged IR: what runs in the kernel, what in the user stage, and where globals live.
+
+The order: shape (nest early leaves) -> homes (with places, to a fixed point) -> split -> capture -> layout.
+"""
+
+from __future__ import annotations
+
+from ..ir.nodes import I64, Const, Global, Handler, If, Local, Module, Op, Scope, Stmt
+from ..ir.walk import labels_left, statements
+from ..opt.simplify import sweep
+from ..program import ErrorSite, RecordSpec
+from .capture import Capture
+from .homes import DELTA, USER, Homes, user_globals
+from .layout import Layout, Shape
+from .places import Places, global_of, key_operands
+from .plan import Home, KernelProgram, Staged, UserFunction
+from .shape import flatten, nest
+from .sizes import sizes_of
+from .split import Splitter, prune
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..source import Span
+
+_RESETS = frozenset({"set", "delete", "delete_slice", "clear", "zero", "add", "add_fetch", "push"})
+
+
+class Note:
+    """For `explain`: where, in which handler (its number or -1), what kind of thing, in words."""
+
+    __slots__ = ("handler", "kind", "span", "text")
+
+    def __init__(self, kind: str, span: Span, handler: int, text: str) -> None:
+        self.kind = kind
+        self.span = span
+        self.handler = handler
+        self.text = text
+
+
+def stage(module: Module, *, mirror: bool = False, ring: int = 1 << 20) -> Staged:
+    """Stage an optimised module. mirror: everything that can run in the user stage does."""
+    return _Stager(module, mirror, ring).run()
+
+
+class _Stager:
+    def __init__(self, module: Module, mirror: bool, ring: int) -> None:
+        self.module = module
+        self.mirror = mirror
+        for handler in module.handlers:
+            if not handler.event.user:
+                handler.body = nest(handler.body, frozenset({handler.label}))
+                handler.body = flatten(handler.body, labels_left(handler.body))
+        self.homes = Homes(module, mirror)
+        self.layout = Layout(ring)
+        self.kernel: list[KernelProgram] = []
+        self.user: list[UserFunction] = []
+        self.records: list[RecordSpec] = []
+        self.notes: list[Note] = []
+        self.errors: list[ErrorSite] = []
+
+    def run(self) -> Staged:
+        homes = self._lay_out()
+        self._functions()
+        at = 0
+        for number, handler in enumerate(self.module.handlers):
+            if not handler.event.user:
+                self._event(number, handler, self.homes.places[at])
+                at += 1
+        begin, end, error, timers, signals = self._user_handlers()
+        for glob, (why, span) in self.homes.why.items():
+            self.notes.append(Note("global", span, -1, f"'{glob.name}' lives in the user stage: {why}"))
+        return Staged(
+            lang=self.module.lang,
+            kernel=self.kernel,
+            user=self.user + self.layout.renders,
+            homes=homes,
+            maps=self.layout.all_maps(),
+            records=self.records,
+            begin=begin,
+            end=end,
+            error=error,
+            timers=timers,
+            signals=signals,
+            notes=self.notes,
+            errors=self.errors,
+        )
+
+    # homes
+
+    def _lay_out(self) -> dict[Global, Home]:
+        resets = self._resets()
+        homes: dict[Global, Home] = {}
+        while True:
+            shapes = {g: [Shape() for _ in g.keys] for g in self.module.globals}
+            clash = self._shapes(shapes)
+            if clash is None:
+                break
+            self.homes.home[clash] = USER
+            self.homes.why.setdefault(clash, ("its keys have different forms", clash.span))
+            self.homes.settle()
+        for glob in self.module.globals:
+            home = self.homes.home[glob]
+            homes[glob] = Home(glob, self.layout.add(glob, home, shapes[glob], glob in resets))
+        return homes
+
+    def _shapes(self, shapes: dict[Global, list[Shape]]) -> Global | None:
+        for at, handler in enumerate(self.homes.events):
+            places = self.homes.places[at]
+            sizes = sizes_of(handler.body)
+            for op, glob in _kernel_ops(handler.body, self.homes.home):
+                for shape, operand in zip(shapes[glob], key_operands(op, glob), strict=True):
+                    if not shape.meet(operand, places, sizes):
+                        return glob
+        return None
+
+    def _resets(self) -> set[Global]:
+        found: set[Global] = set()
+        for handler in self.module.handlers:
+            if handler.event.user:
+                for glob, names in user_globals(handler.body).items():
+                    if names & _RESETS:
+                        found.add(glob)
+        return found
+
+    # event handlers
+
+    def _event(self, number: int, handler: Handler, places: Places) -> None:
+        mirrored = self._explain(number, handler, places)
+        body, user = Splitter(places).block(handler.body)
+        user = prune(user, frozenset({handler.label}))
+        capture = Capture(body, user, len(self.records))
+        body = self._flat_keys(capture.kernel, places)
+        body = sweep(body)
+        if not body:
+            self.notes.append(Note("empty", handler.span, number, "does nothing that could be seen: not attached"))
+            return
+        body = _only_for(handler, body)
+        if capture.record is not None:
+            name = f"h{number}_record"
+            self.records.append(
+                RecordSpec(capture.record.id, capture.record.size, tuple(capture.fields), name, number)
+            )
+            function = UserFunction(name, "record", tuple(capture.params), None, handler.label, capture.user)
+            self.user.append(function)
+        scope: list[Stmt] = [Scope(handler.label, body, handler.span)]
+        self.kernel.append(KernelProgram(f"h{number}", handler.event, scope, sizes_of(body), (number,)))
+        if not mirrored:
+            what = "kernel stage" if capture.record is None else "kernel stage, its output rendered in the user stage"
+            self.notes.append(Note("stage", handler.span, number, what))
+
+    def _flat_keys(self, body: list[Stmt], places: Places) -> list[Stmt]:
+        """Replace rendered keys of kernel-home globals by the words that they are rendered from."""
+        for op, glob in _kernel_ops(body, self.homes.home):
+            keys = key_operands(op, glob)
+            flat: list[Any] = []
+            for operand in keys:
+                if isinstance(operand, Local) and operand in places.locals:
+                    got = places.render_leaves(operand)
+                    assert got is not None
+                    flat += got[1]
+                else:
+                    flat.append(operand)
+            op.args = (*flat, *op.args[len(keys) :])
+        return body
+
+    def _explain(self, number: int, handler: Handler, places: Places) -> bool:
+        """Note what the user stage decides in an event handler; return whether it is mirrored."""
+        mirrored = False
+        for stmt in statements(handler.body):
+            if isinstance(stmt, Op):
+                glob = global_of(stmt)
+                if glob is not None and self.homes.home[glob] == USER and stmt.name in _RESETS:
+                    why = self.homes.why.get(glob, ("--stage=mirror", stmt.span))[0]
+                    self.notes.append(
+                        Note("mirror", stmt.span, number, f"'{glob.name}' is changed in the user stage: {why}")
+                    )
+                    mirrored = True
+            elif id(stmt) in places.regions:
+                self.notes.append(Note("mirror", stmt.span, number, "decided in the user stage"))
+                mirrored = True
+        for op in places.late:
+            self.notes.append(Note("late", op.span, number, "read late: only the user stage knows the address"))
+        return mirrored
+
+    # user handlers and functions
+
+    def _functions(self) -> None:
+        for func in self.module.functions:
+            self.user.append(
+                UserFunction(func.name, "function", func.params, func.result, func.label, func.body)
+            )
+
+    def _user_handlers(self) -> tuple[list[str], list[str], list[str], list[Any], list[Any]]:
+        ordered: dict[str, list[tuple[int, int, str]]] = {"begin": [], "end": [], "error": []}
+        timers: list[tuple[int, int, str]] = []
+        signals: list[tuple[str, str]] = []
+        for number, handler in enumerate(self.module.handlers):
+            kind = handler.event.kind
+            if not handler.event.user or kind == "never":
+                continue
+            name = f"h{number}"
+            self.user.append(
+                UserFunction(name, "handler", (), None, handler.label, handler.body, self._sync(handler))
+            )
+            args = handler.event.args or {}
+            if kind in ordered:
+                ordered[kind].append((args.get("order", 0), number, name))
+            elif kind == "timer":
+                timers.append((args["ns"], args.get("randomize", 0), name))
+            elif kind == "signal":
+                signals.append((handler.event.name, name))
+        lists = [[name for _, _, name in sorted(ordered[kind])] for kind in ("begin", "end", "error")]
+        return lists[0], lists[1], lists[2], timers, signals
+
+    def _sync(self, handler: Handler) -> tuple[Global, ...]:
+        return tuple(g for g in user_globals(handler.body) if self.homes.home.get(g) == DELTA)
+
+
+def _kernel_ops(body: list[Stmt], home: dict[Global, str]) -> list[tuple[Op, Global]]:
+    found: list[tuple[Op, Global]] = []
+    for stmt in statements(body):
+        if isinstance(stmt, Op):
+            glob = global_of(stmt)
+            if glob is not None and home.get(glob, USER) != USER:
+                found.append((stmt, glob))
+    return found
+
+
+def _only_for(handler: Handler, body: list[Stmt]) -> list[Stmt]:
+    """Guard the body of a system call handler by the numbers that it is for."""
+    args = handler.event.args or {}
+    numbers = args.get("numbers") if handler.event.kind in ("sys_enter", "sys_exit") else None
+    if numbers is None:
+        return body
+    nr = Local("nr", I64)
+    out: list[Stmt] = [Op(nr, "sys_nr", (), None, handler.span)]
+    if len(numbers) == 1:
+        wanted = Local("wanted", I64)
+        out.append(Op(wanted, "eq", (nr, Const(numbers[0])), None, handler.span))
+        out.append(If(wanted, body, [], handler.span))
+        return out
+    return _any_range(handler, nr, sorted(numbers), body, out)
+
+
+def _any_range(handler: Handler, nr: Local, numbers: list[int], body: list[Stmt], out: list[Stmt]) -> list[Stmt]:
+    """Run the body when nr lies in one of the runs of numbers."""
+    hit = Local("hit", I64)
+    out.append(Op(hit, "mov", (Const(0),), None, handler.span))
+    for low, high in _ranges(numbers):
+        shifted, inside = Local("shifted", I64), Local("inside", I64)
+        out.append(Op(shifted, "sub", (nr, Const(low)), None, handler.span))
+        out.append(Op(inside, "ule", (shifted, Const(high - low)), None, handler.span))
+        out.append(Op(hit, "or", (hit, inside), None, handler.span))
+    out.append(If(hit, body, [], handler.span))
+    return out
+
+
+def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
+    """Return the runs (first, last) of neighbouring numbers."""
+    runs: list[tuple[int, int]] = []
+    for n in numbers:
+        if runs and runs[-1][1] == n - 1:
+            runs[-1] = (runs[-1][0], n)
+        else:
+            runs.append((n, n))
+    return runs

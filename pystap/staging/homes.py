@@ -38,6 +38,10 @@ class Homes:
         for glob in module.globals:
             self.home[glob] = USER if mirror else self._first(glob)
         self.places: dict[int, Places] = {}
+        self.settle()
+
+    def settle(self) -> None:
+        """Move globals until every placement is legal."""
         while self._round():
             pass
 

@@ -1,0 +1,256 @@
+"""Turns the marks of a split handler into one record: where it is reserved, what it holds (R4, R7).
+
+The record is reserved after the guards and before the first effect, so that a run that finds no room does
+not happen at all. A guard that encloses everything needs no field: without it there is no record.
+"""
+
+from __future__ import annotations
+
+from ..ir.nodes import BUF, I64, STR, If, Local, Op, Scope, Stmt
+from ..ir.walk import blocks, count_defs, statements, uses
+from ..opt.simplify import effects
+from ..program import REC_HEADER, Field
+from .plan import RecordLocal, RecordPlan
+from .sizes import sizes_of
+from .split import Mark, deep_uses
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Capture:
+    """One handler's record. After construction:
+
+    kernel, user: the two bodies; params: the user function's parameters; fields: their places, in order;
+    record: the plan, or None when the user stage has nothing to do.
+    """
+
+    def __init__(self, kernel: list[Stmt], user: list[Stmt], number: int) -> None:
+        self.kernel = kernel
+        self.user = user
+        self.params: list[Local] = []
+        self.fields: list[Field] = []
+        self.record: RecordPlan | None = None
+        self._flat: dict[int, str] = {}
+        self._live = {id(s) for s in statements(user)}
+        self.kernel = _without_dead_marks(kernel, self._live)
+        if not user or not any(isinstance(s, Mark) for s in statements(self.kernel)):
+            self.kernel = _without_dead_marks(self.kernel, set())
+            self.user = []
+            return
+        self.record = RecordPlan(number, REC_HEADER)
+        self._defs = count_defs(self.kernel)
+        self._sizes = sizes_of(self.kernel)
+        self._place(self.kernel, [])
+        self.user = self._flatten(user)
+        self._size = REC_HEADER
+        self._slots: dict[Local, tuple[Local, Field]] = {}
+        self._whole: dict[Local, Local] = {}
+        self.kernel = self._puts(self.kernel, set())
+        self._in_place()
+        _substitute(self.user, self._whole)
+        self.record.size = self._size
+
+    # where the record is reserved
+
+    def _place(self, block: list[Stmt], path: list[list[Stmt]]) -> None:
+        """Insert the reservation into a block that needs it, as deep as its guards allow."""
+        needs = [i for i, s in enumerate(block) if _needs_record(s)]
+        path = [*path, block]
+        first = needs[0]
+        stmt = block[first]
+        guard = block[first + 1] if isinstance(stmt, Mark) and first + 1 < len(block) else stmt
+        marked = isinstance(stmt, Mark) and isinstance(stmt.target, If) and not stmt.deep
+        last = needs[-1] == first or (marked and needs[-1] == first + 1)
+        if last and isinstance(guard, If) and (marked or guard is stmt):
+            then, els = _any_needs(guard.then), _any_needs(guard.els)
+            if then != els:
+                if isinstance(stmt, Mark):
+                    self._flat[id(stmt.target)] = "then" if then else "els"
+                    del block[first]
+                self._place(guard.then if then else guard.els, path)
+                return
+        if last and isinstance(stmt, Scope):
+            self._place(stmt.body, path)
+            return
+        block.insert(first, Op(None, "reserve", (), self.record))
+        self._sink(path, block, first)
+
+    def _sink(self, path: list[list[Stmt]], block: list[Stmt], at: int) -> None:
+        """Move what only the record needs from before the reservation to after it."""
+        read: dict[Local, int] = {}
+        for stmt in statements(self.kernel):
+            for operand in uses(stmt):
+                if isinstance(operand, Local):
+                    read[operand] = read.get(operand, 0) + 1
+        sunk: list[Stmt] = []
+        for holder in reversed(path):
+            stop = at if holder is block else len(holder)
+            for i in range(stop - 1, -1, -1):
+                op = holder[i]
+                if not isinstance(op, Op) or op.dst is None or not self._can_sink(op, read):
+                    continue
+                for operand in op.args:
+                    if isinstance(operand, Local):
+                        read[operand] -= 1
+                sunk.insert(0, op)
+                del holder[i]
+                if holder is block:
+                    at -= 1
+        block[at + 1 : at + 1] = sunk
+
+    def _can_sink(self, op: Op, read: dict[Local, int]) -> bool:
+        assert op.dst is not None
+        if read.get(op.dst) or self._defs[op.dst] != 1 or op.name == "fault_of":
+            return False
+        if getattr(op.attr, "fault", "") == "capture" or set(effects(op).split()) - {"ctx", "clock", "fault"}:
+            return False
+        return all(not isinstance(a, Local) or self._defs.get(a, 0) == 1 for a in op.args)
+
+    def _flatten(self, body: list[Stmt]) -> list[Stmt]:
+        """Replace the guards that the reservation went through by the branch that it went into."""
+        out: list[Stmt] = []
+        for stmt in body:
+            branch = self._flat.get(id(stmt))
+            if branch is not None and isinstance(stmt, If):
+                out += self._flatten(stmt.then if branch == "then" else stmt.els)
+                continue
+            for block in blocks(stmt):
+                block[:] = self._flatten(block)
+            out.append(stmt)
+        return out
+
+    # what it holds
+
+    def _puts(self, body: list[Stmt], have: set[Local]) -> list[Stmt]:
+        """Replace marks by the puts of what is not in the record yet."""
+        out: list[Stmt] = []
+        for stmt in body:
+            if not isinstance(stmt, Mark):
+                for block in blocks(stmt):
+                    block[:] = self._puts(block, set(have))
+                out.append(stmt)
+                continue
+            needed = deep_uses(stmt.target) if stmt.deep else [v for v in uses(stmt.target) if isinstance(v, Local)]
+            moved: dict[Local, Local] = {}
+            for local in dict.fromkeys(needed):
+                if local not in self._defs:
+                    continue
+                if self._defs[local] == 1:
+                    if local not in have:
+                        have.add(local)
+                        out.append(Op(None, "put", (local,), self._slot(local)[1]))
+                else:
+                    param, field = self._new(local)
+                    moved[local] = param
+                    out.append(Op(None, "put", (local,), field))
+            if moved:
+                _substitute([stmt.target], moved, deep=stmt.deep)
+        return out
+
+    def _slot(self, local: Local) -> tuple[Local, Field]:
+        slot = self._slots.get(local)
+        if slot is None:
+            slot = self._slots[local] = self._new(local)
+            self._whole[local] = slot[0]
+        return slot
+
+    def _new(self, local: Local) -> tuple[Local, Field]:
+        size = 8 if local.type == I64 else self._sizes.get(local, 8)
+        field = Field(self._size, local.type, size)
+        self._size += (size + 7) & ~7
+        param = Local(local.name, local.type)
+        self.params.append(param)
+        self.fields.append(field)
+        return param, field
+
+    def _in_place(self) -> None:
+        """Let strings and buffers that only the record holds be made in it."""
+        readers: dict[Local, int] = {}
+        makers: dict[Local, Op] = {}
+        for stmt in statements(self.kernel):
+            for operand in uses(stmt):
+                if isinstance(operand, Local) and not (isinstance(stmt, Op) and stmt.name == "put"):
+                    readers[operand] = readers.get(operand, 0) + 1
+        after: list[Op] = []
+        _after_reserve(self.kernel, after, [False])
+        for op in after:
+            if op.dst is not None and op.dst.type in (STR, BUF) and op.dst not in readers:
+                makers[op.dst] = op
+        for local, op in makers.items():
+            slot = self._slots.get(local)
+            simple = op.name in ("load_str", "load_buf") or (op.name == "call" and op.attr in ("execname", "pexecname"))
+            kept = getattr(op.attr, "fault", "") == "capture"  # fault_of names the local
+            if slot is None or self._defs[local] != 1 or not simple or kept:
+                continue
+            op.dst = RecordLocal(local.name, local.type, slot[1])
+            self.kernel = _without_put(self.kernel, local)
+
+
+def _after_reserve(body: list[Stmt], out: list[Op], seen: list[bool]) -> None:
+    for stmt in body:
+        if isinstance(stmt, Op):
+            if stmt.name == "reserve":
+                seen[0] = True
+            elif seen[0]:
+                out.append(stmt)
+        for block in blocks(stmt):
+            _after_reserve(block, out, seen)
+
+
+def _without_put(body: list[Stmt], local: Local) -> list[Stmt]:
+    out: list[Stmt] = []
+    for stmt in body:
+        if isinstance(stmt, Op) and stmt.name == "put" and stmt.args[0] is local:
+            continue
+        for block in blocks(stmt):
+            block[:] = _without_put(block, local)
+        out.append(stmt)
+    return out
+
+
+def _needs_record(stmt: Stmt) -> bool:
+    if isinstance(stmt, Mark):
+        return True
+    if isinstance(stmt, Op):
+        return bool({"write", "control"} & set(effects(stmt).split()))
+    return any(_any_needs(block) for block in blocks(stmt))
+
+
+def _any_needs(body: list[Stmt]) -> bool:
+    return any(_needs_record(s) for s in body)
+
+
+def _without_dead_marks(body: list[Stmt], live: set[int]) -> list[Stmt]:
+    out: list[Stmt] = []
+    for stmt in body:
+        if isinstance(stmt, Mark) and id(stmt.target) not in live:
+            continue
+        for block in blocks(stmt):
+            block[:] = _without_dead_marks(block, live)
+        out.append(stmt)
+    return out
+
+
+def _substitute(body: list[Stmt], moved: dict[Local, Local], deep: bool = True) -> None:
+    """Let statements read other locals, in place."""
+    for stmt in body:
+        if isinstance(stmt, If):
+            stmt.cond = moved.get(stmt.cond, stmt.cond) if isinstance(stmt.cond, Local) else stmt.cond
+        elif hasattr(stmt, "args"):
+            stmt.args = tuple(moved.get(a, a) if isinstance(a, Local) else a for a in stmt.args)
+        elif hasattr(stmt, "limit"):
+            _substitute_foreach(stmt, moved)
+        if deep:
+            for block in blocks(stmt):
+                _substitute(block, moved)
+
+
+def _substitute_foreach(stmt: Any, moved: dict[Local, Local]) -> None:
+    if stmt.limit is not None:
+        stmt.limit = moved.get(stmt.limit, stmt.limit)
+    if stmt.slice is not None:
+        stmt.slice = tuple(None if v is None else moved.get(v, v) for v in stmt.slice)
+
+
