@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, dataclass_transform
 else:
 
-    def dataclass_transform(**_: object):  # noqa: D103 - typing's own costs 7 ms to import
+    def dataclass_transform(**_: object):  # typing's own costs 7 ms to import
         return lambda cls: cls
 
 

@@ -27,7 +27,9 @@ class OpInfo(Node):
     on_global: bool = False
 
 
-def _binary(names: str, result: str = "i", args: str = "ii", place: str = "ku", effects: str = "") -> dict[str, OpInfo]:
+def _binary(
+    names: str, result: str = "i", args: str = "ii", place: str = "ku", effects: str = ""
+) -> dict[str, OpInfo]:
     return {name: OpInfo(args, result, place, effects) for name in names.split()}
 
 
@@ -68,7 +70,9 @@ OPS: dict[str, OpInfo] = {
     "add_fetch": OpInfo("i", "i", "ku", "read write", on_global=True),  # attr (g, "old" | "new")
     "push": OpInfo("i", "", "ku", "write", on_global=True),  # the aggregate's <<<
     "delete": OpInfo("", "", "ku", "write", on_global=True),
-    "delete_slice": OpInfo("", "", "u", "write", on_global=True),  # attr (g, mask): operands only for mask True
+    "delete_slice": OpInfo(
+        "", "", "u", "write", on_global=True
+    ),  # attr (g, mask): operands only for mask True
     "clear": OpInfo("", "", "ku", "write", on_global=True),  # no keys taken: all elements
     "zero": OpInfo("", "", "u", "write", on_global=True),  # no keys taken: all values to 0
     "size": OpInfo("", "i", "u", "read", on_global=True),  # no keys taken: number of elements
@@ -76,7 +80,9 @@ OPS: dict[str, OpInfo] = {
     "hist_bucket": OpInfo("i", "i", "u", "read fault", on_global=True),  # attr (g, kind, params)
     # output, all of it in the user stage
     "printf": OpInfo("*", "", "u", "output"),  # attr: format.Format
-    "print_hist": OpInfo("", "", "u", "output read fault", on_global=True),  # attr (g, "log"|"linear", params)
+    "print_hist": OpInfo(
+        "", "", "u", "output read fault", on_global=True
+    ),  # attr (g, "log"|"linear", params)
     "print_map": OpInfo("*", "", "u", "output read"),  # bpftrace; attr (g,): operands top, div or none
     "print_value": OpInfo("a", "", "u", "output"),  # bpftrace print(expr); attr: display hint
     "log": OpInfo("s", "", "u", "output"),  # to stderr with a newline

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ir.nodes import Const, Global, Module, Op, Text
+from ..ir.nodes import Const, Function, Global, Handler, Module, Op, Text
 from ..ir.walk import statements
 from .inline import inline
 from .simplify import simplify
@@ -16,15 +16,17 @@ def optimise(module: Module) -> None:
     """Inline and simplify the whole module in place."""
     inline(module)
     constants = _constants(module)
-    for holder in (*module.handlers, *module.functions):
+    holders: list[Handler | Function] = [*module.handlers, *module.functions]
+    for holder in holders:
         holder.body = simplify(holder.body, constants)
 
 
 def _constants(module: Module) -> dict[Global, Any]:
     """Return the scalar globals that no statement writes, with their values."""
     written: set[Any] = set()
-    for holder in (*module.handlers, *module.functions):
-        for stmt in statements(holder.body):
+    bodies = [h.body for h in module.handlers] + [f.body for f in module.functions]
+    for body in bodies:
+        for stmt in statements(body):
             if isinstance(stmt, Op) and stmt.name not in ("get", "has") and stmt.attr is not None:
                 attr = stmt.attr
                 written.add(attr[0] if isinstance(attr, tuple) and attr else attr)

@@ -95,12 +95,14 @@ class _Pass:
             return None
         if op.name == "get" and op.attr in self.constants:
             return self.constants[op.attr]
-        if all(isinstance(a, Const) for a in op.args) and op.args:
-            number = fold(op.name, [a.value for a in op.args], op.attr)
+        numbers = [a.value for a in op.args if isinstance(a, Const)]
+        if numbers and len(numbers) == len(op.args):
+            number = fold(op.name, numbers, op.attr)
             if number is not None:
                 return Const(number)
-        if op.name in ("str_eq", "str_ne") and all(isinstance(a, Text) for a in op.args):
-            return Const(int((op.args[0].value == op.args[1].value) == (op.name == "str_eq")))
+        texts = [a.value for a in op.args if isinstance(a, Text)]
+        if op.name in ("str_eq", "str_ne") and len(texts) == 2:
+            return Const(int((texts[0] == texts[1]) == (op.name == "str_eq")))
         key = _expression_key(op)
         return None if key is None else known.get(key)
 

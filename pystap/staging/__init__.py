@@ -134,7 +134,9 @@ class _Stager:
         body = self._flat_keys(capture.kernel, places)
         body = sweep(body)
         if not body:
-            self.notes.append(Note("empty", handler.span, number, "does nothing that could be seen: not attached"))
+            self.notes.append(
+                Note("empty", handler.span, number, "does nothing that could be seen: not attached")
+            )
             return
         body = _only_for(handler, body)
         if capture.record is not None:
@@ -147,7 +149,11 @@ class _Stager:
         scope: list[Stmt] = [Scope(handler.label, body, handler.span)]
         self.kernel.append(KernelProgram(f"h{number}", handler.event, scope, sizes_of(body), (number,)))
         if not mirrored:
-            what = "kernel stage" if capture.record is None else "kernel stage, its output rendered in the user stage"
+            what = (
+                "kernel stage"
+                if capture.record is None
+                else "kernel stage, its output rendered in the user stage"
+            )
             self.notes.append(Note("stage", handler.span, number, what))
 
     def _flat_keys(self, body: list[Stmt], places: Places) -> list[Stmt]:
@@ -174,14 +180,18 @@ class _Stager:
                 if glob is not None and self.homes.home[glob] == USER and stmt.name in _RESETS:
                     why = self.homes.why.get(glob, ("--stage=mirror", stmt.span))[0]
                     self.notes.append(
-                        Note("mirror", stmt.span, number, f"'{glob.name}' is changed in the user stage: {why}")
+                        Note(
+                            "mirror", stmt.span, number, f"'{glob.name}' is changed in the user stage: {why}"
+                        )
                     )
                     mirrored = True
             elif id(stmt) in places.regions:
-                self.notes.append(Note("mirror", stmt.span, number, "decided in the user stage"))
+                self.notes.append(Note("mirror", getattr(stmt, "span", handler.span), number, "decided in the user stage"))
                 mirrored = True
         for op in places.late:
-            self.notes.append(Note("late", op.span, number, "read late: only the user stage knows the address"))
+            self.notes.append(
+                Note("late", op.span, number, "read late: only the user stage knows the address")
+            )
         return mirrored
 
     # user handlers and functions
@@ -244,7 +254,9 @@ def _only_for(handler: Handler, body: list[Stmt]) -> list[Stmt]:
     return _any_range(handler, nr, sorted(numbers), body, out)
 
 
-def _any_range(handler: Handler, nr: Local, numbers: list[int], body: list[Stmt], out: list[Stmt]) -> list[Stmt]:
+def _any_range(
+    handler: Handler, nr: Local, numbers: list[int], body: list[Stmt], out: list[Stmt]
+) -> list[Stmt]:
     """Run the body when nr lies in one of the runs of numbers."""
     hit = Local("hit", I64)
     out.append(Op(hit, "mov", (Const(0),), None, handler.span))

@@ -132,7 +132,11 @@ class Capture:
                     block[:] = self._puts(block, set(have))
                 out.append(stmt)
                 continue
-            needed = deep_uses(stmt.target) if stmt.deep else [v for v in uses(stmt.target) if isinstance(v, Local)]
+            needed = (
+                deep_uses(stmt.target)
+                if stmt.deep
+                else [v for v in uses(stmt.target) if isinstance(v, Local)]
+            )
             moved: dict[Local, Local] = {}
             for local in dict.fromkeys(needed):
                 if local not in self._defs:
@@ -180,7 +184,9 @@ class Capture:
                 makers[op.dst] = op
         for local, op in makers.items():
             slot = self._slots.get(local)
-            simple = op.name in ("load_str", "load_buf") or (op.name == "call" and op.attr in ("execname", "pexecname"))
+            simple = op.name in ("load_str", "load_buf") or (
+                op.name == "call" and op.attr in ("execname", "pexecname")
+            )
             kept = getattr(op.attr, "fault", "") == "capture"  # fault_of names the local
             if slot is None or self._defs[local] != 1 or not simple or kept:
                 continue
@@ -252,5 +258,3 @@ def _substitute_foreach(stmt: Any, moved: dict[Local, Local]) -> None:
         stmt.limit = moved.get(stmt.limit, stmt.limit)
     if stmt.slice is not None:
         stmt.slice = tuple(None if v is None else moved.get(v, v) for v in stmt.slice)
-
-

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt
 from ..ir.walk import statements
-from .places import USER, Places, global_of, key_operands
+from .places import USER as USER
+from .places import Places, global_of, key_operands
 from .sizes import size_of
 
 TYPE_CHECKING = False
@@ -157,11 +158,7 @@ def _is_atomic(shared: list[tuple[Op, Global]]) -> bool:
 
 
 def _global_ops(body: list[Stmt]) -> list[tuple[Op, Global]]:
-    found: list[tuple[Op, Global]] = []
-    for stmt in statements(body):
-        if isinstance(stmt, Op) and (glob := global_of(stmt)) is not None:
-            found.append((stmt, glob))
-    return found
+    return [(s, g) for s in statements(body) if isinstance(s, Op) and (g := global_of(s)) is not None]
 
 
 def user_globals(body: list[Stmt], seen: set[int] | None = None) -> dict[Global, set[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..ir.nodes import BUF, I64, STR, Global, Label, Local, Op, Stat, Stmt, Text
-
 from ..program import CPU_SIZE, CTL_SIZE, GlobalSpec, MapSpec, Part
 from ..types.hist import linear_buckets, log_buckets
 from .homes import DELTA, SHARED, USER
@@ -70,7 +69,9 @@ def key_parts(glob: Global, shapes: list[Shape], renders: list[UserFunction]) ->
         renders.append(_render_function(name, shape))
         for n, leaf in enumerate(shape.leaves):
             size = 8 if leaf.type == I64 else 16
-            parts.append(Part(offset, leaf.type, size, name if n == 0 else "", len(shape.leaves) if n == 0 else 1))
+            parts.append(
+                Part(offset, leaf.type, size, name if n == 0 else "", len(shape.leaves) if n == 0 else 1)
+            )
             offset += (size + 7) & ~7
     return tuple(parts)
 

@@ -166,7 +166,12 @@ class Places:
     def _forced(self, op: Op, where: str) -> None:
         dst = op.dst
         fault = "fault" in effects(op)
-        if dst is not None and self.defs[dst] == 1 and dst not in self.locals and not (fault and where != "k"):
+        if (
+            dst is not None
+            and self.defs[dst] == 1
+            and dst not in self.locals
+            and not (fault and where != "k")
+        ):
             self.hoisted.add(id(op))
         elif where == "k":
             self.hoisted.add(id(op))
@@ -245,6 +250,3 @@ def _globals_of(body: list[Stmt]) -> list[Global]:
         elif isinstance(stmt, ForEach):
             found.append(stmt.glob)
     return found
-
-
-
