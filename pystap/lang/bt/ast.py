@@ -501,9 +501,8 @@ class AttachPoint(Syntax):
 
     @property
     def wildcard(self) -> bool:
-        """Whether target, namespace or function has a `*`, `?` or `[...]`."""
-        text = self.target + self.ns + self.func
-        return "*" in text or "?" in text or "[" in text
+        """Whether target, namespace or function has a `*`."""
+        return "*" in self.target or "*" in self.func or "*" in self.ns
 
     @property
     def nanoseconds(self) -> int:
