@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 POINTER_SIZE = 8
 _DEEPEST = 32
-_MOST_MEMBERS = 100_000
+_MOST_NESTED = 500  # anonymous members within one struct
 
 
 class Step:
@@ -96,23 +96,28 @@ def sizeof(type: t.Type) -> int:
 
 def find_member(parent: t.Composite, name: str) -> t.Member | None:
     """Return the member of that name, with its offset from `parent`; anonymous members are looked into."""
-    return _find_member(parent, name, 0, _DEEPEST)
-
-
-def _find_member(parent: t.Composite, name: str, base: int, left: int) -> t.Member | None:
     found = parent.member(name) if name else None
-    if found is not None:
-        return found if not base else _moved(found, base)
-    if not left:
-        raise BtfError("a BTF type contains itself")
-    for member in parent.members:
-        if not member.name:
-            inner = resolve(member.type)
-            if isinstance(inner, t.Composite):
-                found = _find_member(inner, name, base + member.bit_offset, left - 1)
-                if found is not None:
-                    return found
+    if found is not None or not name:
+        return found
+    for inner, base in _anonymous(parent):
+        found = inner.member(name)
+        if found is not None:
+            return _moved(found, base)
     return None
+
+
+def _anonymous(parent: t.Composite) -> list[tuple[t.Composite, int]]:
+    """Return the structs and unions that stand in `parent` without a name, with their bit offsets."""
+    out: list[tuple[t.Composite, int]] = [(parent, 0)]
+    seen = {parent.id}  # in sound BTF none comes twice
+    for outer, base in out:
+        for member in outer.members:
+            if not member.name:
+                inner = resolve(member.type)
+                if isinstance(inner, t.Composite) and inner.id not in seen:
+                    seen.add(inner.id)
+                    out.append((inner, base + member.bit_offset))
+    return out[1:]
 
 
 def _moved(member: t.Member, bits: int) -> t.Member:
@@ -120,22 +125,23 @@ def _moved(member: t.Member, bits: int) -> t.Member:
 
 
 def members(parent: t.Composite) -> list[t.Member]:
-    """Return all named members, with offsets from `parent`; anonymous ones are replaced by what they hold."""
+    """Return all named members with offsets from `parent`, in order; anonymous ones give what they hold."""
     out: list[t.Member] = []
-    _flatten(parent, 0, out, _DEEPEST)
+    _flatten(parent, 0, out, {parent.id})
     return out
 
 
-def _flatten(parent: t.Composite, base: int, out: list[t.Member], left: int) -> None:
-    if not left or len(out) > _MOST_MEMBERS:
-        raise BtfError("a BTF type contains itself")
+def _flatten(parent: t.Composite, base: int, out: list[t.Member], seen: set[int]) -> None:
     for member in parent.members:
         if member.name:
             out.append(_moved(member, base) if base else member)
-        else:
-            inner = resolve(member.type)
-            if isinstance(inner, t.Composite):
-                _flatten(inner, base + member.bit_offset, out, left - 1)
+            continue
+        inner = resolve(member.type)
+        if isinstance(inner, t.Composite) and inner.id not in seen:
+            if len(seen) > _MOST_NESTED:
+                raise BtfError("a BTF type contains too much")
+            seen.add(inner.id)
+            _flatten(inner, base + member.bit_offset, out, seen)
 
 
 def field_path(btf: Btf, root: t.Type, path: Sequence[str | int]) -> FieldPath:

@@ -48,7 +48,7 @@ class Btf(Blob):
 
     def find_all(self, group: int, name: str) -> Iterator[t.Type]:
         """Yield all types of that name in a group (`kinds.G_*`), by rising id."""
-        wanted = name.encode("utf-8", "surrogateescape") + b"\0"
+        wanted = name.encode("utf-8", "replace") + b"\0"
         if not name or "\0" in name:
             return
         index = self.index
@@ -105,7 +105,7 @@ class Btf(Blob):
 
     def find_enumerator(self, name: str) -> tuple[int, t.Enum] | None:
         """Return (value, its enum) of an enumerator of any enum, or None."""
-        wanted = name.encode("utf-8", "surrogateescape")
+        wanted = name.encode("utf-8", "replace")
         index = self.index
         words = self.words
         try:
@@ -154,9 +154,9 @@ class Btf(Blob):
         prefix = pattern
         for wild in _WILD:
             prefix = prefix.partition(wild)[0]
-        found = self._names(group, prefix.encode())
+        found = self._names(group, prefix.encode("utf-8", "replace"))
         if isinstance(self.base, Btf):
-            found |= self.base._names(group, prefix.encode())
+            found |= self.base._names(group, prefix.encode("utf-8", "replace"))
         out = sorted(name.decode("utf-8", "replace") for name in found)
         rest = pattern[len(prefix) :]
         if not rest:

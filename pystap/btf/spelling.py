@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from . import types as t
 
-_DEEPEST = 64
+# Types may refer to themselves (a function that takes a function like itself): enough is enough.
+_MOST_STEPS = 400
 
 _WORDS: dict[type[t.Type], str] = {t.Const: "const", t.Volatile: "volatile", t.Restrict: "restrict"}
 
@@ -16,14 +17,14 @@ def type_name(type: t.Type) -> str:
 
 def declare(type: t.Type, name: str) -> str:
     """Return the C declaration of `name` with that type."""
-    return _declare(type, name, _DEEPEST)
+    return _declare(type, name, [_MOST_STEPS])
 
 
-def _declare(type: t.Type, inner: str, left: int) -> str:
+def _declare(type: t.Type, inner: str, budget: list[int]) -> str:
     """Grow a declarator outwards from `inner` until the base type is reached."""
     pending: list[str] = []  # qualifiers whose place depends on what they qualify
-    while left > 0:
-        left -= 1
+    while budget[0] > 0:
+        budget[0] -= 1
         word = _WORDS.get(type.__class__)
         if word is not None:
             pending.append(word)
@@ -34,7 +35,7 @@ def _declare(type: t.Type, inner: str, left: int) -> str:
         elif isinstance(type, t.Array):
             inner = f"{_bracket(inner)}[{type.count or ''}]"
         elif isinstance(type, t.FuncProto):
-            inner = f"{_bracket(inner)}({_params(type, left)})"
+            inner = f"{_bracket(inner)}({_params(type, budget)})"
         elif not isinstance(type, t.TypeTag):
             return _join([*pending, base_name(type)], inner)
         type = type.type  # type: ignore[attr-defined]
@@ -52,8 +53,12 @@ def _join(words: list[str], inner: str) -> str:
     return f"{text}{inner}" if inner.startswith("[") else f"{text} {inner}"
 
 
-def _params(proto: t.FuncProto, left: int) -> str:
-    words = [_declare(p.type, p.name, min(left, 8) - 1) for p in proto.params]
+def _params(proto: t.FuncProto, budget: list[int]) -> str:
+    words = []
+    for param in proto.params:
+        words.append(_declare(param.type, param.name, budget))
+        if budget[0] <= 0:
+            break
     if proto.variadic:
         words.append("...")
     return ", ".join(words) or "void"
