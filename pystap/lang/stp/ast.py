@@ -12,6 +12,8 @@ The depth of a tree is bounded by `MAX_DEPTH`; whoever recurses over it needs a 
 
 from __future__ import annotations
 
+import sys
+
 from ...node import Node
 from ...source import Span
 from .formats import Format
@@ -460,6 +462,21 @@ class File(Ast):
 
 
 # ---------------------------------------------------------------- helpers
+
+
+class deep_recursion:
+    """`with deep_recursion():` lets functions recurse over a tree of MAX_DEPTH (some four calls a level)."""
+
+    __slots__ = ("_limit",)
+
+    def __enter__(self) -> None:
+        self._limit = sys.getrecursionlimit()
+        if self._limit < 4 * MAX_DEPTH:
+            sys.setrecursionlimit(4 * MAX_DEPTH)
+
+    def __exit__(self, *_: object) -> None:
+        if self._limit < 4 * MAX_DEPTH:
+            sys.setrecursionlimit(self._limit)
 
 
 def children(node: Node) -> Iterator[Ast]:

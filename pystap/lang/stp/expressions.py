@@ -38,8 +38,8 @@ _LEVELS = (
     ("+", "-"),
     ("*", "/", "%"),
 )
-_PRECEDENCE = {op: level for level, ops in enumerate(_LEVELS, 1) for op in ops}
-_IN = _PRECEDENCE["in"]
+PRECEDENCE = {op: level for level, ops in enumerate(_LEVELS, 1) for op in ops}
+_IN = PRECEDENCE["in"]
 _ASSIGNMENTS = frozenset(("=", "<<<", "+=", "-=", "*=", "/=", "%=", "<<=", ">>=", "&=", "^=", "|=", ".="))
 _PREFIX = frozenset(("+", "-", "!", "~", "!~"))
 _STEP = frozenset(("++", "--"))
@@ -103,7 +103,7 @@ class ExpressionParser(ValueParser):
             left = self._parse_in(first, self._parse_keys())
         else:
             left = self._parse_unary()
-        get = _PRECEDENCE.get
+        get = PRECEDENCE.get
         while True:
             op = self.kind
             level = get(op, 0)
@@ -135,7 +135,7 @@ class ExpressionParser(ValueParser):
 
     def _no_operator(self, op: str) -> None:
         """Refuse an operator that binds tighter than the one whose right side is complete."""
-        if _PRECEDENCE.get(self.kind, 0) >= _PRECEDENCE[op]:
+        if PRECEDENCE.get(self.kind, 0) >= PRECEDENCE[op]:
             message = f"'{self.kind}' cannot follow this '{op}' expression"
             self.fail("E121", message, self.here(), f"put the '{op}' expression in parentheses")
 
