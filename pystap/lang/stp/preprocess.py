@@ -26,7 +26,7 @@ _EXPANDED = frozenset(("$arg", "@arg", "$#", "@#", "macro", "@define"))
 _CONDITIONAL = frozenset(("%(", "%?", "%:", "%)"))
 _OPENING = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _STATEMENT_END = KEYWORDS | {";", "{", "}", "%)", "%:", "eof"}
-_MAX_EXPANSION = 500_000
+_MAX_EXPANSION = 200_000
 _MAX_MACROS_OPEN = 50
 
 
@@ -200,6 +200,8 @@ class Preprocessor:
                 body += bound[token[1]]
             else:
                 body.append((*token[:4], origin))
+        if self._expanded > _MAX_EXPANSION:
+            return
         self._expanded += len(body)
         if self._expanded > _MAX_EXPANSION:
             yield _error(at, "E114", f"the macros of this script expand to more than {_MAX_EXPANSION} tokens")

@@ -129,8 +129,7 @@ def _print(node: ast.Print) -> str:
 
 def _access(node: ast.Access, base: str) -> str:
     out = ["&" if node.address_of else "", base]
-    for part in node.accessors:
-        out.append(f"->{part.name}" if isinstance(part, ast.Field) else f"[{_expr(part.index)}]")
+    out += [f"->{p.name}" if isinstance(p, ast.Field) else f"[{_expr(p.index)}]" for p in node.accessors]
     out.append("$" * node.pretty)
     return "".join(out)
 
@@ -364,9 +363,10 @@ def print_item(node: ast.Item) -> str:
 def print_file(node: ast.File) -> str:
     """Return the text of a whole file."""
     out: list[str] = []
+    before: ast.Item | None = None
     with deep_recursion():
         for item in node.decls:
-            if out and not (isinstance(item, ast.Global) and isinstance(before, ast.Global)):
+            if before is not None and not (isinstance(item, ast.Global) and isinstance(before, ast.Global)):
                 out.append("\n")
             out += (_ITEMS[type(item)](item), "\n")
             before = item
