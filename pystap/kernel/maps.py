@@ -27,6 +27,7 @@ _BATCH = Struct("<QQQQIIQQ")
 _PERCPU = (abi.BPF_MAP_TYPE_PERCPU_HASH, abi.BPF_MAP_TYPE_PERCPU_ARRAY, abi.BPF_MAP_TYPE_LRU_PERCPU_HASH)
 _ARRAYS = (abi.BPF_MAP_TYPE_ARRAY, abi.BPF_MAP_TYPE_PERCPU_ARRAY)
 _OF_MAPS = (abi.BPF_MAP_TYPE_ARRAY_OF_MAPS, abi.BPF_MAP_TYPE_HASH_OF_MAPS)
+_NO_BATCHES = (-ENOTSUPP, -_errno.EINVAL, -_errno.EOPNOTSUPP)
 _BATCH_BYTES = 1 << 21  # what one batch call fills at most, unless a bucket needs more
 _BATCH_MOST = 1 << 28
 
@@ -198,7 +199,7 @@ class Map:
             if result == -_errno.ENOSPC and room * (key_size + slot_size) < _BATCH_MOST:
                 room *= 4  # one bucket of the hash has more elements than there is room
                 continue
-            if result in (-ENOTSUPP, -_errno.EINVAL, -_errno.EOPNOTSUPP) and not started:
+            if result in _NO_BATCHES and not started:
                 yield from self._single_batches(delete)
                 return
             if result < 0 and result not in (-_errno.ENOENT, -_errno.EINTR):
@@ -210,6 +211,13 @@ class Map:
             if result == -_errno.ENOENT:
                 return
             started = True
+
+    def knows_batches(self) -> bool:
+        """Whether the kernel reads this kind of map in bulk; else `batches` takes one element a call."""
+        room = bytearray(self.key_size + self.slot_size + 8)
+        at = address(room)
+        attr = bytearray(_BATCH.pack(0, at, at + 8, at + 8 + self.key_size, 1, self.fd, 0, 0))
+        return bpf_try(abi.BPF_MAP_LOOKUP_BATCH, attr) not in _NO_BATCHES
 
     def _single_batches(self, delete: bool) -> Iterator[tuple[memoryview, memoryview, int]]:
         """The same, one element a call, for maps that know no batches."""
@@ -240,7 +248,7 @@ class Map:
         keys, values = bytes(keys), bytes(values)
         attr = bytearray(_BATCH.pack(0, 0, address(keys), address(values), count, self.fd, 0, 0))
         result = bpf_try(abi.BPF_MAP_UPDATE_BATCH, attr)
-        if result in (-ENOTSUPP, -_errno.EINVAL, -_errno.EOPNOTSUPP, -_errno.EINTR):
+        if result in _NO_BATCHES or result == -_errno.EINTR:
             key_size, slot_size = self.key_size, self.slot_size
             for i in range(count):
                 self.update(

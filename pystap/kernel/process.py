@@ -1,7 +1,8 @@
 """The command of `-c`: started held, let go later, reaped.
 
 The child exists (so that its pid is known) but waits before exec. A plain line of words is executed
-by itself; a line that needs a shell goes to `/bin/sh -c`, as the user typed it for one.
+by itself; a line that needs a shell goes to `/bin/sh -c`, as the user typed it for one. The line is
+the user's own, from the command line; text of scripts never comes here.
 """
 
 from __future__ import annotations
@@ -11,26 +12,52 @@ import signal
 
 from .sys import KernelError
 
-_SHELL_BYTES = frozenset("|&;<>()$`\\\"'*?[]#~=%!{}\n")
+_SPECIAL = frozenset("|&;<>()$`\\\"'*?[]#~=%!{}\n")  # what may mean something to a shell
 _SHELL_WORDS = (
     " . : [ alias bg break cd command continue eval exec exit export false fg hash jobs kill local printf "
     " pwd read readonly return set shift test times trap true type ulimit umask unalias unset wait "
-    " case for function if select time until while "
+    " ! { case for function if select time until while "
 )
 _SHELL = "/bin/sh"
 
 
 def command_argv(line: str) -> tuple[str, list[str]]:
-    """(file, arguments) to execute for a command line; `KernelError` ENOENT if there is no such command."""
+    """(file, arguments) to execute for a command line; `KernelError` ENOENT if there is no such command.
+
+    A single command replaces the shell that reads its quotes, so that the pid is the command's own.
+    """
     words = line.split()
-    if not words or _SHELL_BYTES.intersection(line):
+    if not words:
         return _SHELL, [_SHELL, "-c", line]
-    path = _find(words[0])
-    if path:
+    first = words[0]
+    builtin = f" {first} " in _SHELL_WORDS
+    plain = not _SPECIAL.intersection(first)
+    path = _find(first) if plain else ""
+    if plain and not path and not builtin:
+        raise KernelError(2, f"executing {first}")
+    if path and not _SPECIAL.intersection(line):
         return path, words
-    if f" {words[0]} " in _SHELL_WORDS:
+    if not is_single_command(line) or (builtin and not path):
         return _SHELL, [_SHELL, "-c", line]
-    raise KernelError(2, f"executing {words[0]}")
+    return _SHELL, [_SHELL, "-c", f"exec env {line}" if "=" in first else f"exec {line}"]
+
+
+def is_single_command(line: str) -> bool:
+    """Whether a line has no operator of the shell outside quotes; redirections are part of a command."""
+    quote = last = ""
+    for char in line:
+        if last == "\\" and quote != "'":
+            last = ""
+            continue
+        if quote:
+            if char == quote:
+                quote = ""
+        elif char in "'\"`":
+            quote = char
+        elif char in "|;()\n" or (char == "&" and last not in "<>"):
+            return False
+        last = char
+    return not quote
 
 
 def _find(command: str) -> str:

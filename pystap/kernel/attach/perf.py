@@ -136,7 +136,7 @@ def attach_perf(
 
 
 def pmu_type(name: str) -> int:
-    """The number of an event source (`kprobe`, `uprobe`), which is not in this kernel if ENOENT is raised."""
+    """The number of an event source (`kprobe`, `uprobe`); `KernelError` ENOENT where this kernel has none."""
     return int(_pmu_file(name, "type"))
 
 
@@ -151,4 +151,4 @@ def _pmu_file(name: str, leaf: str) -> str:
         with open(f"/sys/bus/event_source/devices/{name}/{leaf}", encoding="ascii") as file:
             return file.read().strip()
     except OSError as error:
-        raise KernelError(error.errno or 0, f"reading {leaf} of the event source '{name}'") from None
+        raise KernelError(error.errno or 0, f"looking for {name}s ({leaf} of that event source)") from None

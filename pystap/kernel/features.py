@@ -1,0 +1,145 @@
+"""What this kernel can do, found by trying it; never by its version.
+
+`Features.has(name)` tries once and remembers: (works, why not). Trying means doing it: a program that
+attaches for a moment, to an event that hardly ever happens or to this process alone.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..bpf import consts_gen as abi
+from . import feature_probes
+from .feature_probes import Lacks
+from .prog import VerifierError
+from .sys import KernelError, bpf, mount_detached
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..btf import Btf
+
+_CAPABILITIES = ((21, "CAP_SYS_ADMIN"), (38, "CAP_PERFMON"), (39, "CAP_BPF"))
+
+
+class Features:
+    """The kernel's features; those that name kernel types or functions need its BTF."""
+
+    __slots__ = ("_btf", "_known")
+
+    def __init__(self, btf: Btf | None = None) -> None:
+        self._btf = btf
+        self._known: dict[tuple[str, int, int], tuple[bool, str]] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """The features that `has` knows, in the order of a report."""
+        return tuple(feature_probes.PROBES)
+
+    def has(self, name: str) -> tuple[bool, str]:
+        """(whether it works, what the kernel said if not). An unknown name is a bug: KeyError."""
+        return self._try((name, 0, 0), name)
+
+    def prog_type(self, number: int) -> tuple[bool, str]:
+        """Whether programs of a type load (of those that load without naming a function)."""
+        return self._try(("", number, -1), f"program type {number}")
+
+    def helper(self, number: int, prog_type: int = abi.BPF_PROG_TYPE_RAW_TRACEPOINT) -> tuple[bool, str]:
+        """Whether programs of a type may call a helper."""
+        return self._try(("", prog_type, number), f"helper {number}")
+
+    def kfunc(self, name: str) -> tuple[bool, str]:
+        """Whether the kernel has a kfunc; which programs may call it, only loading one tells."""
+        if self._btf is None:
+            return False, "there is no BTF to look it up in"
+        return (True, "") if self._btf.find_func(name) else (False, f"this kernel has no {name}")
+
+    def _try(self, key: tuple[str, int, int], words: str) -> tuple[bool, str]:
+        found = self._known.get(key)
+        if found is None:
+            name, prog_type, number = key
+            try:
+                if name:
+                    feature_probes.PROBES[name](self._btf)
+                elif number < 0:
+                    feature_probes.load_type(prog_type)
+                else:
+                    feature_probes.call_helper(prog_type, number)
+                found = (True, "")
+            except Lacks as error:
+                found = (False, str(error))
+            except VerifierError as error:
+                found = (False, f"{words}: {last_words(error.log)}")
+            except (KernelError, OSError) as error:
+                found = (False, str(error))
+            self._known[key] = found
+        return found
+
+
+def last_words(log: str) -> str:
+    """The line of a verifier's log that says what is wrong: the last before the statistics."""
+    for line in reversed(log.split("\n")):
+        if line and not line.startswith(("processed ", "verification time", "stack depth", "peak_states")):
+            return line
+    return "refused"
+
+
+def lockdown() -> str:
+    """The kernel's lockdown level, `none`, `integrity` or `confidentiality`; "" if it has none to tell."""
+    try:
+        with open("/sys/kernel/security/lockdown", encoding="ascii") as file:
+            text = file.read()
+    except OSError:
+        text = _private_lockdown()
+    return text.partition("[")[2].partition("]")[0]
+
+
+def _private_lockdown() -> str:
+    """The same where securityfs isn't mounted."""
+    try:
+        folder = mount_detached("securityfs")
+    except KernelError:
+        return ""
+    try:
+        with open(os.open("lockdown", os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder), encoding="ascii") as file:
+            return file.read()
+    except OSError:
+        return ""
+    finally:
+        os.close(folder)
+
+
+def missing_capabilities() -> list[str]:
+    """Of the capabilities that tracing needs, those that this process hasn't."""
+    effective = 0
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+            for line in file:
+                if line.startswith("CapEff:"):
+                    effective = int(line.split()[1], 16)
+    except OSError:
+        return []
+    if effective >> 21 & 1:  # CAP_SYS_ADMIN stands for the others
+        return []
+    return [name for bit, name in _CAPABILITIES[1:] if not effective >> bit & 1]
+
+
+def explain_missing() -> list[str]:
+    """Why nothing at all can be traced here, in words, one reason each; empty if there is none."""
+    reasons = []
+    lacking = missing_capabilities()
+    if lacking:
+        who = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
+        reasons.append(f"{who} lacks {' and '.join(lacking)}: run it as root")
+    try:
+        bpf(abi.BPF_PROG_GET_NEXT_ID, bytearray(16), "asking for programs")
+    except KernelError as error:
+        if error.errno == 38:
+            reasons.append("this kernel (or a sandbox around it) has no bpf(2)")
+        elif error.errno == 1 and not lacking:
+            reasons.append(
+                "bpf(2) is forbidden here, though the capabilities are there (a sandbox, or a policy)"
+            )
+    if not os.path.exists("/sys/kernel/btf/vmlinux"):
+        reasons.append("this kernel has no BTF: /sys/kernel/btf/vmlinux is missing (CONFIG_DEBUG_INFO_BTF)")
+    if lockdown() == "confidentiality":
+        reasons.append("the kernel is locked down (confidentiality): programs may not read its memory")
+    return reasons
