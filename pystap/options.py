@@ -1,0 +1,50 @@
+"""`Options`: what the user asked for, in one value that the compiler and the runtime share.
+
+Every field has a default, so that `Options()` is a plain run. Pairs are tuples, never dicts: an
+Options is a value, and is not changed after it was made (`replace` gives a changed copy).
+"""
+
+from __future__ import annotations
+
+from .node import Node
+
+STAGE_AUTO = "auto"
+STAGE_MIRROR = "mirror"
+
+DEFAULT_BUFFER = 1 << 20
+
+
+class Options(Node):
+    """lang: "stp", "bt" or "" (by suffix or first line).
+
+    stage: STAGE_AUTO, or STAGE_MIRROR to run every handler's body in the user stage. args: the words after the
+    script. target_pid: of -x, or of the held command of -c. timeout: seconds of -T. output: path of -o.
+    max_action: most loop turns of one user handler, None for no limit. buffer: bytes of each CPU's ring (a power
+    of two). overrides: (name, text) of -G; defines: (name, text) of -D. format: "text" or "json".
+    display_globals: print what SystemTap calls unread globals (bpftrace: maps) at the end.
+    """
+
+    lang: str = ""
+    stage: str = STAGE_AUTO
+    guru: bool = False
+    unsafe: bool = False
+    args: tuple[str, ...] = ()
+    target_pid: int = 0
+    command: str | None = None
+    timeout: float | None = None
+    output: str | None = None
+    max_action: int | None = None
+    maxstringlen: int = 512
+    maxmapentries: int = 2048
+    maxerrors: int = 0
+    buffer: int = DEFAULT_BUFFER
+    verbose: int = 0
+    warnings: bool = True
+    warnings_as_errors: bool = False
+    display_globals: bool = True
+    overrides: tuple[tuple[str, str], ...] = ()
+    defines: tuple[tuple[str, str], ...] = ()
+    format: str = "text"
+    quiet: bool = False
+    hist_width: int = 50
+    hist_elision: int = 2
