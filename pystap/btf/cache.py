@@ -32,26 +32,46 @@ _LARGEST = 1 << 28
 
 
 def open_btf(
-    data: bytes | memoryview | mmap, cache_dir: str | None, key: bytes, base: Btf | None = None
+    data: bytes | memoryview | mmap,
+    cache_dir: str | None,
+    key: bytes,
+    base: Btf | None = None,
+    *,
+    defer: bool = False,
 ) -> Btf:
     """Return the `Btf` of `data` with the index from `cache_dir`, made and stored there where needed.
 
     key: what identifies the kernel build (release, version, build id; a module: its name too). cache_dir is
-    created with mode 0700; None for no cache.
+    created with mode 0700; None for no cache. With `defer` the caller calls `store_index` when it has time:
+    until then an unknown kernel is scanned only, which is 50 ms sooner.
     """
+    btf = Btf(data, None, base)
     if cache_dir is None:
-        return Btf(data, None, base)
+        return btf
     path = cache_path(cache_dir, key)
-    plain = Blob(data, None, base)
-    stamp = _stamp(plain)
+    stamp = _stamp(btf)
     known = _load(path, key, stamp)
-    if known is not None and _fits(known, plain):
-        return Btf(data, BtfIndex(known), base)
+    index = _index(known, btf) if known is not None else None
+    if index is not None:
+        btf.use_index(index)
+    else:
+        btf.unsaved = (cache_dir, path, key, stamp)
+        if not defer:
+            store_index(btf)
+    return btf
+
+
+def store_index(btf: Btf) -> None:
+    """Make and store the index of a `Btf` that was opened without one; nothing to do for others."""
+    if btf.unsaved is None:
+        return
     from .build import build_index  # and `array`: not wanted where the cache is warm
 
-    index = build_index(plain)
+    cache_dir, path, key, stamp = btf.unsaved
+    btf.unsaved = None
+    index = getattr(btf.index, "made", None) or build_index(btf)
     _store(cache_dir, path, key, stamp, index)
-    return Btf(data, BtfIndex(index), base)
+    btf.use_index(BtfIndex(index))
 
 
 def cache_path(cache_dir: str, key: bytes) -> str:
@@ -66,12 +86,12 @@ def _stamp(blob: Blob) -> tuple[int, int]:
     return size & 0xFFFFFFFF, crc32(raw[max(0, size - _ENDS) :], crc32(raw[:_ENDS]))
 
 
-def _fits(index: memoryview, blob: Blob) -> bool:
+def _index(data: memoryview, blob: Blob) -> BtfIndex | None:
     try:
-        view = BtfIndex(index)
+        index = BtfIndex(data)
     except BtfError:
-        return False
-    return len(view.starts) == 0 or view.starts[-1] < len(blob.words)
+        return None
+    return index if not index.count or index.starts[-1] < len(blob.words) else None
 
 
 def _read(path: str) -> bytes | None:

@@ -13,7 +13,10 @@ from .parse import Blob
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from mmap import mmap
     from typing import TypeVar
+
+    from .index import BtfIndex
 
     T = TypeVar("T", bound=t.Type)
 
@@ -44,13 +47,23 @@ class Tracepoint:
 class Btf(Blob):
     """A kernel's BTF, or a module's: types by id (`type`) and by name (`find_*`)."""
 
-    __slots__ = ()
+    __slots__ = ("_found", "unsaved")
+
+    def __init__(
+        self,
+        data: bytes | bytearray | memoryview | mmap,
+        index: BtfIndex | None = None,
+        base: Btf | None = None,
+    ) -> None:
+        super().__init__(data, index, base)
+        self._found: dict[tuple[int, str], t.Type | None] = {}
+        self.unsaved: tuple[str, str, bytes, tuple[int, int]] | None = None  # see cache.store_index
 
     def find_all(self, group: int, name: str) -> Iterator[t.Type]:
         """Yield all types of that name in a group (`kinds.G_*`), by rising id."""
-        wanted = name.encode("utf-8", "replace") + b"\0"
         if not name or "\0" in name:
             return
+        wanted = name.encode("utf-8", "replace") + b"\0"
         index = self.index
         words = self.words
         try:
@@ -63,10 +76,11 @@ class Btf(Blob):
             yield from self.base.find_all(group, name)
 
     def _first(self, group: int, name: str, cls: type[T]) -> T | None:
-        for found in self.find_all(group, name):
-            if isinstance(found, cls):
-                return found
-        return None
+        key = (group, name)
+        if key not in self._found:
+            self._found[key] = next(self.find_all(group, name), None)
+        found = self._found[key]
+        return found if isinstance(found, cls) else None
 
     def find_struct(self, name: str) -> t.Struct | None:
         """Return `struct name`, or None."""
@@ -98,13 +112,12 @@ class Btf(Blob):
 
     def find_scalar(self, name: str) -> t.Int | t.Float | None:
         """Return the integer or floating point type by its BTF name ("long unsigned int"), or None."""
-        for found in self.find_all(k.G_SCALAR, name):
-            if isinstance(found, (t.Int, t.Float)):
-                return found
-        return None
+        return self._first(k.G_SCALAR, name, t.Int) or self._first(k.G_SCALAR, name, t.Float)
 
     def find_enumerator(self, name: str) -> tuple[int, t.Enum] | None:
         """Return (value, its enum) of an enumerator of any enum, or None."""
+        if not name:
+            return None
         wanted = name.encode("utf-8", "replace")
         index = self.index
         words = self.words
@@ -183,24 +196,14 @@ class Btf(Blob):
         except IndexError:
             raise BtfError("the BTF index is damaged") from None
         if prefix:
-            offsets &= self._strings_from(prefix)
+            offsets &= self.string_offsets(prefix, b"\0") | self._first_string(prefix)
         offsets.discard(0)
         return {self.string_bytes(offset) for offset in offsets}
 
-    def _strings_from(self, prefix: bytes) -> set[int]:
-        """Return the offsets of all strings, base's included, that begin with `prefix`."""
-        out = self.base._strings_from(prefix) if isinstance(self.base, Btf) else set()
-        sought = b"\0" + prefix
-        find = self.raw.find
-        end = self.strings_at + self.string_end - self.string_base
-        shift = self.string_base - self.strings_at + 1
-        at = find(sought, self.strings_at, end)
-        while at >= 0:
-            out.add(at + shift)
-            at = find(sought, at + 1, end)
-        if self.raw[self.strings_at : self.strings_at + len(prefix)] == prefix:
-            out.add(self.string_base)  # a module's first string has no NUL before it
-        return out
+    def _first_string(self, prefix: bytes) -> set[int]:
+        """Return the offset of a module's first string if it begins so: no NUL stands before it."""
+        at = self.strings_at
+        return {self.string_base} if self.raw[at : at + len(prefix)] == prefix else set()
 
     def complete(self, type: t.Type) -> t.Type:
         """Return the definition of a forward declaration where there is one, else the type itself."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .index import BtfIndex
+    from .scan import ScanIndex
 
     Make = Callable[["Blob", int, str, int, int, int], t.Type]
 
@@ -82,7 +83,7 @@ class Blob:
     ) -> None:
         self.raw = raw = _searchable(data)
         self.base = base
-        self._index = index
+        self._index: BtfIndex | ScanIndex | None = index
         types_at, types_len, self.strings_at, strings_len = _sections(raw)
         self.words: memoryview[int] = memoryview(raw)[types_at : types_at + types_len].cast("I")
         self.first_id: int = base.end_id if base is not None else 1
@@ -91,14 +92,17 @@ class Blob:
         self._types: dict[int, t.Type] = {} if base is not None else {0: t.Void(self, 0, "void")}
 
     @property
-    def index(self) -> BtfIndex:
-        """The index; without one from outside it is built on first use."""
+    def index(self) -> BtfIndex | ScanIndex:
+        """The index; without one from outside the blob is scanned on first use."""
         if self._index is None:
-            from .build import build_index
-            from .index import BtfIndex
+            from .scan import ScanIndex
 
-            self._index = BtfIndex(build_index(self))
+            self._index = ScanIndex(self)
         return self._index
+
+    def use_index(self, index: BtfIndex) -> None:
+        """Take an index that was made meanwhile."""
+        self._index = index
 
     @property
     def end_id(self) -> int:
@@ -145,6 +149,20 @@ class Blob:
             if end >= 0:
                 return self.raw[start:end]
         raise BtfError(f"no BTF string at {offset}")
+
+    def string_offsets(self, part: bytes, before: bytes = b"") -> set[int]:
+        """Return the offsets of `part` in all strings where `before` stands right before it."""
+        out = self.base.string_offsets(part, before) if self.base is not None else set()
+        sought = before + part
+        find = self.raw.find
+        start = self.strings_at
+        end = start + self.string_end - self.string_base
+        shift = self.string_base - start + len(before)
+        at = find(sought, start, end)
+        while at >= 0:
+            out.add(at + shift)
+            at = find(sought, at + 1, end)
+        return out
 
     def string_is(self, offset: int, wanted: bytes) -> bool:
         """Whether the string at an offset is `wanted`, which must end in a NUL byte."""

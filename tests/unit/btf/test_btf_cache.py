@@ -8,8 +8,9 @@ import pytest
 
 from pystap.btf import Btf, BtfError, build
 from pystap.btf.build import build_index
-from pystap.btf.cache import cache_path, open_btf
+from pystap.btf.cache import cache_path, open_btf, store_index
 from pystap.btf.index import BtfIndex
+from pystap.btf.scan import PATIENCE
 from pystap.btf.write import BtfWriter
 
 KEY = b"6.18.0 #1 SMP; 0123"
@@ -50,10 +51,11 @@ def test_the_file_is_private_and_alone(kernel_bytes, tmp_path):
     assert cache.stat().st_mode & 0o777 == 0o700
 
 
-def test_without_a_directory_nothing_is_stored(kernel_bytes, builds, tmp_path, monkeypatch):
+def test_without_a_directory_nothing_is_stored(kernel_bytes, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    check(open_btf(kernel_bytes, None, KEY))
-    assert len(builds) == 1
+    btf = open_btf(kernel_bytes, None, KEY)
+    check(btf)
+    store_index(btf)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -198,3 +200,30 @@ def test_an_index_of_other_bytes_names_nothing_wrong(kernel_bytes):
         except BtfError:
             continue
         assert found is None or found.name == name
+
+
+def test_storing_may_wait(kernel_bytes, tmp_path, builds):
+    btf = open_btf(kernel_bytes, str(tmp_path), KEY, defer=True)
+    check(btf)
+    assert builds == []
+    assert list(tmp_path.iterdir()) == []
+    store_index(btf)
+    check(btf)
+    assert builds == [1]
+    store_index(btf)
+    again = open_btf(kernel_bytes, str(tmp_path), KEY, defer=True)
+    check(again)
+    store_index(again)
+    assert builds == [1]
+
+
+def test_many_names_make_the_tables_at_once(kernel_bytes, tmp_path, builds):
+    btf = open_btf(kernel_bytes, str(tmp_path), KEY, defer=True)
+    for i in range(PATIENCE + 1):
+        assert btf.find_struct(f"nope{i}") is None
+    check(btf)
+    assert builds == [1]
+    store_index(btf)
+    assert builds == [1]
+    check(open_btf(kernel_bytes, str(tmp_path), KEY))
+    assert builds == [1]

@@ -6,9 +6,11 @@ import pytest
 from btf_tools import build, type_specs
 from hypothesis import given, settings
 
-from pystap.btf import Btf, BtfError, pointer_tags, resolve, type_name
+from pystap.btf import Btf, BtfError, pointer_tags, resolve, scan, type_name
 from pystap.btf import kinds as k
 from pystap.btf import types as t
+from pystap.btf.build import build_index
+from pystap.btf.index import BtfIndex
 from pystap.btf.write import BtfWriter
 
 
@@ -21,6 +23,17 @@ def plainly(btf: Btf) -> dict[tuple[int, str], list[int]]:
         if group is not None and type.name:
             out.setdefault((group, type.name), []).append(id)
     return out
+
+
+@pytest.fixture(params=["scanned", "indexed"])
+def kernel(request, kernel_bytes, monkeypatch) -> Btf:
+    """The kernel with each way of finding names."""
+    monkeypatch.setattr(scan, "PATIENCE", 1 << 30)
+    return Btf(kernel_bytes) if request.param == "scanned" else indexed(kernel_bytes)
+
+
+def indexed(data: bytes) -> Btf:
+    return Btf(data, BtfIndex(build_index(Btf(data))))
 
 
 def check_all(btf: Btf) -> None:
@@ -39,7 +52,9 @@ def test_every_name_of_the_kernel_is_found(kernel):
 @settings(deadline=None)
 @given(type_specs(most=40))
 def test_every_name_of_any_blob_is_found(specs):
-    check_all(Btf(build(specs)))
+    data = build(specs)
+    check_all(Btf(data))
+    check_all(indexed(data))
 
 
 def test_every_enumerator_is_found(kernel):
