@@ -1,0 +1,163 @@
+"""`compile_script(source, target, options, bag)`: one text to one `Program`, pass by pass.
+
+The compiler is pure: what it knows of the kernel is in `target`. PASSES is the whole pipeline; what
+`--dump-after=NAME` prints is what a pass left behind.
+"""
+
+from __future__ import annotations
+
+from .diag import Bag, CompileError
+from .program import VERSION, Program, Timer
+from .source import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .ir.nodes import Module
+    from .options import Options
+    from .sema.target import Target
+    from .staging.plan import Staged
+
+
+class Compilation:
+    """What the passes read and add: text, tree, module, staged, progs, source of the user stage, program."""
+
+    def __init__(self, source: Source, lang: str, target: Target, options: Options, bag: Bag) -> None:
+        self.source = source
+        self.lang = lang
+        self.target = target
+        self.options = options
+        self.bag = bag
+        self.tree: Any = None
+        self.module: Module | None = None
+        self.staged: Staged | None = None
+        self.progs: list[Any] = []
+        self.python = ""
+        self.program: Program | None = None
+
+
+def _parse(c: Compilation) -> None:
+    if c.lang == "bt":
+        from .lang.bt.parser import parse as parse_bt
+
+        c.tree = parse_bt(c.source, list(c.options.args), c.bag)
+        return
+    from .lang.stp.parser import parse as parse_stp
+    from .lang.stp.preprocess import PreprocEnv
+    from .sema.stp.library import macros
+
+    env = PreprocEnv(
+        args=c.options.args,
+        kernel_v=c.target.release or "0",
+        arch=c.target.arch,
+        config=c.target.config,
+        guru=c.options.guru,
+        macros=macros(),
+    )
+    c.tree = parse_stp(c.source, env, c.bag)
+
+
+def _sema(c: Compilation) -> None:
+    if c.lang == "bt":
+        from .sema.bt import analyse as analyse_bt
+
+        c.module = analyse_bt(c.tree, c.target, c.options, c.bag)
+        return
+    from .sema.stp import analyse as analyse_stp
+
+    c.module = analyse_stp(c.tree, c.target, c.options, c.bag)
+
+
+def _optimise(c: Compilation) -> None:
+    from .opt import optimise
+
+    assert c.module is not None
+    optimise(c.module)
+
+
+def _stage(c: Compilation) -> None:
+    from .staging import stage
+
+    assert c.module is not None
+    c.staged = stage(c.module, mirror=c.options.stage == "mirror", ring=c.options.buffer)
+
+
+def _ebpf(c: Compilation) -> None:
+    assert c.staged is not None
+    if not c.staged.kernel:
+        return
+    from .backend.ebpf import generate
+    from .backend.ebpf.target import live
+
+    machine = live(c.target)
+    for program in c.staged.kernel:
+        c.progs.append(generate(program, c.staged.homes, c.staged.errors, machine, c.options))
+
+
+def _python(c: Compilation) -> None:
+    from .backend.python import generate
+
+    assert c.staged is not None
+    c.python = generate(c.staged, c.options)
+
+
+def _link(c: Compilation) -> None:
+    staged = c.staged
+    assert staged is not None
+    c.program = Program(
+        version=VERSION,
+        lang=staged.lang,
+        maps=tuple(staged.maps),
+        progs=tuple(c.progs),
+        globals=tuple(home.spec for home in staged.homes.values()),
+        records=tuple(staged.records),
+        errors=tuple(staged.errors),
+        source=c.python,
+        begin=tuple(staged.begin),
+        end=tuple(staged.end),
+        error=tuple(staged.error),
+        timers=tuple(Timer(*timer) for timer in staged.timers),
+        signals=tuple(staged.signals),
+        options=c.options,
+    )
+
+
+# name, what it does, pass of `stap` whose time it counts to
+PASSES: tuple[tuple[str, Callable[[Compilation], None], int], ...] = (
+    ("parse", _parse, 1),
+    ("sema", _sema, 2),
+    ("optimise", _optimise, 3),
+    ("stage", _stage, 3),
+    ("ebpf", _ebpf, 3),
+    ("python", _python, 3),
+    ("link", _link, 3),
+)
+
+
+def run_passes(c: Compilation, last: int, after: Callable[[str, int], None] | None = None) -> bool:
+    """Run the passes up to stap's pass `last`; False when a pass found errors (they are in c.bag).
+
+    after(name, number) is called when a pass has ended.
+    """
+    for name, work, number in PASSES:
+        if number > last:
+            break
+        try:
+            work(c)
+        except CompileError as error:
+            c.bag.add(error.diagnostic)
+        except RecursionError:
+            c.bag.error("E130", "the script is nested too deeply")
+        if c.bag.errors:
+            return False
+        if after is not None:
+            after(name, number)
+    return True
+
+
+def compile_script(source: Source, lang: str, target: Target, options: Options, bag: Bag) -> Program | None:
+    """Return the program of a script, or None with the reasons in the bag."""
+    c = Compilation(source, lang, target, options, bag)
+    return c.program if run_passes(c, 3) else None
