@@ -77,6 +77,7 @@ class Vm:
         self._left = budget
         self._tails = 0
         self._may_goto = 0
+        self._may_goto_limit = MAY_GOTO_LIMIT
         self._tail_target = ""
         self._garbage: list[Region] = []
         self._codes = {name: p if isinstance(p, Code) else Code(p) for name, p in programs.items()}
@@ -271,7 +272,7 @@ class Vm:
     def may_goto(self) -> bool:
         """Tell whether the hidden loop budget is used up."""
         self._may_goto += 1
-        return self._may_goto > MAY_GOTO_LIMIT
+        return self._may_goto > self._may_goto_limit
 
     def helper(self, name: str) -> Callable[..., int] | None:
         """Return the Python body of a helper."""

@@ -157,9 +157,9 @@ class Memory:
     def describe(self, address: int, size: int, write: bool) -> str:
         """Return what is wrong with an access."""
         what = "write" if write else "read"
-        # One below a region lies at the end of the one before: find the nearer.
-        region = self.regions.get(address >> 32) or self.regions.get((address + 0x1000) >> 32)
-        if region is not None and (address >> 32 == region.base >> 32 or region.base - address <= 0x1000):
+        # What lies far behind a region is meant to lie before the next one.
+        region = self.regions.get((address + 0x80000000) >> 32)
+        if region is not None:
             at = address - region.base
             return f"{what} of {size} bytes at offset {at} of {region.name}, which has {region.size}"
         if VM_LOW <= address < VM_HIGH:
