@@ -2,6 +2,8 @@
 
     from pystap.btf.cache import open_btf
     btf = open_btf(data, cache_dir, key)        # index from the cache, or made and stored; or Btf(data)
+    btf = open_btf(data, cache_dir, key, defer=True)  # on a first run scan only, and later (after attaching)
+    store_index(btf)                            # make and store it; does nothing if it was there
 
     btf.type(id)                                # one type, parsed now
     btf.find_struct("sk_buff")                  # find_union, _enum, _typedef, _func, _var, ...
