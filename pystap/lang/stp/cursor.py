@@ -69,11 +69,13 @@ class Cursor:
         self.loops = 0
         self.in_function = False
         self.pending: list[Expr] = []
+        self.start: Token
+        self._bad: Token | None = None
         self._errors = 0
         self._quiet = False
         self._next = tokens.__next__
         self.advance()
-        self.last = self.tok
+        self.last = self.start = self.tok
 
     # -------------------------------------------------- moving
 
@@ -94,6 +96,7 @@ class Cursor:
     def _lexical(self, token: Token) -> Token:
         """Report an `error` token, and return the token to go on with."""
         problem = token[1]
+        self._bad = token
         if not self._quiet:
             self.report(problem.code, problem.message, self.here(token), problem.hint)
         if problem.kind:
@@ -159,7 +162,13 @@ class Cursor:
         raise Abandon
 
     def unexpected(self, wanted: str, context: str = "", hint: str = "") -> NoReturn:
-        """Give up because something else was expected here."""
+        """Give up because something else was expected here.
+
+        Behind a lexical error in the same statement that is its consequence, and not reported.
+        """
+        bad = self._bad
+        if bad is not None and (bad[4] is not self.start[4] or bad[2] >= self.start[2]):
+            raise Abandon
         where = f" {context}" if context else ""
         message = f"expected {wanted}{where}, found {describe(self.tok)}"
         self.fail("E120", message, self.here(), hint)
@@ -201,18 +210,25 @@ class Cursor:
             self.advance()
         raise Stop
 
-    def skip_statement(self) -> None:
-        """Pass over the rest of a statement: up to `;`, a new line at the same level, or the block's `}`."""
-        depth = 0
+    def skip_statement(self, start: Token) -> None:
+        """Pass over the rest of the statement that began with `start`.
+
+        It ends with `;`, where a new line begins at its level, or before the `}` of the block around it.
+        """
         self._quiet = True
+        depth = braces = 0
+        if self.tok is start:
+            self.advance()
+        elif self._new_line():  # something was missing at the end of the line before
+            depth = -1
+        else:
+            depth = self._open_brackets(start)
         for _ in range(MAX_SKIPPED):
             kind = self.kind
             if kind in _PLAIN_TOP:
                 break
             if depth <= 0:
-                if kind == "}" or (
-                    self.last is not self.tok and self._new_line() and kind not in _CONTINUING
-                ):
+                if kind == "}" or (self._new_line() and kind not in _CONTINUING):
                     break
                 if kind == ";":
                     self.advance()
@@ -226,6 +242,14 @@ class Cursor:
             raise Stop
         self._quiet = False
 
+    def _open_brackets(self, start: Token) -> int:
+        """Return how many parentheses the text from a token to the current one leaves open (roughly: strings)."""
+        if start[4] is not self.tok[4]:
+            return 0
+        text = start[4].source.text
+        span = (start[2], self.tok[2])
+        return max(0, text.count("(", *span) - text.count(")", *span))
+
     def _new_line(self) -> bool:
         """Say whether a line ends between the last token and the current one."""
         source = self.tok[4].source
@@ -235,4 +259,6 @@ class Cursor:
 
 
 _NAMES = {"name": "a name", "num": "a number", "str": "a string", "eof": "the end of the script"}
+_BRACES = {"{": 1, "}": -1}
+_BRACKETS = {"(": 1, "[": 1, ")": -1, "]": -1}
 _CONTINUING = frozenset(")]},") | {"else", "catch"}

@@ -6,8 +6,6 @@ made sense of. A caller stops after this pass if the bag has errors.
 
 from __future__ import annotations
 
-import sys
-
 from ...diag import Bag
 from ...source import Source
 from .ast import (
@@ -23,6 +21,7 @@ from .ast import (
     Param,
     Probe,
     String,
+    deep_recursion,
 )
 from .cursor import Abandon, Stop, describe
 from .points import PointParser
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Macro", "PreprocEnv", "parse", "parse_macros"]
 
-_RECURSION = 10_000
-
 
 class Parser(PointParser):
     """The top level."""
@@ -46,6 +43,7 @@ class Parser(PointParser):
         items: list[Item] = []
         try:
             while self.kind != "eof":
+                self.start = self.tok
                 try:
                     self._parse_item(items)
                 except Abandon:
@@ -237,19 +235,13 @@ def _keyword_hint(kind: str) -> str:
 
 def parse(source: Source, env: PreprocEnv, bag: Bag, *, library: bool = False) -> File:
     """Return the tree of a script (library: of a file of the tapset, where C is allowed)."""
-    limit = sys.getrecursionlimit()
-    if limit < _RECURSION:
-        sys.setrecursionlimit(_RECURSION)
-    try:
-        pre = Preprocessor(env)
+    pre = Preprocessor(env)
+    with deep_recursion():
         try:
             parser = Parser(pre.tokens(source), env, bag, library)
         except Stop:
             return File(source.span(0, len(source.text)), source, ())
         tree = parser.parse_file(source)
-    finally:
-        if limit < _RECURSION:
-            sys.setrecursionlimit(limit)
     if not library and parser.kind == "eof":
         for n, text in enumerate(env.args, 1):
             if n not in pre.used:
@@ -260,7 +252,10 @@ def parse(source: Source, env: PreprocEnv, bag: Bag, *, library: bool = False) -
 def parse_macros(source: Source, bag: Bag, env: PreprocEnv | None = None) -> dict[str, Macro]:
     """Return the macros that a `.stpm` file defines for the whole library."""
     pre = Preprocessor(env or PreprocEnv())
-    cursor = Parser(pre.tokens(source), pre.env, bag, True)
+    try:
+        cursor = Parser(pre.tokens(source), pre.env, bag, True)
+    except Stop:
+        return pre.macros
     if cursor.kind != "eof":
         bag.error("E120", f"expected '@define', found {describe(cursor.tok)}", cursor.here())
     return pre.macros

@@ -109,7 +109,14 @@ class Preprocessor:
             else:
                 for part in lex(Source(f"<argument {n}>", text), _span(token)):
                     if part[0] in _EXPANDED:
-                        yield _error(part, "E107", "a script argument cannot use arguments or macros itself")
+                        yield _error(
+                            part,
+                            "E107",
+                            "a script argument cannot use arguments or macros itself",
+                            "",
+                            "num",
+                            0,
+                        )
                     elif part[0] != "eof":
                         yield part
 
@@ -118,8 +125,11 @@ class Preprocessor:
         name = next(raw)
         if name[0] != "name" and name[0] not in KEYWORDS:
             yield _error(name, "E112", "@define needs a name", "@define NAME(parameters) %( text %)")
-            if name[0] == "eof":
-                yield name
+            token = name if name[0] == "eof" else next(raw)
+            if token[0] == "%(":
+                token = self._body(raw)[1]
+            if token[0] != "%)":
+                yield token
             return
         token = next(raw)
         params: list[str] | None = None
@@ -143,6 +153,9 @@ class Preprocessor:
         if last[0] == "eof":
             yield _error(at, "E112", f"the definition of @{name[1]} is not closed", "close it with %)")
             yield last
+        elif any(t[0] == "@define" for t in body):
+            yield _error(name, "E112", "a macro cannot define macros")
+            self.macros[name[1]] = Macro(_span(name), name[1], None, ())
         elif "@" + name[1] in AT_OPERATORS:
             yield _error(name, "E112", f"@{name[1]} is an operator of the language, not a name for a macro")
         elif name[1] in self.macros:
@@ -170,8 +183,6 @@ class Preprocessor:
                 self.used.add(token[1])
             elif kind == "eof":
                 return tuple(body), token
-            elif kind == "@define":
-                token = _error(token, "E112", "a macro cannot define macros")
             body.append(token)
 
     def _use(self, at: Token, raw: Iterator[Token]) -> Iterator[Token]:
@@ -244,6 +255,17 @@ class Preprocessor:
                     yield token
                 return True
             depth += _OPENING.get(kind, 0)
+            if not depth and kind != ")":
+                yield _error(
+                    at,
+                    "E113",
+                    f"the arguments of @{macro.name} are not closed",
+                    "close them with )",
+                    "num",
+                    0,
+                )
+                yield token
+                return True
             if not depth or (depth == 1 and kind == ","):
                 args.append(list(self._expand(iter(current))))
                 current = []
@@ -292,7 +314,10 @@ class Preprocessor:
                 taken.pop()
             elif kind == "%:" and taken and taken[-1][1]:
                 at = taken.pop()[0]
-                last = self._skip(tokens, False)
+                last = self._skip(tokens, True)
+                if last[0] == "%:":
+                    yield _error(last, "E110", "a condition has one '%:' only")
+                    last = self._skip(tokens, False)
             else:
                 yield _error(token, "E110", f"'{kind}' without the '%(' that it belongs to")
             if last[0] == "eof":

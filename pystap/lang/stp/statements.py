@@ -74,12 +74,13 @@ class StatementParser(ExpressionParser):
                 self.advance()
                 continue
             depth, loops, ladder = self.depth, self.loops, self.ladder
+            start = self.start = self.tok
             try:
                 body.append(self._parse_statement())
             except Abandon:
                 self.depth, self.loops, self.ladder = depth, loops, ladder
                 self.pending.clear()
-                self.skip_statement()
+                self.skip_statement(start)
         self.advance()
         self.depth -= 1
         return Block(self.since(first), tuple(body))

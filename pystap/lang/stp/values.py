@@ -155,6 +155,10 @@ class ValueParser(Cursor):
         """`[expr {"," expr}] ")"`, behind the parenthesis."""
         if self.accept(")"):
             return ()
+        return self._parse_some_arguments()
+
+    def _parse_some_arguments(self) -> tuple[Expr, ...]:
+        """`expr {"," expr} ")"`."""
         args = [self._parse_expression()]
         while self.accept(","):
             args.append(self._parse_expression())
@@ -189,12 +193,13 @@ class ValueParser(Cursor):
     def _parse_print(self, first: Token) -> Print:
         """`("print" | "printd" | "printf" | ...) "(" [STRING ","] args ")"`, at the parenthesis."""
         kind: str = first[1]
+        args: tuple[Expr, ...]
         self.advance()
         if kind in _FORMATTED_PRINTS:
             form = self._parse_format(kind)
-            args: tuple[Expr, ...] = ()
+            args = ()
             if self.accept(","):
-                args = self._parse_arguments()
+                args = self._parse_some_arguments()
             else:
                 self.expect(")", "after the format string", "arguments are separated by ','")
             return Print(self.since(first), kind, args, form)
@@ -202,7 +207,8 @@ class ValueParser(Cursor):
             hint = f'{kind}(", ", a, b)'
             delimiter = self._parse_string(f"as the delimiter of {kind}", hint)
             self.expect(",", f"after the delimiter of {kind}", hint)
-            return Print(self.since(first), kind, self._parse_arguments(), None, delimiter)
+            args = self._parse_some_arguments()
+            return Print(self.since(first), kind, args, None, delimiter)
         args = self._parse_arguments()
         span = self.since(first)
         if len(args) != 1:
