@@ -227,16 +227,19 @@ class Cursor:
             kind = self.kind
             if kind in _PLAIN_TOP:
                 break
-            if depth <= 0:
-                if kind == "}" or (self._new_line() and kind not in _CONTINUING):
+            if not braces:
+                if kind == "}":
                     break
-                if kind == ";":
-                    self.advance()
-                    break
-            if kind in "([{":
-                depth += 1
-            elif kind in ")]}":
-                depth -= 1
+                if depth <= 0:
+                    if self._new_line() and kind not in _CONTINUING:
+                        break
+                    if kind == ";":
+                        self.advance()
+                        break
+            if kind in _BRACES:
+                braces += _BRACES[kind]
+            elif kind in _BRACKETS:
+                depth += _BRACKETS[kind]
             self.advance()
         else:
             raise Stop

@@ -63,7 +63,6 @@ class StatementParser(ExpressionParser):
     def _parse_block(self, context: str = "") -> Block:
         """`"{" {statement} "}"`, going on behind statements that are wrong."""
         first = self.expect("{", context)
-        self.enter()
         body: list[Stmt] = []
         while self.kind != "}":
             if self.kind in _TOP_WORDS:
@@ -82,7 +81,6 @@ class StatementParser(ExpressionParser):
                 self.pending.clear()
                 self.skip_statement(start)
         self.advance()
-        self.depth -= 1
         return Block(self.since(first), tuple(body))
 
     def _parse_statement(self) -> Stmt:
