@@ -76,7 +76,8 @@ def _directive(world: World, fmt: bytes, at: int, value: int) -> tuple[int, byte
     letter = fmt[at : at + 1]
     if letter == b"p":
         end, text = _pointer(world, fmt, at + 1, value)
-        return end, _pad(text, width, flags)
+        # Addresses of the network are rendered beforehand; their width gets lost.
+        return end, text if fmt[at + 1 : at + 2] in b"iI" else _pad(text, width, flags)
     if letter == b"s":
         return at + 1, _pad(world.memory.peek_str(value, 511) or b"", width, flags)
     if letter == b"c":

@@ -108,11 +108,12 @@ def for_each_map_elem(vm: Vm, handle: int, function: int, ctx: int, flags: int) 
 
 
 def loop(vm: Vm, count: int, function: int, ctx: int, flags: int) -> int:
-    count &= M32
+    if count >> 32:
+        raise VmFault("bpf_loop with more than 32 bits of count: called it cuts them, inlined it fails")
     if flags:
         return _EINVAL
     if count > 1 << 23:
-        return _E2BIG
+        return _E2BIG & M32  # of 32 bits where the verifier has inlined the call, as it does as a rule
     for i in range(count):
         if vm.callback(function, i, ctx):
             return i + 1

@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .vm import Vm
 
+_HEX = b"0123456789abcdefABCDEF"
 _ENOENT, _EINVAL, _ERANGE = -2, -22, -34
 
 
@@ -83,11 +84,13 @@ def _strto(vm: Vm, buf: int, size: int, flags: int, result: int, signed: bool) -
     skipped = len(text) - len(body)
     negative = body[:1] == b"-"
     digits = body[1:] if negative else body
-    base = flags or (16 if digits[:2].lower() == b"0x" else 8 if digits[:1] == b"0" else 10)
+    has_prefix = digits[:2].lower() == b"0x"
+    is_hex = has_prefix and digits[2:3] != b"" and digits[2] in _HEX
+    base = flags or (16 if is_hex else 8 if digits[:1] == b"0" else 10)
     if base not in (8, 10, 16) or (negative and not signed):
         return _EINVAL
-    prefix = 2 if base == 16 and digits[:2].lower() == b"0x" else 0
-    allowed = b"0123456789abcdefABCDEF" if base == 16 else b"0123456789"[:base]
+    prefix = 2 if base == 16 and has_prefix else 0
+    allowed = _HEX if base == 16 else _HEX[:base]
     end = prefix
     while end < len(digits) and digits[end] in allowed:
         end += 1

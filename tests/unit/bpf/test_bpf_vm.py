@@ -410,7 +410,11 @@ def test_loop_stops():
 
 def test_loop_limits():
     build = lambda count: lambda a: (a.st_imm(8, 10, -8, 0), loop(a, count, lambda a: a.ret(0)))  # noqa: E731
-    assert run(build((1 << 23) + 1)) == -7 & MAX64
+    assert run(build((1 << 23) + 1)) == -7 & 0xFFFFFFFF
+    fault(
+        lambda a: (a.load(1, 1 << 32), a.mov_imm(2, 0), a.mov_imm(3, 0), a.mov_imm(4, 0), a.call("loop")),
+        "32 bits",
+    )
     fault(build(1 << 20), "more than 5000 instructions", budget=5000)
     fault(lambda a: (a.st_imm(8, 10, -8, 0), loop(a, 3, lambda a: a.ret(2))), "a callback returned 0x2")
 
