@@ -21,7 +21,7 @@ GETPPID = {"x86_64": 110, "aarch64": 173}[platform.machine()]
 SYSCALL_ID_IN_REGS = {"x86_64": 15 * 8}.get(platform.machine(), 0)  # pt_regs.orig_ax
 
 need_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it loads programs")
-_libc = ctypes.CDLL(None)
+libc = ctypes.CDLL(None)
 
 
 def assemble(write: Callable[[Asm], None], maps: dict[str, int] | None = None, **named: object) -> bytes:
@@ -65,7 +65,7 @@ def sys_enter(asm: Asm, body: Callable[[Asm], None], number: int = GETPPID) -> N
 
 def getppid(times: int) -> None:
     for _ in range(times):
-        _libc.getppid()
+        libc.getppid()
 
 
 def read_count(array: object) -> int:

@@ -6,11 +6,14 @@ import ctypes
 import mmap
 import os
 import resource
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from kernel_kit import (
@@ -264,6 +267,31 @@ def test_uprobe_cookie(count: Map) -> None:
     call_labs(5)
     attached.close()
     assert read_count(count) == 5 * 0x1_0000_0001
+    os.close(fd)
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc for a library with a counter")
+def test_uprobe_counts_its_reference_counter(count: Map, tmp_path: Path) -> None:
+    """What a USDT probe tests before it fires: the kernel keeps it above 0 while we are attached."""
+    source = (
+        'volatile unsigned short gate; __attribute__((noinline)) void fire(void) { __asm__ volatile(""); }'
+    )
+    (tmp_path / "usdt.c").write_text(source, encoding="ascii")
+    library = str(tmp_path / "usdt.so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, str(tmp_path / "usdt.c")], check=True)
+    loaded = ctypes.CDLL(library)
+    gate = ctypes.c_ushort.in_dll(loaded, "gate")
+    gate.value = 0  # its page is now this process's own
+    path, offset = place_of(loaded.fire)
+    gate_path, gate_offset = place_of(ctypes.pointer(gate))
+    assert path == gate_path == library
+    fd = load(abi.BPF_PROG_TYPE_KPROBE, counting, count)
+    attached = uprobe.attach_uprobe(fd, path, offset, ref_ctr_offset=gate_offset)
+    assert gate.value == 1
+    loaded.fire()
+    attached.close()
+    assert gate.value == 0
+    assert read_count(count) == 1
     os.close(fd)
 
 

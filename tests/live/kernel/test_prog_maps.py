@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
+import time
 
 import pytest
 from kernel_kit import (
@@ -11,7 +13,6 @@ from kernel_kit import (
     assemble,
     btf_id,
     count_into,
-    counting,
     getppid,
     need_root,
     nothing_left,
@@ -23,6 +24,8 @@ from kernel_kit import (
 from pystap.bpf import consts_gen as abi
 from pystap.bpf import insn as I
 from pystap.bpf.asm import Asm
+from pystap.bpf.btfinfo import ProgramBtf
+from pystap.bpf.object import link
 from pystap.kernel import objects, prog
 from pystap.kernel.attach.raw_tracepoint import attach_raw_tracepoint
 from pystap.kernel.cpus import online_cpus, parse_cpu_list, possible_cpus
@@ -339,20 +342,56 @@ def test_cpu_lists() -> None:
     assert set(online_cpus()) <= set(possible_cpus())
 
 
+def slow_program(room: Map) -> int:
+    """Started (word 0) = 1, then a long way through callbacks, then done (word 1) = 1."""
+    asm = Asm()
+    asm.ld_map_value(I.R1, "room")
+    asm.st_imm(8, I.R1, 0, 1)
+    asm.mov_imm(I.R1, 1 << 22)
+    asm.ld_func(I.R2, "body")
+    asm.mov_imm(I.R3, 0)
+    asm.mov_imm(I.R4, 0)
+    asm.call("loop")
+    asm.ld_map_value(I.R1, "room")
+    asm.st_imm(8, I.R1, 8, 1)
+    asm.ret(0)
+    asm.func("body")
+    for _ in range(4):
+        asm.call("get_current_pid_tgid")
+    asm.ret(0)
+    code = asm.build()
+    types = ProgramBtf()
+    body = (code.funcs[1][1], types.add_func("body", 2))
+    info = types.func_info([(0, types.add_main("main")), body])
+    btf = prog.load_btf(types.to_bytes())
+    insns = I.encode(link(code, {"room": room.fd}))
+    fd = prog.load_program(abi.BPF_PROG_TYPE_RAW_TRACEPOINT, insns, btf_fd=btf, func_info=info)
+    os.close(btf)
+    return fd
+
+
 def test_wait_for_programs_waits_for_a_running_one() -> None:
-    """A program that spins through a callback is over when the wait returns."""
-    array: Map = create_map(abi.BPF_MAP_TYPE_ARRAY, 4, 8, 1)
-    code = assemble(counting, {"count": array.fd})
-    fd = prog.load_program(abi.BPF_PROG_TYPE_RAW_TRACEPOINT, code)
-    attached = attach_raw_tracepoint(fd, "sys_enter")
-    attached.close()
-    wait_for_programs()
-    before = read_count(array)
-    getppid(100)
-    wait_for_programs()
-    assert read_count(array) == before
+    room = create_map(abi.BPF_MAP_TYPE_ARRAY, 4, 16, 1, abi.BPF_F_MMAPABLE)
+    memory = room.mmap()
+    words = memoryview(memory)[:16].cast("Q")
+    fd = slow_program(room)
+    wait_for_programs()  # its maps are made
+    for wait in (False, True):
+        words[0] = words[1] = 0
+        runner = threading.Thread(target=prog.test_run, args=(fd,))
+        runner.start()
+        while not words[0]:
+            time.sleep(0.0005)
+        assert words[1] == 0  # else it isn't slow enough to test anything
+        if wait:
+            wait_for_programs()
+            assert words[1] == 1
+        runner.join()
+        assert words[1] == 1
+    words.release()
+    memory.close()
     os.close(fd)
-    array.close()
+    room.close()
 
 
 def test_btf_ids_of_the_reader() -> None:
