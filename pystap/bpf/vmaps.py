@@ -158,7 +158,10 @@ class HashMap(VmMap):
         return 0
 
     def replaced(self, key: bytes) -> list[Region]:
-        return [] if self.percpu else self._cells.get(key, [])
+        if key in self._cells:
+            return [] if self.percpu else self._cells[key]
+        full = self.lru and len(self._cells) >= self.max_entries
+        return self._cells[next(iter(self._cells))] if full else []
 
     def delete(self, key: bytes) -> tuple[int, list[Region]]:
         cells = self._cells.pop(key, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -219,9 +220,20 @@ def program(pieces) -> list[I.Insn]:
     return [*code, I.mov_imm(0, 0), I.exit_()]
 
 
+@cache
+def has_v4() -> bool:
+    """Whether this kernel takes instructions of cpu version 4 (6.1 doesn't)."""
+    with Kernel() as k:
+        try:
+            k.load(Code([I.mov_imm(0, 0), I.movsx(0, 0, 8), I.exit_()]))
+        except AssertionError:
+            return False
+        return True
+
+
 def code_of(insns):
     a = Asm()
-    a.extend(insns)
+    a.extend(I.mov_imm(insn[1], 1) if I.needs_v4(insn) and not has_v4() else insn for insn in insns)
     return a.build()
 
 
@@ -313,7 +325,8 @@ def test_the_verifier_names_the_scripts_line():
     with Kernel() as k:
         with pytest.raises(AssertionError):
             k.load(a.build(), btf, funcs, lines)
-        assert "print($bad->x) @ x.stp:4" in k.log
+        assert "print($bad->x)" in k.log
+        assert "@ x.stp:4" in k.log or not has_v4()  # 6.1 shows the text only
 
 
 def test_map_types_in_program_btf_are_accepted():
