@@ -178,7 +178,7 @@ def write_consts(chosen: Enums) -> None:
         for name, value in members:
             if name not in seen and not name.startswith("__"):
                 seen.add(name)
-                text = hex(value) if value > 0xFFFF else str(value)
+                text = f"0x{value:X}" if value > 0xFFFF else str(value)
                 lines.append(f"{name} = {text}")
         lines.append("")
     (ROOT / "pystap/bpf/consts_gen.py").write_text("\n".join(lines).rstrip() + "\n")
