@@ -1,0 +1,74 @@
+"""The live kernel as a `Target`: the compiler's view of this machine."""
+
+from __future__ import annotations
+
+import os
+
+from ..diag import CompileError, Diagnostic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..sema.target import Target
+
+
+def cache_dir() -> str:
+    """Return the user's cache folder of ours (the XDG base directory specification)."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "pystap")
+
+
+class LiveFeatures:
+    """Answers `features(name)`; each is found by trying, when first asked."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bool] = {}
+        self._features: object | None = None
+
+    def __call__(self, name: str) -> bool:
+        if name not in self._known:
+            from ..kernel.features import Features
+
+            if self._features is None:
+                self._features = Features()
+            assert isinstance(self._features, Features)
+            self._known[name] = self._features.has(name)[0]
+        return self._known[name]
+
+
+def live_target() -> Target:
+    """Return this kernel as a target; CompileError (E31x) says what is missing."""
+    from ..btf.cache import open_btf
+    from ..kernel.sys import KernelError
+    from ..kernel.target import build_key, config, machine, release, vmlinux_btf
+    from ..sema.target import Target
+
+    try:
+        data = vmlinux_btf()
+    except KernelError as error:
+        raise CompileError(
+            Diagnostic(
+                "E310",
+                f"this kernel's type information can't be read: {error}",
+                hints=("pystap needs /sys/kernel/btf/vmlinux: a kernel built with CONFIG_DEBUG_INFO_BTF=y",),
+            )
+        ) from None
+    btf = open_btf(data, cache_dir(), build_key().encode(), defer=True)
+    return Target(
+        btf=btf, features=LiveFeatures(), arch=machine(), release=release(), config=lambda n: config(n) or None
+    )
+
+
+def require_bpf() -> None:
+    """Raise CompileError (E311) with all that keeps this user from tracing on this kernel."""
+    from ..kernel.features import explain_missing
+
+    missing = explain_missing()
+    if missing:
+        raise CompileError(
+            Diagnostic(
+                "E311",
+                "this user can't trace on this kernel",
+                notes=tuple((reason, None) for reason in missing),
+                hints=("run it as root (sudo)",) if os.geteuid() else ("'pystap doctor' says more",),
+            )
+        )
