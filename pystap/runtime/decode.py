@@ -1,0 +1,210 @@
+"""Records: bytes of a ring to calls of the generated functions.
+
+A record is decoded to a tuple (sequence number, id of its RecordSpec, flags, raw fields...), so that tuples of all
+rings sort by number. Strings become text only when their record is run.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from ..program import REC_HEADER
+from .formatting import harmless
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from ..program import Field, Program, RecordSpec
+
+    Record = tuple[Any, ...]
+
+_CACHED = 8192
+
+
+class Strings(dict[bytes, str]):
+    """Text of raw captured bytes: up to the first NUL; the same bytes mostly come again."""
+
+    __slots__ = ("terminal",)
+
+    def __init__(self, terminal: bool = False) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def __missing__(self, raw: bytes) -> str:
+        text = raw.split(b"\0", 1)[0].decode("latin-1")
+        if self.terminal:
+            text = harmless(text)
+        if len(self) >= _CACHED:
+            self.clear()
+        self[raw] = text
+        return text
+
+
+def field_format(fields: Iterable[Field], start: int, size: int) -> str:
+    """struct's format of fields that begin at `start` of something `size` bytes long."""
+    out = []
+    at = start
+    for field in fields:
+        if field.offset > at:
+            out.append(f"{field.offset - at}x")
+        out.append("q" if field.type == "i64" else f"{field.size}s")
+        at = field.offset + (8 if field.type == "i64" else field.size)
+    if size > at:
+        out.append(f"{size - at}x")
+    return "".join(out)
+
+
+class Decoder:
+    """Decodes rings. Records of one length are mostly of one shape, and then decoded in bulk."""
+
+    __slots__ = ("_bulk", "_by_id", "_mixed")
+
+    def __init__(self, records: Iterable[RecordSpec]) -> None:
+        formats: dict[int, set[str]] = {}
+        self._by_id: dict[int, Struct] = {}
+        for spec in records:
+            fields = field_format(spec.fields, REC_HEADER, spec.size)
+            formats.setdefault(spec.size, set()).add(fields)
+            self._by_id[spec.id] = Struct("<" + fields)
+        # for records of a length with one shape: a ring's 8 byte header, the record's, and the fields
+        self._bulk = {size: Struct("<8xQII" + one) for size, (one, *rest) in formats.items() if not rest}
+        self._mixed = {
+            size: Struct(f"<8xQII{size - REC_HEADER}s") for size, some in formats.items() if len(some) > 1
+        }
+
+    def collect(self, ring: Any, into: list[Record]) -> None:
+        """Append what lies in a ring up to its snapshot, and give the room back."""
+        bulk, mixed = self._bulk, self._mixed
+        for view, _stride, _count, length, discarded in ring.runs():
+            if discarded:
+                continue
+            shape = bulk.get(length)
+            if shape is not None:
+                into += shape.iter_unpack(view)
+            elif length in mixed:
+                by_id = self._by_id
+                for number, spec, flags, rest in mixed[length].iter_unpack(view):
+                    into.append((number, spec, flags, *by_id[spec].unpack(rest)))
+        ring.advance()
+
+
+def make_runner(
+    spec: RecordSpec,
+    function: Callable[..., object],
+    strings: Strings,
+    exiting: list[int] | None,
+    failed: Callable[[], None] | None,
+) -> Callable[[Iterable[Record]], None]:
+    """What runs a function for each of some records of one spec.
+
+    exiting: becomes not empty when the function calls exit(), None if it never does; failed: raises the
+    error of a run that ended in one in the kernel stage, None if none can.
+    """
+    names = [f"v{i}" for i in range(len(spec.fields))]
+    args = [f"S[{n}]" if f.type == "str" else n for n, f in zip(names, spec.fields, strict=True)]
+    lines = ["def run(batch):", f" for {', '.join(['_n', '_i', 'flags', *names])} in batch:"]
+    if failed is not None:
+        lines.append("  if flags & 1: failed()")
+    lines.append(f"  function({', '.join(args)})")
+    if exiting is not None:
+        lines.append("  if exiting: return")
+    scope: dict[str, Any] = {"function": function, "S": strings, "exiting": exiting, "failed": failed}
+    exec("\n".join(lines), scope)
+    return scope["run"]  # type: ignore[no-any-return]
+
+
+class Dispatcher:
+    """Runs decoded records, in order."""
+
+    __slots__ = ("_exiting", "_runners")
+
+    def __init__(
+        self,
+        program: Program,
+        namespace: dict[str, Any],
+        strings: Strings,
+        exiting: list[int],
+        failed: Callable[[], None],
+        can_exit: bool,
+    ) -> None:
+        self._exiting = exiting
+        raises = failed if program.errors else None
+        self._runners = {
+            spec.id: make_runner(spec, namespace[spec.function], strings, exiting if can_exit else None, raises)
+            for spec in program.records
+        }
+
+    def run(self, batch: list[Record]) -> None:
+        """Run a batch; a script's error comes through, exit() ends it early."""
+        runners = self._runners
+        if len(runners) == 1:
+            next(iter(runners.values()))(batch)
+            return
+        exiting = self._exiting
+        for record in batch:
+            runners[record[1]]((record,))
+            if exiting:
+                return
+
+
+class Merger:
+    """Puts records of all rings in the order of their numbers; what lies behind a gap waits."""
+
+    __slots__ = ("held", "next")
+
+    def __init__(self) -> None:
+        self.next = 0  # the number of the next record to run
+        self.held: list[Record] = []
+
+    def take(self, new: list[Record], until: int | None = None, gaps: bool = False) -> list[Record]:
+        """The records that can run now, with numbers below `until`; gaps: as if nothing were missing."""
+        held = self.held
+        if new:
+            held += new
+            held.sort(key=_number)
+        if not held:
+            return held
+        if gaps:
+            count = len(held)
+        elif held[-1][0] - self.next + 1 == len(held):
+            count = len(held)
+        else:
+            count = self._contiguous(held)
+        if until is not None and count and held[count - 1][0] >= until:
+            count = _before(held, until, count)
+        if count == len(held):
+            self.held = []
+            ready = held
+        else:
+            ready = held[:count]
+            del held[:count]
+        if ready:
+            self.next = ready[-1][0] + 1
+        return ready
+
+    def _contiguous(self, held: list[Record]) -> int:
+        low, high, first = 0, len(held), self.next
+        while low < high:
+            middle = (low + high) // 2
+            if held[middle][0] == first + middle:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+
+def _before(held: list[Record], until: int, count: int) -> int:
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if held[middle][0] < until:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _number(record: Record) -> int:
+    return record[0]  # type: ignore[no-any-return]

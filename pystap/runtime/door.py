@@ -1,0 +1,226 @@
+"""`Door`: all that a session wants of the kernel, behind one object, so that a test can stand in for it."""
+
+from __future__ import annotations
+
+import os
+from struct import Struct
+
+from ..program import (
+    CPU_SKIPPED,
+    CPU_SKIPPED_OTHER,
+    CTL_ERROR,
+    CTL_ERROR_ARG,
+    CTL_EXIT,
+    CTL_FULL,
+    CTL_GEN,
+    CTL_REALTIME,
+    CTL_SEQ,
+    CTL_STATE,
+    STATE_RUNNING,
+    STATE_STOPPING,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..btf import Btf
+    from ..kernel.attach.base import Attachment
+    from ..kernel.maps import Map
+    from ..kernel.ring import Ring, RingMap
+    from ..program import MapSpec, Program
+    from .loader import Loaded
+
+_ZERO = bytes(4)
+_U64 = Struct("<Q")
+
+
+class Door:
+    """The live kernel. Maps exist after `make_maps`, programs after `load`, and run after `attach` and `go`.
+
+    control: the control block's bytes; words: the same as signed 8 byte words. A program without kernel
+    programs has neither maps nor rings, and the control block is plain memory.
+    """
+
+    def __init__(self, btf: Btf | None = None) -> None:
+        self.btf = btf
+        self.maps: dict[str, Map] = {}
+        self.rings: list[Ring] = []
+        self.loaded: list[Loaded] = []
+        self.attachments: list[Attachment] = []
+        self._ring_maps: list[RingMap] = []
+        self._memory: Any = None
+        self._use(bytearray(4096))
+
+    def _use(self, memory: Any) -> None:
+        self._memory = memory
+        self.control = memoryview(memory)
+        self.words = self.control.cast("q")
+        self._half = self.control.cast("I")
+
+    # -- making
+
+    def make_maps(self, program: Program) -> None:
+        """Make every map of the program."""
+        if not program.progs:
+            size = max([4096, *(spec.value_size for spec in program.maps if spec.name == "ctl")])
+            self._use(bytearray((size + 7) & ~7))
+            return
+        for spec in program.maps:
+            if spec.type == "array_of_maps" and spec.inner is not None and spec.inner.type == "ringbuf":
+                self._make_rings(spec)
+            else:
+                self.maps[spec.name] = self._make(spec)
+        self._use(self.maps["ctl"].mmap())
+
+    def _make(self, spec: MapSpec) -> Map:
+        from ..bpf import consts_gen as abi
+        from ..kernel.maps import create_map
+
+        number = getattr(abi, "BPF_MAP_TYPE_" + spec.type.upper())
+        inner = 0
+        made = None
+        if spec.inner is not None:
+            made = self._make(spec.inner)
+            inner = made.fd
+        table = create_map(
+            *(number, spec.key_size, spec.value_size, spec.max_entries, spec.flags, spec.name), inner_fd=inner
+        )
+        if made is not None:
+            table.update(_ZERO, made.fd.to_bytes(4, "little"))
+            for i in range(1, spec.max_entries):
+                made = self._make(spec.inner)
+                table.update(i.to_bytes(4, "little"), made.fd.to_bytes(4, "little"))
+        return table
+
+    def _make_rings(self, spec: MapSpec) -> None:
+        from ..kernel.cpus import possible_cpus
+        from ..kernel.ring import create_rings
+
+        count = spec.max_entries or max(possible_cpus()) + 1
+        outer, self._ring_maps = create_rings(count, spec.inner.max_entries, spec.name)
+        self.maps[spec.name] = outer
+        self.rings = [one.ring for one in self._ring_maps]
+
+    def load(self, program: Program) -> None:
+        """Load every kernel program; `VerifierError` if one is refused."""
+        if not program.progs:
+            return
+        from .loader import load
+
+        for prog in program.progs:
+            self.loaded.append(load(prog, self.maps, self.btf))
+
+    def attach(self) -> None:
+        """Attach them all; they do nothing yet."""
+        for one in self.loaded:
+            self.attachments.append(one.attach())
+
+    def detach(self) -> None:
+        """Detach them all."""
+        for one in reversed(self.attachments):
+            one.close()
+        self.attachments.clear()
+
+    def close(self) -> None:
+        """Detach, and free programs and maps."""
+        self.detach()
+        for one in self.loaded:
+            for fd in (one.fd, one.btf_fd):
+                if fd > 0:
+                    os.close(fd)
+        self.loaded.clear()
+        for ring in self._ring_maps:
+            ring.close()
+        self._ring_maps.clear()
+        self.rings = []
+        for view in (self.words, self._half, self.control):
+            view.release()
+        for table in self.maps.values():
+            table.close()
+        self.maps.clear()
+        self._use(bytearray(4096))
+
+    # -- the control block
+
+    def map(self, name: str) -> Map:
+        """A map by name."""
+        return self.maps[name]
+
+    def go(self) -> None:
+        """From now on programs do their work."""
+        self._half[CTL_STATE >> 2] = STATE_RUNNING
+
+    def stop(self) -> None:
+        """From now on programs do nothing; an error's state stays."""
+        if self._half[CTL_STATE >> 2] <= STATE_RUNNING:
+            self._half[CTL_STATE >> 2] = STATE_STOPPING
+
+    @property
+    def state(self) -> int:
+        """The state word."""
+        return self._half[CTL_STATE >> 2]
+
+    def flip(self) -> int:
+        """Begin a new generation; return the old one once no program writes it any more."""
+        old = self._half[CTL_GEN >> 2]
+        self._half[CTL_GEN >> 2] = 1 - old
+        self.quiesce()
+        return old
+
+    def quiesce(self) -> None:
+        """Return when all programs that run now have left."""
+        if self.attachments:
+            from ..kernel.quiesce import wait_for_programs
+
+            wait_for_programs()
+
+    @property
+    def sequence(self) -> int:
+        """The number that the next record will have."""
+        return self.words[CTL_SEQ >> 3]
+
+    def exit_code(self) -> int | None:
+        """The code of an exit() in the kernel stage, or None."""
+        code = self.words[CTL_EXIT >> 3]
+        return code - 1 if code else None
+
+    def error(self) -> tuple[int, int] | None:
+        """(site, argument) of an error in the kernel stage, or None."""
+        site = self.words[CTL_ERROR >> 3]
+        return (site - 1, self.words[CTL_ERROR_ARG >> 3]) if site else None
+
+    def full(self) -> int:
+        """The bits of the globals whose kernel map was full."""
+        return self.words[CTL_FULL >> 3]
+
+    def clear_error(self) -> None:
+        """Forget an error, so that the next one is seen (MAXERRORS)."""
+        self.words[CTL_ERROR >> 3] = 0
+
+    def set_clock(self) -> None:
+        """Tell programs the time of day."""
+        from ..kernel.clock import realtime_offset
+
+        self.words[CTL_REALTIME >> 3] = realtime_offset()
+
+    # -- losses
+
+    def skipped(self) -> tuple[int, int]:
+        """Runs that did not happen: (for want of room in the ring, for want of scratch or a lock)."""
+        table = self.maps.get("cpu")
+        if table is None:
+            return 0, 0
+        values = table.cpu_values(table.lookup(_ZERO) or b"")
+        return (
+            sum([_U64.unpack_from(v, CPU_SKIPPED)[0] for v in values]),
+            sum([_U64.unpack_from(v, CPU_SKIPPED_OTHER)[0] for v in values]),
+        )
+
+    def missed(self) -> int:
+        """Runs that the kernel itself left out, because a program was running on that CPU already."""
+        if not self.loaded:
+            return 0
+        from ..kernel.objects import ProgInfo
+
+        return sum([ProgInfo(one.fd).recursion_misses for one in self.loaded])

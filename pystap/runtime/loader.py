@@ -1,0 +1,208 @@
+"""A `Prog` to a loaded program: relocations, its BTF, and what its kind means to the kernel."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from ..bpf import consts_gen as abi
+from ..bpf.btfinfo import ProgramBtf
+from ..kernel.prog import load_btf, load_program
+from ..kernel.sys import KernelError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ..btf import Btf
+    from ..kernel.attach.base import Attachment
+    from ..kernel.maps import Map
+    from ..program import Prog
+
+_IMM = Struct("<i")
+_INSN = 8
+
+
+def linked(prog: Prog, maps: Mapping[str, Map], btf: Btf | None) -> bytes:
+    """The instructions with the numbers of maps and kernel functions put in."""
+    code = bytearray(prog.insns)
+    for reloc in prog.relocs:
+        at = reloc.index * _INSN
+        _IMM.pack_into(code, at + 4, maps[reloc.map].fd)
+        kind = abi.BPF_PSEUDO_MAP_VALUE if reloc.kind == "value" else abi.BPF_PSEUDO_MAP_FD
+        code[at + 1] = code[at + 1] & 0x0F | kind << 4
+        _IMM.pack_into(code, at + _INSN + 4, reloc.offset if reloc.kind == "value" else 0)
+    for index, name in prog.kfuncs:
+        function = btf.find_func(name) if btf is not None else None
+        if function is None:
+            raise KernelError(2, f"finding the kernel function {name}")
+        _IMM.pack_into(code, index * _INSN + 4, function.id)
+    return bytes(code)
+
+
+def program_btf(prog: Prog) -> tuple[bytes, bytes, bytes]:
+    """(BTF, func info, line info) of a program."""
+    made = ProgramBtf()
+    functions = []
+    for index, name, count in prog.funcs or ((0, "main", 1),):
+        functions.append((index, made.add_main(name) if index == 0 else made.add_func(name, count)))
+    lines = [(line.index, line.file, line.text, line.line, line.column) for line in prog.lines]
+    if lines:
+        have = {line[0] for line in lines}
+        lines += [(index, *_line_before(lines, index)) for index, _ in functions if index not in have]
+        lines.sort(key=lambda line: line[0])
+    info = made.line_info(lines)
+    return made.to_bytes(), made.func_info(functions), info
+
+
+def _line_before(lines: list[tuple[int, str, str, int, int]], index: int) -> tuple[str, str, int, int]:
+    before = [line for line in lines if line[0] <= index]
+    line = before[-1] if before else lines[0]
+    return line[1:]
+
+
+class Loaded:
+    """A loaded program, and what attaches it."""
+
+    __slots__ = ("attach", "btf_fd", "fd", "prog")
+
+    def __init__(self, prog: Prog, fd: int, btf_fd: int, attach: Callable[[], Attachment]) -> None:
+        self.prog = prog
+        self.fd = fd
+        self.btf_fd = btf_fd
+        self.attach = attach
+
+
+def load(prog: Prog, maps: Mapping[str, Map], btf: Btf | None) -> Loaded:
+    """Load a program; `VerifierError` or `KernelError` when the kernel refuses."""
+    how = KINDS.get(prog.kind)
+    if how is None:
+        raise KernelError(95, f"attaching to an event of kind '{prog.kind}'")
+    options, attach = how(prog, btf)
+    blob, func_info, line_info = program_btf(prog)
+    btf_fd = load_btf(blob)
+    fd = load_program(
+        options.pop("prog_type"),
+        linked(prog, maps, btf),
+        name=prog.name,
+        btf_fd=btf_fd,
+        func_info=func_info,
+        line_info=line_info,
+        **options,
+    )
+    return Loaded(prog, fd, btf_fd, lambda: attach(fd))
+
+
+def _tracing(attach_type: int, type_id: int) -> dict[str, Any]:
+    return {
+        "prog_type": abi.BPF_PROG_TYPE_TRACING,
+        "expected_attach_type": attach_type,
+        "attach_btf_id": type_id,
+    }
+
+
+def _tracepoint(prog: Prog, btf: Btf | None, name: str) -> Any:
+    from ..kernel.attach.raw_tracepoint import attach_raw_tracepoint
+    from ..kernel.attach.tracepoint_btf import attach_tracepoint_btf
+
+    found = btf.find_typedef("btf_trace_" + name) if btf is not None else None
+    if found is None:
+        return {"prog_type": abi.BPF_PROG_TYPE_RAW_TRACEPOINT}, lambda fd: attach_raw_tracepoint(fd, name)
+    options = _tracing(abi.BPF_TRACE_RAW_TP, found.id)
+    return options, lambda fd: attach_tracepoint_btf(fd, name)
+
+
+def _tp_btf(prog: Prog, btf: Btf | None) -> Any:
+    return _tracepoint(prog, btf, prog.target)
+
+
+def _sys_enter(prog: Prog, btf: Btf | None) -> Any:
+    return _tracepoint(prog, btf, "sys_enter")
+
+
+def _sys_exit(prog: Prog, btf: Btf | None) -> Any:
+    return _tracepoint(prog, btf, "sys_exit")
+
+
+def _raw_tp(prog: Prog, btf: Btf | None) -> Any:
+    from ..kernel.attach.raw_tracepoint import attach_raw_tracepoint
+
+    return {"prog_type": abi.BPF_PROG_TYPE_RAW_TRACEPOINT}, lambda fd: attach_raw_tracepoint(fd, prog.target)
+
+
+def _perf(prog: Prog, btf: Btf | None) -> Any:
+    from ..kernel.attach.perf import attach_perf
+
+    args = prog.args or {}
+
+    def attach(fd: int) -> Attachment:
+        return attach_perf(
+            *(fd, args["type"], args["config"]),
+            period=args.get("period", 0),
+            frequency=args.get("freq", 0),
+            pid=args.get("pid", -1),
+            name=prog.target,
+        )
+
+    return {"prog_type": abi.BPF_PROG_TYPE_PERF_EVENT}, attach
+
+
+def _iter(prog: Prog, btf: Btf | None) -> Any:
+    from ..kernel.attach.iter import attach_iter
+
+    found = btf.find_func("bpf_iter_" + prog.target) if btf is not None else None
+    if found is None:
+        raise KernelError(2, f"finding the iterator {prog.target}")
+    return _tracing(abi.BPF_TRACE_ITER, found.id), lambda fd: attach_iter(fd, prog.target)
+
+
+def _uprobe(prog: Prog, btf: Btf | None) -> Any:
+    from ..kernel.attach.uprobe import attach_uprobe
+
+    args = prog.args
+
+    def attach(fd: int) -> Attachment:
+        return attach_uprobe(
+            *(fd, args["path"], args["offset"]), ret=bool(args.get("ret")), pid=args.get("pid", -1)
+        )
+
+    return {"prog_type": abi.BPF_PROG_TYPE_KPROBE}, attach
+
+
+def _kprobe(prog: Prog, btf: Btf | None) -> Any:
+    from ..kernel.attach.kprobe import attach_kprobe
+
+    args = prog.args or {}
+    ret = prog.kind == "kretprobe" or bool(args.get("ret"))
+
+    def attach(fd: int) -> Attachment:
+        return attach_kprobe(fd, prog.target, offset=args.get("offset", 0), ret=ret)
+
+    return {"prog_type": abi.BPF_PROG_TYPE_KPROBE}, attach
+
+
+def _function(prog: Prog, btf: Btf | None) -> Any:
+    from ..kernel.attach.tracing import attach_tracing
+
+    ret = prog.kind == "fexit" or bool((prog.args or {}).get("ret"))
+    kind = abi.BPF_TRACE_FEXIT if ret else abi.BPF_TRACE_FENTRY
+    found = btf.find_func(prog.target) if btf is not None else None
+    if found is None:
+        raise KernelError(2, f"finding the kernel function {prog.target}")
+    return _tracing(kind, found.id), lambda fd: attach_tracing(fd, prog.target, attach_type=kind)
+
+
+KINDS: dict[str, Callable[[Prog, Any], Any]] = {
+    "tp_btf": _tp_btf,
+    "sys_enter": _sys_enter,
+    "sys_exit": _sys_exit,
+    "raw_tp": _raw_tp,
+    "perf": _perf,
+    "iter": _iter,
+    "uprobe": _uprobe,
+    "kprobe": _kprobe,
+    "kretprobe": _kprobe,
+    "function": _function,
+    "fentry": _function,
+    "fexit": _function,
+}

@@ -1,0 +1,63 @@
+"""What every sink can do. Sinks see texts and events, and nothing of the program."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of the data, however the kernel takes it."""
+    while data:
+        written = os.write(fd, data)
+        if written == len(data):
+            return
+        data = data[written:]
+
+
+class Sink:
+    """Base of the sinks. Texts are latin-1: one character for each byte.
+
+    emit: takes a piece of the script's output. structured: whether `event` wants values instead of texts.
+    """
+
+    structured = False
+
+    def __init__(self, fd: int = 1, errors: int = 2) -> None:
+        self.fd = fd
+        self.errors = errors
+        self.parts: list[str] = []
+        self.emit: Callable[[str], None] = self.parts.append
+        self.terminal = os.isatty(fd)
+
+    def flush(self) -> None:
+        """Write out what has come in; BrokenPipeError when nobody reads it any more."""
+        parts = self.parts
+        if parts:
+            data = "".join(parts).encode("latin-1", "replace")
+            parts.clear()
+            write_all(self.fd, data)
+
+    def event(self, kind: str, data: Any, **more: Any) -> None:
+        """A structured event, for sinks that are structured."""
+
+    def message(self, text: str) -> None:
+        """Words for standard error, after what was printed before them."""
+        self.flush()
+        try:
+            write_all(self.errors, text.encode("latin-1", "replace"))
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Write out the rest; close a file of our own."""
+        try:
+            self.flush()
+        finally:
+            if self.fd > 2:
+                os.close(self.fd)
+                self.fd = -1

@@ -1,0 +1,54 @@
+"""bpftrace's `-f json`: one JSON object a line, with a type and its data."""
+
+from __future__ import annotations
+
+import os
+
+from .base import Sink, write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class JsonSink(Sink):
+    """Lines of {"type": ..., "data": ...}. Bytes that are not UTF-8 become replacement characters."""
+
+    structured = True
+
+    def __init__(self, path: str | None = None, fd: int = 1, errors: int = 2) -> None:
+        if path is not None:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        super().__init__(fd, errors)
+        from json import JSONEncoder
+
+        self._encode = JSONEncoder(ensure_ascii=False).encode
+        self.lines: list[str] = []
+        self.emit = self._text
+
+    def _text(self, text: str) -> None:
+        self.event("printf", text)
+
+    def event(self, kind: str, data: Any, **more: Any) -> None:
+        """One line."""
+        self.lines.append(self._encode({"type": kind, **more, "data": clean(data)}) + "\n")
+
+    def flush(self) -> None:
+        """Write the lines."""
+        if self.lines:
+            data = "".join(self.lines).encode("utf-8", "replace")
+            self.lines.clear()
+            write_all(self.fd, data)
+
+
+def clean(value: Any) -> Any:
+    """The value with its latin-1 texts as the Unicode that their bytes are."""
+    if isinstance(value, str):
+        return value.encode("latin-1", "replace").decode("utf-8", "replace")
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {clean(k): clean(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [clean(v) for v in value]
+    return value
