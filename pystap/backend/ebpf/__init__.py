@@ -1,0 +1,66 @@
+"""The eBPF code generator: a kernel program's IR to bytecode.
+
+    prog = generate(kernel_program, homes, errors, target, options)
+
+Pure: the result depends on its arguments alone. Sites where the program can raise an error are added to `errors`
+(their numbers are indexes into it). `TooBig` means that the kernel stage can't hold the handler, for the
+reason it gives; whoever called may mirror the handler instead. No maps are made here, but the program needs
+the map `zero_map(homes)` when that isn't None.
+"""
+
+from __future__ import annotations
+
+from ...program import MapSpec, Prog
+from .emit import emit
+from .lir import TooBig
+from .regalloc import allocate
+from .select import Select, _first_span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ...ir.nodes import Global
+    from ...program import ErrorSite
+    from ...staging.plan import Home, KernelProgram
+    from .target import Target
+
+__all__ = ["TooBig", "generate", "zero_map"]
+
+
+def generate(
+    kp: KernelProgram, homes: Mapping[Global, Home], errors: list[ErrorSite], target: Target, options: Any
+) -> Prog:
+    """Return one BPF program."""
+    lo = Select(kp, homes, errors, target, options)
+    lo.program()
+    main = lo.main
+    funcs = [(main.name, main.nargs, allocate(main)), *lo.finished]
+    depth = -main.frame.lowest + lo.stack_depth
+    span = _first_span(kp.body) if kp.body else main.span
+    if depth > 512:
+        raise TooBig(f"needs {depth} bytes of stack", span)
+    result = emit(funcs, span)
+    event = kp.event
+    return Prog(
+        name=kp.name,
+        kind=event.kind,
+        target=event.name,
+        args=event.args,
+        insns=result.insns,
+        relocs=tuple(result.relocs),
+        funcs=tuple(result.funcs),
+        lines=tuple(result.lines),
+        kfuncs=tuple(result.kfuncs),
+        handlers=kp.handlers,
+    )
+
+
+def zero_map(homes: Mapping[Global, Home]) -> MapSpec | None:
+    """The map of zeros that inserts of large values copy from, or None when no global needs it."""
+    from .globals import ZERO_ON_STACK
+
+    sizes = [h.spec.value_size for h in homes.values() if h.spec.key and h.spec.home == "delta"]
+    largest = max(sizes, default=0)
+    return MapSpec("zero", "array", 4, largest, 1) if largest > ZERO_ON_STACK else None

@@ -1,0 +1,280 @@
+"""Builtins that the kernel stage computes: the current task by plain loads, clocks, byte order, stacks."""
+
+from __future__ import annotations
+
+from ...bpf import insn as I
+from ...ir.nodes import Op
+from ...program import CTL_REALTIME
+from .arith import byteswap, widen
+from .loads import context
+from .lower import Mem
+from .strings import Words, may_be_words, room
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .lower import Lower
+
+COMM = 16
+# pt_regs of x86-64, part of the kernel's interface (struct user_regs_struct).
+_X86_ORDER = (
+    *("r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi"),
+    *("orig_rax", "rip", "cs", "rflags", "rsp", "ss"),
+)
+X86_REGS = {name: 8 * n for n, name in enumerate(_X86_ORDER)}
+
+
+def task(lo: Lower) -> int:
+    """A register with the current task as a typed pointer; one call for a whole run."""
+    known = lo.facts.get("task")
+    if known is None:
+        lo.fn.call("get_current_task_btf", 0)
+        known = lo.fn.result()
+        lo.learn("task", known)
+    return int(known)
+
+
+def _walk(lo: Lower, *steps: tuple[str, str]) -> tuple[int, int, int, int] | None:
+    """From the current task through pointers, (struct, field) each: (register, offset, size, label for NULL)."""
+    if "direct" not in lo.target.features:
+        return None
+    places = [lo.target.offset(struct, path) for struct, path in steps]
+    found = [place for place in places if place is not None]
+    if len(found) < len(places):
+        return None
+    fn = lo.fn
+    reg = task(lo)
+    null = fn.new_label()
+    for off, _ in found[:-1]:
+        reg = fn.load(8, reg, off)
+        fn.jumpi(I.JEQ, reg, 0, null)
+    off, size = found[-1]
+    return reg, off, size, null
+
+
+def _field(*steps: tuple[str, str], signed: bool = True) -> Callable[[Lower, Op], bool]:
+    """Code that reads a number that the current task leads to; 0 when a pointer on the way is NULL."""
+
+    def read(lo: Lower, op: Op) -> bool:
+        fn = lo.fn
+        simple = len(steps) == 1
+        value = lo.target_of(op.dst) if simple else fn.vreg()
+        if not simple:
+            fn.const(value, 0)
+        place = _walk(lo, *steps)
+        if place is None:
+            return False
+        reg, off, size, null = place
+        fn.ldx(size, value, reg, off)
+        widen(lo, value, 8 * size, signed)
+        fn.label(null)
+        lo.done(op.dst, value)
+        return True
+
+    return read
+
+
+_T = "task_struct"
+_FIELDS: dict[str, Callable[[Lower, Op], bool]] = {
+    "pid": _field((_T, "tgid")),
+    "tid": _field((_T, "pid")),
+    "ppid": _field((_T, "real_parent"), (_T, "tgid")),
+    "uid": _field((_T, "cred"), ("cred", "uid.val"), signed=False),
+    "euid": _field((_T, "cred"), ("cred", "euid.val"), signed=False),
+    "gid": _field((_T, "cred"), ("cred", "gid.val"), signed=False),
+    "egid": _field((_T, "cred"), ("cred", "egid.val"), signed=False),
+}
+
+
+def _halves(helper: str, high: bool) -> Callable[[Lower, Op], None]:
+    """Code that takes one half of what a helper returns."""
+
+    def read(lo: Lower, op: Op) -> None:
+        fn = lo.fn
+        fn.call(helper, 0)
+        value = fn.result()
+        if high:
+            fn.alui(I.RSH, value, 32)
+        else:
+            fn.zext32(value)
+        lo.done(op.dst, value)
+
+    return read
+
+
+_BY_HELPER: dict[str, Callable[[Lower, Op], None]] = {
+    "pid": _halves("get_current_pid_tgid", True),
+    "tid": _halves("get_current_pid_tgid", False),
+    "uid": _halves("get_current_uid_gid", False),
+    "gid": _halves("get_current_uid_gid", True),
+}
+
+
+def _plain(helper: str) -> Callable[[Lower, Op], None]:
+    """Code that calls a helper without arguments."""
+
+    def read(lo: Lower, op: Op) -> None:
+        lo.fn.call(helper, 0)
+        lo.done(op.dst, lo.fn.result())
+
+    return read
+
+
+def _zext(helper: str) -> Callable[[Lower, Op], None]:
+    def read(lo: Lower, op: Op) -> None:
+        lo.fn.call(helper, 0)
+        value = lo.fn.result()
+        lo.fn.zext32(value)
+        lo.done(op.dst, value)
+
+    return read
+
+
+def _realtime(lo: Lower, op: Op) -> None:
+    fn = lo.fn
+    fn.call("ktime_get_ns", 0)
+    value = fn.result()
+    base = fn.vreg()
+    fn.ld_value(base, "ctl", CTL_REALTIME)
+    fn.alu(I.ADD, value, fn.load(8, base, 0))
+    lo.done(op.dst, value)
+
+
+def _task_current(lo: Lower, op: Op) -> None:
+    from .loads import define_pointer
+
+    assert op.dst is not None
+    define_pointer(lo, op.dst, task(lo), _T)
+
+
+def _comm(lo: Lower, op: Op) -> None:
+    _name(lo, op, (_T, "comm"))
+
+
+def _parent_comm(lo: Lower, op: Op) -> None:
+    _name(lo, op, (_T, "real_parent"), (_T, "comm"))
+
+
+def _name(lo: Lower, op: Op, *steps: tuple[str, str]) -> None:
+    """A command name: two words, which the kernel keeps filled up with NULs."""
+    assert op.dst is not None
+    fn = lo.fn
+    words = [fn.vreg(), fn.vreg()]
+    if len(steps) > 1:
+        for word in words:
+            fn.const(word, 0)
+    place = _walk(lo, *steps)
+    if place is None:
+        if len(steps) > 1:
+            raise lo.unfit("the parent's name can't be read on this kernel", op.span)
+        _comm_helper(lo, op)
+        return
+    reg, off, _, null = place
+    for number, word in enumerate(words):
+        fn.ldx(8, word, reg, off + 8 * number)
+    fn.label(null)
+    if may_be_words(lo, op.dst):
+        lo.words[op.dst] = Words(words, True)  # type: ignore[assignment]
+        return
+    from .loads import _keep
+
+    _keep(lo, Words(words, True), room(lo, op.dst, op.span))
+
+
+def _comm_helper(lo: Lower, op: Op) -> None:
+    assert op.dst is not None
+    fn = lo.fn
+    to = room(lo, op.dst, op.span)
+    if to.cap < COMM:
+        raise lo.unfit("a command name needs 16 bytes", op.span)
+    fn.addr(I.R1, to.base, to.off)
+    fn.const(I.R2, COMM)
+    fn.call("get_current_comm", 2)
+    if to.padded and to.cap > COMM:
+        from .strings import zero
+
+        zero(lo, to, COMM)
+
+
+def _stack(user: bool) -> Callable[[Lower, Op], None]:
+    def read(lo: Lower, op: Op) -> None:
+        assert op.dst is not None
+        fn = lo.fn
+        to: Mem = room(lo, op.dst, op.span)
+        fn.mov(I.R1, context(lo))
+        fn.addr(I.R2, to.base, to.off)
+        fn.const(I.R3, to.cap & ~7)
+        fn.const(I.R4, 0x100 if user else 0)
+        fn.call("get_stack", 4)
+
+    return read
+
+
+def _swap(bits: int) -> Callable[[Lower, Op], None]:
+    return lambda lo, op: byteswap(lo, op, bits)
+
+
+def _user_mode(lo: Lower, op: Op) -> None:
+    """Whether the interrupted code was user code: its code segment's privilege."""
+    fn = lo.fn
+    dst = lo.target_of(op.dst)
+    if lo.kind in ("perf", "function", "uprobe") and lo.target.arch == "x86_64":
+        fn.ldx(8, dst, context(lo), X86_REGS["cs"])
+        fn.alui(I.AND, dst, 3)
+        zero_, one = fn.new_label(), fn.new_label()
+        fn.jumpi(I.JEQ, dst, 0, zero_)
+        fn.const(dst, 1)
+        fn.goto(one)
+        fn.label(zero_)
+        fn.const(dst, 0)
+        fn.label(one)
+    else:
+        fn.const(dst, 1 if lo.kind in ("sys_enter", "sys_exit") else 0)
+    lo.done(op.dst, dst)
+
+
+def _is_return(lo: Lower, op: Op) -> None:
+    args = lo.kp.event.args
+    ret = lo.kind == "sys_exit" or (isinstance(args, dict) and bool(args.get("ret")))
+    lo.done(op.dst, lo.fn.imm(int(ret)))
+
+
+_CODE: dict[str, Callable[[Lower, Op], None]] = {
+    "cpu": _zext("get_smp_processor_id"),
+    "cgroup_id": _plain("get_current_cgroup_id"),
+    "ktime_ns": _plain("ktime_get_ns"),
+    "boottime_ns": _plain("ktime_get_boot_ns"),
+    "tai_ns": _plain("ktime_get_tai_ns"),
+    "jiffies": _plain("jiffies64"),
+    "cycles": _plain("ktime_get_ns"),
+    "random_u32": _zext("get_prandom_u32"),
+    "realtime_ns": _realtime,
+    "task_current": _task_current,
+    "execname": _comm,
+    "pexecname": _parent_comm,
+    "kernel_stack": _stack(False),
+    "user_stack": _stack(True),
+    "user_mode": _user_mode,
+    "is_return": _is_return,
+    **dict.fromkeys(("bswap16", "ntohs", "htons"), _swap(16)),
+    **dict.fromkeys(("bswap32", "ntohl", "htonl"), _swap(32)),
+    **dict.fromkeys(("bswap64", "ntohll", "htonll"), _swap(64)),
+}
+
+
+def call(lo: Lower, op: Op) -> None:
+    """`call`: the builtin that attr names."""
+    name = str(op.attr)
+    field = _FIELDS.get(name)
+    if field is not None and field(lo, op):
+        return
+    code = _BY_HELPER.get(name) if field is not None else _CODE.get(name)
+    if code is None:
+        raise lo.unfit(f"{name}() has no code in the kernel stage", op.span)
+    code(lo, op)
+
+
+def has_code(name: str) -> bool:
+    """Whether the kernel stage has code for a builtin."""
+    return name in _CODE or name in _FIELDS

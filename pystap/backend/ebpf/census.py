@@ -1,0 +1,168 @@
+"""What one walk over a kernel program's body finds out before code is written.
+
+defs, uses: how often each local is assigned and read. conditions: locals read once, by an If (or by a negation
+that is itself such a condition): their comparison becomes the jump. shared: locals that a loop's body
+shares with the code around it, or keeps from turn to turn: they live in memory. exposed: locals that may be read
+before they are assigned. padded: strings that must be filled up with NULs, as they are compared or hashed by words.
+"""
+
+from __future__ import annotations
+
+from ...ir.nodes import STR, Const, If, Leave, Local, Loop, Op, Scope, Stmt, Try
+from ...ir.ops import OPS
+from ...staging.plan import RecordLocal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...program import Field
+
+_NEGATIONS = frozenset({"lnot", "eq", "ne"})
+
+
+class Census:
+    """See the module."""
+
+    def __init__(self, body: list[Stmt]) -> None:
+        self.defs: dict[Local, int] = {}
+        self.uses: dict[Local, int] = {}
+        self.conditions: set[Local] = set()
+        self.shared: dict[Local, None] = {}
+        self.exposed: set[Local] = set()
+        self.padded: set[Local] = set()
+        self.names: set[str] = set()
+        self.faults: set[Local] = set()
+        self.fields: list[Field] = []
+        self.loops = 0
+        self._owner: dict[Local, int] = {}
+        self._moves: list[tuple[Local, Local]] = []
+        self._walk(body, 0)
+        self._settle_padding()
+        _assigned(body, set(), self.exposed)
+
+    def _see(self, local: Local, depth: int) -> None:
+        owner = self._owner.setdefault(local, depth)
+        if owner != depth:
+            self.shared[local] = None
+
+    def _walk(self, body: list[Stmt], owner: int) -> None:
+        """One list, from its end, so that a condition is known before what makes it."""
+        for stmt in reversed(body):
+            if isinstance(stmt, Op):
+                self._op(stmt, owner)
+            elif isinstance(stmt, If):
+                if isinstance(stmt.cond, Local):
+                    self._use(stmt.cond, owner)
+                    self.conditions.add(stmt.cond)
+                self._walk(stmt.els, owner)
+                self._walk(stmt.then, owner)
+            elif isinstance(stmt, Scope):
+                self._walk(stmt.body, owner)
+            elif isinstance(stmt, Try):
+                if stmt.message is not None:
+                    self._define(stmt.message, owner)
+                self._walk(stmt.handler, owner)
+                self._walk(stmt.body, owner)
+            elif isinstance(stmt, Loop):
+                self.loops += 1
+                self._walk(stmt.body, self.loops)
+                kept: set[Local] = set()
+                _assigned(stmt.body, set(), kept)
+                self.shared.update(dict.fromkeys(kept))
+
+    def _use(self, local: Local, owner: int) -> None:
+        self.uses[local] = self.uses.get(local, 0) + 1
+        self._see(local, owner)
+
+    def _define(self, local: Local, owner: int) -> None:
+        self.defs[local] = self.defs.get(local, 0) + 1
+        self._see(local, owner)
+
+    def _op(self, op: Op, owner: int) -> None:
+        name, dst, args = op.name, op.dst, op.args
+        self.names.add(name)
+        if name == "put":
+            self.fields.append(op.attr)
+        elif isinstance(dst, RecordLocal):
+            self.fields.append(dst.field)
+        if dst is not None:
+            self._define(dst, owner)
+        for arg in args:
+            if isinstance(arg, Local):
+                self._use(arg, owner)
+        if name in _NEGATIONS and dst in self.conditions and isinstance(args[0], Local) and _against_zero(op):
+            self.conditions.add(args[0])
+        elif name == "fault_of":
+            self.faults.add(op.attr)
+        elif name == "mov" and dst is not None and dst.type == STR and isinstance(args[0], Local):
+            self._moves.append((dst, args[0]))
+        elif name in ("str_eq", "str_ne"):
+            strings = [a for a in args if isinstance(a, Local)]
+            if len(strings) == 2:
+                self.padded.update(strings)
+        elif (info := OPS.get(name)) is not None and info.on_global:
+            self.padded.update([a for a in args if isinstance(a, Local) and a.type == STR])
+
+    def _settle_padding(self) -> None:
+        again = True
+        while again:
+            again = False
+            for dst, src in self._moves:
+                if dst in self.padded and src not in self.padded:
+                    self.padded.add(src)
+                    again = True
+
+    def fuses(self, local: Local | None) -> bool:
+        """Whether the comparison that makes this local can become a jump."""
+        return (
+            local is not None
+            and local in self.conditions
+            and self.uses[local] == 1
+            and self.defs[local] == 1
+            and local not in self.shared
+        )
+
+    def steady(self, operand: Any) -> bool:
+        """Whether an operand has the same value wherever it is read after its assignment."""
+        return not isinstance(operand, Local) or (
+            self.defs.get(operand, 0) <= 1 and operand not in self.shared
+        )
+
+
+def _against_zero(op: Op) -> bool:
+    if op.name == "lnot":
+        return True
+    right = op.args[1]
+    return isinstance(right, Const) and right.value == 0
+
+
+def _assigned(body: list[Stmt], have: set[Local], exposed: set[Local]) -> bool:
+    """Add what may be read unassigned to `exposed`, what is certainly assigned to `have`; False if the end isn't reached."""
+    for stmt in body:
+        if isinstance(stmt, Op):
+            for arg in stmt.args:
+                if isinstance(arg, Local) and arg not in have:
+                    exposed.add(arg)
+            if stmt.dst is not None:
+                have.add(stmt.dst)
+        elif isinstance(stmt, Leave):
+            return False
+        elif isinstance(stmt, If):
+            if isinstance(stmt.cond, Local) and stmt.cond not in have:
+                exposed.add(stmt.cond)
+            then, els = set(have), set(have)
+            then_ends = _assigned(stmt.then, then, exposed)
+            els_ends = _assigned(stmt.els, els, exposed)
+            if then_ends and els_ends:
+                have |= then & els
+            elif then_ends or els_ends:
+                have |= then if then_ends else els
+            else:
+                return False
+        elif isinstance(stmt, (Scope, Loop)):
+            _assigned(stmt.body, set(have), exposed)
+        elif isinstance(stmt, Try):
+            _assigned(stmt.body, set(have), exposed)
+            _assigned(stmt.handler, set(have), exposed)
+    return True

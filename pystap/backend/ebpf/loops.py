@@ -1,0 +1,150 @@
+"""Loops: the body is a subprogram that the helper bpf_loop calls, at most MAXACTION times in a run.
+
+The callback gets the address of the block that its caller's frame shares with it. It returns 1 to end the
+loop, after writing why: a code for the label to leave to, or LEAVE_ERROR with site and argument.
+"""
+
+from __future__ import annotations
+
+from ...bpf import insn as I
+from .frame import Frame
+from .lir import Func
+from .lower import NONE, SH_ARG, SH_LEAVE, SH_SITE, SH_TURNS, State
+from .regalloc import allocate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...ir.nodes import Label, Loop
+    from .select import Select
+
+MAX_ACTION = 1000
+_MOST = 1 << 23  # what bpf_loop allows
+LEAVE_NONE, LEAVE_OWN, LEAVE_ERROR, LEAVE_FIRST = 0, 1, 2, 3
+
+
+def max_action(options: Any) -> int:
+    """How many turns a run may make."""
+    own = getattr(options, "max_action", None)
+    if own is None and hasattr(options, "define"):
+        own = options.define("MAXACTION", MAX_ACTION)
+    return max(1, min(int(own or MAX_ACTION), _MOST))
+
+
+def code_of(lo: Select, label: Label) -> int:
+    """The number that stands for a label, the same in all functions."""
+    codes = lo.leave_codes
+    return codes.setdefault(label, LEAVE_FIRST + len(codes))
+
+
+def leave_out(lo: Select, label: Label) -> None:
+    """From a loop's body to a label outside of it."""
+    fn = lo.fn
+    code = LEAVE_OWN if lo.own_labels[-1] is label else code_of(lo, label)
+    base, off = lo.slot(SH_LEAVE)
+    fn.sti(8, base, off, code)
+    fn.exit(1)
+
+
+def loop(lo: Select, stmt: Loop) -> None:
+    """Write the body as a function of its own, then the call and what follows its end."""
+    if "bpf_loop" not in lo.target.features:
+        raise lo.unfit("this kernel has no bpf_loop", stmt.span)
+    name = f"{lo.main.name}_loop{len(lo.finished) + 1}"
+    lo.own_labels.append(stmt.label)
+    _body(lo, stmt, name)
+    lo.own_labels.pop()
+    fn = lo.fn
+    turns = max_action(lo.options)
+    base, off = lo.slot(SH_LEAVE)
+    fn.sti(8, base, off, LEAVE_NONE)
+    fn.const(I.R1, turns + 1)
+    fn.ld_func(I.R2, name)
+    block, at = lo.slot(0)
+    fn.addr(I.R3, block, at)
+    fn.const(I.R4, 0)
+    fn.call("loop", 4)
+    code = fn.load(8, base, off)
+    done = fn.new_label()
+    fn.jumpi(I.JEQ, code, LEAVE_OWN, done)
+    fn.jumpi(I.JEQ, code, LEAVE_ERROR, _error(lo))
+    _dispatch(lo, code)
+    fn.goto(lo.fault("MAXACTION exceeded", stmt.span))
+    fn.label(done)
+
+
+def _error(lo: Select) -> int:
+    """The label to jump to when the body met an error: on with it, or to the handler of a Try."""
+    state, fn = lo.state, lo.fn
+    if state.tries:
+        return state.tries[-1]
+    label = fn.new_label()
+    out = fn.out
+    fn.cold()
+    fn.label(label)
+    fn.mov(state.site, fn.load(8, *lo.slot(SH_SITE)))
+    fn.mov(state.what, fn.load(8, *lo.slot(SH_ARG)))
+    state.error_recs.add(lo.rec_state)
+    fn.goto(state.error)
+    fn.out = out
+    return label
+
+
+def _dispatch(lo: Select, code: int) -> None:
+    """Go where the body left to."""
+    fn, state = lo.fn, lo.state
+    for label, number in lo.leave_codes.items():
+        here = state.labels.get(label)
+        if here is not None:
+            lo.left_with.setdefault(here, set()).add(lo.rec_state)
+            fn.jumpi(I.JEQ, code, number, here)
+    if state.parent is None:
+        lo.left_with.setdefault(lo.run_end, set()).add(lo.rec_state)
+        fn.jumpi(I.JSGE, code, LEAVE_FIRST, lo.run_end)
+        return
+    stay = fn.new_label()
+    fn.jumpi(I.JSLT, code, LEAVE_FIRST, stay)
+    own = lo.leave_codes.get(lo.own_labels[-1])
+    base, off = lo.slot(SH_LEAVE)
+    if own is not None:
+        outer = fn.new_label()
+        fn.jumpi(I.JNE, code, own, outer)
+        fn.sti(8, base, off, LEAVE_OWN)
+        fn.exit(1)
+        fn.label(outer)
+    fn.exit(1)  # the code stays where the next function finds it
+    fn.label(stay)
+
+
+def _body(lo: Select, stmt: Loop, name: str) -> None:
+    """The callback: (number of the turn, shared block) -> 0 to go on, 1 to end."""
+    outer_fn, outer_state, facts, trail = lo.fn, lo.state, lo.facts, lo.trail
+    deferred, rec_state, left_with = lo.deferred, lo.rec_state, lo.left_with
+    fn = lo.fn = Func(name, 2, Frame())
+    state = lo.state = State(fn, outer_state)
+    fn.span = stmt.span
+    lo.facts, lo.trail, lo.deferred, lo.rec_state, lo.left_with = {}, [], {}, NONE, {}
+    state.base = fn.vreg()
+    fn.mov(state.base, I.R2)
+    base, off = lo.slot(SH_TURNS)
+    turns = fn.load(8, base, off)
+    fn.alui(I.ADD, turns, 1)
+    fn.stx(8, base, off, turns)
+    fn.jumpi(I.JGT, turns, max_action(lo.options), lo.fault("MAXACTION exceeded", stmt.span))
+    lo.block(stmt.body)
+    fn.span = stmt.span
+    fn.exit(0)
+    if state.error_recs:
+        fn.cold()
+        fn.label(state.error)
+        fn.stx(8, *lo.slot(SH_SITE), state.site)
+        fn.stx(8, *lo.slot(SH_ARG), state.what)
+        fn.sti(8, *lo.slot(SH_LEAVE), LEAVE_ERROR)
+        fn.exit(1)
+        fn.warm()
+    code = allocate(fn)
+    lo.finished.append((name, 2, code))
+    lo.stack_depth = max(lo.stack_depth, -fn.frame.lowest)
+    lo.fn, lo.state, lo.facts, lo.trail = outer_fn, outer_state, facts, trail
+    lo.deferred, lo.rec_state, lo.left_with = deferred, rec_state, left_with

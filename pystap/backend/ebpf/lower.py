@@ -1,0 +1,261 @@
+"""The state of code generation for one kernel program: functions, where locals live, what is known on this path.
+
+Facts ("this local is a typed pointer", "this pointer was tested") hold where they were learnt and in what is
+dominated by it: `mark` before a branch, `back` after it.
+"""
+
+from __future__ import annotations
+
+from ...bpf import insn as I
+from ...ir.nodes import I64, Const, Local
+from ...program import ErrorSite
+from .census import Census
+from .frame import Frame
+from .lir import FP, Func, TooBig
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ...ir.nodes import Global, Label, Op
+    from ...source import Span
+    from ...staging.plan import Home, KernelProgram
+    from .target import Target
+
+# The block in the main program's frame that callbacks get: what they share with it.
+SH_LEAVE, SH_SITE, SH_ARG, SH_TURNS, SH_CTX, SH_GEN, SH_REC, SH_LOCALS = range(0, 64, 8)
+
+NONE, HELD, MAYBE = 0, 1, 2  # is a record reserved here?
+
+
+class Mem:
+    """Where a string or buffer lies: cap bytes at base + off; padded: all bytes behind the first NUL are NUL."""
+
+    __slots__ = ("base", "cap", "off", "padded")
+
+    def __init__(self, base: int, off: int, cap: int, padded: bool) -> None:
+        self.base = base
+        self.off = off
+        self.cap = cap
+        self.padded = padded
+
+
+class State:
+    """One function that is being written."""
+
+    __slots__ = (
+        "base",
+        "codes",
+        "ctx",
+        "error",
+        "error_recs",
+        "fn",
+        "labels",
+        "parent",
+        "regs",
+        "site",
+        "tries",
+        "what",
+    )
+
+    def __init__(self, fn: Func, parent: State | None) -> None:
+        self.fn = fn
+        self.parent = parent
+        self.regs: dict[Local, int] = {}
+        self.labels: dict[Label, int] = {}
+        self.tries: list[int] = []
+        self.base = FP
+        self.ctx = 0
+        self.error = fn.new_label()
+        self.error_recs: set[int] = set()
+        self.site = fn.vreg()
+        self.what = fn.vreg()
+        self.codes: dict[Label, int] = {}
+
+
+class Lower:
+    """See the module."""
+
+    def __init__(
+        self,
+        kp: KernelProgram,
+        homes: Mapping[Global, Home],
+        errors: list[ErrorSite],
+        target: Target,
+        options: Any,
+    ) -> None:
+        self.kp = kp
+        self.homes = homes
+        self.errors = errors
+        self.target = target
+        self.options = options
+        self.kind = kp.event.kind
+        self.census = Census(kp.body)
+        self.frame = Frame()
+        self.fn = Func(_function_name(kp.name), 1, self.frame)
+        self.main = self.fn
+        self.state = State(self.fn, None)
+        self.leave_codes: dict[Label, int] = {}
+        self.own_labels: list[Label] = []
+        self.stack_depth = 0
+        self.finished: list[tuple[str, int, list[Any]]] = []
+        self.rec = self.fn.vreg()
+        self.rec_state = NONE
+        self.gen = self.fn.vreg()
+        self.facts: dict[Any, Any] = {}
+        self.trail: list[Any] = []
+        self.deferred: dict[Local, Op] = {}
+        self.places: dict[Local, Any] = {}
+        self.words: dict[Local, list[int]] = {}
+        self.definite: set[int] = set()
+        self.shared: dict[Local, int] = {}
+        self.shared_at = 0
+        self.run_end = self.run_skipped = 0
+        self.left_with: dict[int, set[int]] = {}
+        self.faults: dict[Local, int] = {}
+        if self.census.loops:
+            self._place_shared()
+
+    # -- what callbacks share
+
+    def _place_shared(self) -> None:
+        at = SH_LOCALS
+        for local in self.census.shared:
+            self.shared[local] = at
+            at += 8 if local.type == I64 else (self.kp.sizes.get(local, 8) + 7) & ~7
+        self.shared_at = self.frame.take(
+            at, self.kp.body[0].span if hasattr(self.kp.body[0], "span") else self.fn.span
+        )
+
+    def slot(self, offset: int) -> tuple[int, int]:
+        """(base register, offset) of a place in the shared block."""
+        state = self.state
+        return (FP, self.shared_at + offset) if state.parent is None else (state.base, offset)
+
+    @property
+    def looping(self) -> bool:
+        """Whether this is the body of a loop."""
+        return self.state.parent is not None
+
+    # -- facts
+
+    def learn(self, key: Any, value: Any = True) -> None:
+        """From here on, and where this dominates."""
+        if key not in self.facts:
+            self.facts[key] = value
+            self.trail.append(key)
+
+    def mark(self) -> int:
+        """A point to go back to."""
+        return len(self.trail)
+
+    def back(self, mark: int) -> None:
+        """Forget what was learnt since."""
+        trail, facts = self.trail, self.facts
+        while len(trail) > mark:
+            del facts[trail.pop()]
+
+    # -- integers
+
+    def value(self, operand: Any) -> int:
+        """A register with an i64 operand. It may be the local's own: don't change it."""
+        if isinstance(operand, Const):
+            return self.fn.imm(operand.value)
+        offset = self.shared.get(operand)
+        if offset is not None:
+            return self.fn.load(8, *self.slot(offset))
+        regs = self.state.regs
+        reg = regs.get(operand)
+        if reg is None:
+            reg = regs[operand] = self.fn.vreg()
+        return reg
+
+    def fresh(self, operand: Any) -> int:
+        """A new register with an i64 operand, to be changed."""
+        if isinstance(operand, Const):
+            return self.fn.imm(operand.value)
+        if operand in self.shared:
+            return self.value(operand)
+        return self.fn.copy(self.value(operand))
+
+    def into(self, reg: int, operand: Any) -> None:
+        """Put an i64 operand in a register."""
+        if isinstance(operand, Const):
+            self.fn.const(reg, operand.value)
+        else:
+            self.fn.mov(reg, self.value(operand))
+
+    def target_of(self, local: Local | None) -> int:
+        """The register to make a local's value in; `done` follows. Operands may still be read while it is written."""
+        if local is not None and local not in self.shared and self.census.defs[local] == 1:
+            return self.value(local)
+        return self.fn.vreg()
+
+    def done(self, local: Local | None, reg: int) -> None:
+        """The local's value is in this register."""
+        if local is None:
+            return
+        offset = self.shared.get(local)
+        if offset is not None:
+            base, at = self.slot(offset)
+            self.fn.stx(8, base, at + 0, reg)
+            return
+        own = self.value(local)
+        if own != reg:
+            self.fn.mov(own, reg)
+
+    # -- errors
+
+    def site(self, message: str, span: Span) -> int:
+        """1 + the number of an error site."""
+        place = repr(span)
+        errors = self.errors
+        for number, known in enumerate(errors):
+            if known.message == message and known.place == place:
+                return number + 1
+        errors.append(ErrorSite(message, place))
+        return len(errors)
+
+    def fault(self, message: str, span: Span, arg: int | None = None) -> int:
+        """The label to jump to when this error happens. arg: a register with what the message shows."""
+        state, fn = self.state, self.fn
+        if state.tries:
+            return state.tries[-1]
+        label = fn.new_label()
+        out = fn.out
+        fn.cold()
+        fn.label(label)
+        self.raise_here(self.site(message, span), arg)
+        fn.out = out
+        return label
+
+    def raise_here(self, site: int, arg: int | None) -> None:
+        """Go to the function's error exit."""
+        fn, state = self.fn, self.state
+        fn.const(state.site, site)
+        if arg is None:
+            fn.const(state.what, 0)
+        else:
+            fn.mov(state.what, arg)
+        state.error_recs.add(self.rec_state)
+        fn.goto(state.error)
+
+    def unfit(self, reason: str, span: Span) -> TooBig:
+        """What to raise when the kernel stage can't do this."""
+        return TooBig(reason, span)
+
+    def quit(self) -> None:
+        """End the run from a place that can't be reached (see select)."""
+        raise NotImplementedError
+
+    # -- helpers' results
+
+    def failed(self, label: int) -> None:
+        """Jump when the helper called last returned an error."""
+        self.fn.jumpi(I.JSLT, I.R0, 0, label)
+
+
+def _function_name(name: str) -> str:
+    good = "".join([c if c.isalnum() else "_" for c in name])
+    return good if good[:1].isalpha() else f"p_{good}"

@@ -1,0 +1,162 @@
+"""System calls, by the pair of raw tracepoints that every one passes: number, arguments, result.
+
+sys_enter gets (registers, number), sys_exit (registers, result); at the exit the number is read from the
+registers. The registers are a typed pointer, read by plain loads.
+"""
+
+from __future__ import annotations
+
+from ...bpf import insn as I
+from .arith import widen
+from .builtins import X86_REGS, task
+from .loads import context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...ir.nodes import Op
+    from .lower import Lower
+
+_X86_ARGS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
+_ARM_ORIG_X0, _ARM_NUMBER = 272, 280  # arm64 pt_regs: orig_x0 and syscallno behind the 34 user registers
+TS_COMPAT = 2
+KINDS = ("sys_enter", "sys_exit")
+
+
+def _registers(lo: Lower) -> int:
+    """The typed pointer to the registers; read once a path."""
+    known = lo.facts.get("regs")
+    if known is None:
+        known = lo.fn.load(8, context(lo), 0)
+        lo.learn("regs", known)
+    return int(known)
+
+
+def _require(lo: Lower, op: Op) -> None:
+    if lo.kind not in KINDS:
+        raise lo.unfit(f"'{op.name}' outside of a system call's probe", op.span)
+
+
+def _number(lo: Lower, dst: int) -> None:
+    """The number, sign-extended from 32 bits: -1 is a call that was cancelled."""
+    fn = lo.fn
+    if lo.kind == "sys_enter":
+        fn.ldx(8, dst, context(lo), 8)
+        widen(lo, dst, 32, True)
+        return
+    if lo.target.arch == "x86_64":
+        fn.ldx(8, dst, _registers(lo), X86_REGS["orig_rax"])
+    else:
+        fn.ldx(4, dst, _registers(lo), _place(lo, "syscallno", _ARM_NUMBER))
+    widen(lo, dst, 32, True)
+
+
+def _place(lo: Lower, field: str, default: int) -> int:
+    found = lo.target.offset("pt_regs", field)
+    return default if found is None else found[0]
+
+
+def number(lo: Lower, op: Op) -> None:
+    """sys_nr."""
+    _require(lo, op)
+    dst = lo.target_of(op.dst)
+    _number(lo, dst)
+    lo.done(op.dst, dst)
+
+
+def argument(lo: Lower, op: Op) -> None:
+    """sys_arg: argument n as the 64 bits of its register."""
+    _require(lo, op)
+    n = int(op.attr)
+    if not 0 <= n < 6:
+        raise lo.unfit("a system call has six arguments", op.span)
+    dst = lo.target_of(op.dst)
+    if lo.target.arch == "x86_64":
+        off = X86_REGS[_X86_ARGS[n]]
+    else:
+        off = _place(lo, "orig_x0", _ARM_ORIG_X0) if n == 0 else 8 * n
+    lo.fn.ldx(8, dst, _registers(lo), off)
+    lo.done(op.dst, dst)
+
+
+def result(lo: Lower, op: Op) -> None:
+    """sys_ret."""
+    if lo.kind != "sys_exit":
+        raise lo.unfit("'sys_ret' outside of a system call's return", op.span)
+    dst = lo.target_of(op.dst)
+    lo.fn.ldx(8, dst, context(lo), 8)
+    lo.done(op.dst, dst)
+
+
+def _compat_place(lo: Lower) -> int | None:
+    """Where in task_struct the mark of a 32-bit call is, or None when there are none."""
+    if lo.target.arch != "x86_64" or "compat" not in lo.target.features:
+        return None
+    found = lo.target.offset("task_struct", "thread_info.status")
+    return None if found is None else found[0]
+
+
+def abi(lo: Lower, op: Op) -> None:
+    """sys_abi: 1 for a 32-bit call, else 0."""
+    at = _compat_place(lo)
+    if at is None:
+        lo.done(op.dst, lo.fn.imm(0))
+        return
+    dst = lo.fn.load(4, task(lo), at)
+    lo.fn.alui(I.RSH, dst, TS_COMPAT.bit_length() - 1)
+    lo.fn.alui(I.AND, dst, 1)
+    lo.done(op.dst, dst)
+
+
+def filter_numbers(lo: Lower) -> None:
+    """End the run unless the event names this call's number (R14): a search in the sorted numbers.
+
+    The numbers are those of 64-bit calls; a 32-bit call with such a number is another call.
+    """
+    args = lo.kp.event.args
+    wanted = args.get("numbers") if isinstance(args, dict) else None
+    if lo.kind not in KINDS or wanted is None:
+        return
+    fn = lo.fn
+    current = fn.vreg()
+    _number(lo, current)
+    other, mine = fn.new_label(), fn.new_label()
+    _search(lo, current, sorted(set(wanted)), mine, other)
+    fn.label(mine)
+    at = _compat_place(lo)
+    if at is not None:
+        status = fn.load(4, task(lo), at)
+        fn.alui(I.AND, status, TS_COMPAT)
+        fn.jumpi(I.JNE, status, 0, other)
+    out = fn.out
+    fn.cold()
+    fn.label(other)
+    fn.exit(0)
+    fn.out = out
+
+
+_FEW = 4
+
+
+def _search(lo: Lower, reg: int, numbers: list[int], mine: int, other: int) -> None:
+    """Go to `mine` if the register holds one of the sorted numbers, else to `other`."""
+    fn = lo.fn
+    if not numbers:
+        fn.goto(other)
+    elif numbers[-1] - numbers[0] == len(numbers) - 1:
+        if len(numbers) == 1:
+            fn.jumpi(I.JEQ, reg, numbers[0], mine)
+        else:
+            fn.jumpi(I.JSLT, reg, numbers[0], other)
+            fn.jumpi(I.JSLE, reg, numbers[-1], mine)
+        fn.goto(other)
+    elif len(numbers) <= _FEW:
+        for n in numbers:
+            fn.jumpi(I.JEQ, reg, n, mine)
+        fn.goto(other)
+    else:
+        half = len(numbers) // 2
+        upper = fn.new_label()
+        fn.jumpi(I.JSGE, reg, numbers[half], upper)
+        _search(lo, reg, numbers[:half], mine, other)
+        fn.label(upper)
+        _search(lo, reg, numbers[half:], mine, other)
