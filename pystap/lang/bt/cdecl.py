@@ -10,6 +10,7 @@ from ...diag import fail
 from ...source import Source
 from . import ast
 from .constants import evaluate
+from .cursor import MAX_DEPTH
 from .expressions import ExpressionParser
 from .typeexprs import C_WORDS, c_name
 
@@ -236,11 +237,14 @@ class CDeclarations(ExpressionParser):
     def _declarator(self, base: ast.Type) -> tuple[str, ast.Type]:
         """`"*"* (NAME | "(" declarator ")") ("[" size "]" | "(" parameters ")")*`."""
         self.enter()
+        begun = self.i
         ignored = _Attributes()
         self._attributes(ignored)
         while self.kind == "*":
             self.advance()
             base = ast.PointerType(self.span(base.span.start), base)
+            if self.i > begun + 3 * MAX_DEPTH:
+                raise self.unexpected("the end of this declaration", code="E115")
             self._attributes(ignored)
         inner = -1
         name = ""
@@ -268,6 +272,8 @@ class CDeclarations(ExpressionParser):
                 base = ast.NamedType(self.span(start), "void")
                 sizes = []
             elif self.kind == "[":
+                if len(sizes) > MAX_DEPTH:
+                    raise self.unexpected("the end of this declaration", code="E115")
                 self.advance()
                 sizes.append(None if self.kind == "]" else self._size())
                 self.expect("]")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ...diag import CompileError, escape, fail
 from ...source import Source, Span
 from .lexer import KEYWORDS
+from .report import TooManyErrors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ MAX_DEPTH = 100
 
 MAX_CHAIN = 500
 """Links of a chain that makes the tree one level deeper each (`1 + 1 + ...`, `else if`)."""
+
+MAX_SKIP = 50_000
+"""Tokens skipped behind an error before all the rest is given up."""
 
 _EOF: Token = ("eof", "", 0, 0)
 
@@ -97,6 +101,14 @@ class Cursor:
         self.i = i - 1
         self.token = self.tokens[i - 1] if i else _EOF
         self.advance()
+
+    def skip_to(self, kinds: tuple[str, ...]) -> None:
+        """Step over tokens until one of these kinds or the end of the region."""
+        limit = self.i + MAX_SKIP
+        while self.kind != "eof" and self.kind not in kinds:
+            if self.i > limit:
+                raise TooManyErrors
+            self.advance()
 
     # ---- what is expected -----------------------------------------------------------------
 

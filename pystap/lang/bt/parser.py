@@ -17,11 +17,11 @@ from __future__ import annotations
 from ...diag import Bag, CompileError, Diagnostic
 from ...source import Source, Span
 from . import ast, attach
-from .cpart import CReader
 from .lexer import SPACE, WORD, Lexer, skip_blank
 from .report import Reporter, TooManyErrors
-from .statements import StatementParser
+from .statements import StatementParser, Unclosed
 
+_DEFINERS = ("struct", "union", "enum", "typedef")
 _PREDEFINED = {"BPFTRACE_HAVE_BTF": 1, "__BPF__": 1}
 
 
@@ -67,10 +67,9 @@ class Parser(StatementParser):
             pos = 1
         if text.startswith("#!", pos):
             pos = max(text.find("\n", pos), 0) or len(text) - 1
-        reader = CReader(self.source, self.scanner, self.report, predefined)
-        self.c = reader.read(pos)
-        self.typedefs = reader.declarations.typedefs
-        pos = reader.pos
+        pos = skip_blank(text, pos)
+        if text[pos] == "#" or text.startswith(_DEFINERS, pos):
+            pos = self._c_part(pos, predefined)
         size = len(text) - 1
         while True:
             pos = skip_blank(text, pos)
@@ -83,13 +82,28 @@ class Parser(StatementParser):
                 pos = self._declaration(pos)
             except CompileError as error:
                 self.report.add(error.diagnostic)
-                pos = self._after_failure(pos)
+                pos = self._after_failure(pos, error)
 
-    def _after_failure(self, pos: int) -> int:
+    def _c_part(self, pos: int, predefined: dict[str, int]) -> int:
+        from .cpart import CReader  # most scripts have no such part
+
+        reader = CReader(self.source, self.scanner, self.report, predefined)
+        self.c = reader.read(pos)
+        self.typedefs = reader.declarations.typedefs
+        return reader.pos
+
+    def _after_failure(self, pos: int, error: CompileError) -> int:
         """Return where to go on: behind the body that is being parsed, or else behind a `}`."""
-        if self.lexer is not None:
-            return self._rest_of_region()
         text = self.text
+        if isinstance(error, Unclosed) and error.resume >= 0:
+            return error.resume
+        if self.lexer is not None and self.scanner.stop == "}":
+            return self._rest_of_region()
+        if self.lexer is not None:
+            end = text.find("\n", self.end)
+            return end if end >= 0 else len(text) - 1
+        if text[pos] == "}":
+            return pos + 1
         end = text.find("\n}", pos)
         if end >= 0:
             return end + 2
@@ -97,8 +111,7 @@ class Parser(StatementParser):
         return end + 1 if end >= 0 else len(text) - 1
 
     def _rest_of_region(self) -> int:
-        while self.kind != "eof":
-            self.advance()
+        self.skip_to(())
         return max(self.token[2], self.end)
 
     def _start(self, pos: int, stop: str) -> None:
@@ -119,7 +132,7 @@ class Parser(StatementParser):
         if word == "config" and assigned:
             self._start(pos, "}")
             self._config()
-        elif word == "import" and text[after] == '"':
+        elif word == "import" and text[after] not in ":=":
             self._start(pos, ";")
             self._import()
             return self.end
@@ -199,8 +212,8 @@ class Parser(StatementParser):
         start = self.token[2]
         self.advance()
         if self.kind != "map":
-            hint = ("variables are declared inside of a probe",) if self.kind == "var" else ()
-            raise self.unexpected("a @map", *hint)
+            hints = ("variables are declared inside of a probe",) if self.kind == "var" else ()
+            raise self.unexpected("a @map", *hints)
         name = str(self.token[1])
         self.advance()
         self.expect("=")
@@ -209,9 +222,12 @@ class Parser(StatementParser):
         size = self.expression()
         self.expect(")")
         self.declarations.append(ast.MapDeclaration(self.span(start), name, kind, size))
-        if self.kind != ";":
-            raise self.unexpected("';'", code="E112")
-        self.advance()
+        if self.kind == ";":
+            self.advance()
+        else:
+            hint = "a declaration ends in ';'"
+            at = Span(self.source, self.end - 1, self.end)
+            self.report.add(Diagnostic("E112", "expected ';' behind this", at, hints=(hint,)))
 
     # ---- probes ---------------------------------------------------------------------------
 
@@ -219,7 +235,7 @@ class Parser(StatementParser):
         points, pos = self._attach_points(pos)
         text = self.text
         if text[pos] not in "/{":
-            shown = "the end" if pos >= len(text) - 1 else f"'{_shown(text, pos)}'"
+            shown = _shown(text, pos)
             span = Span(self.source, min(pos, len(text) - 2), min(pos + 1, len(text) - 1))
             hint = "a probe is written: provider:name /predicate/ { statements }"
             raise CompileError(
@@ -248,8 +264,7 @@ class Parser(StatementParser):
         """Report a bad predicate and go on with the body."""
         self.report.add(error.diagnostic)
         self.depth = 0
-        while self.kind not in ("{", "eof"):
-            self.advance()
+        self.skip_to(("{",))
 
     def _attach_points(self, pos: int) -> tuple[tuple[ast.AttachPoint, ...], int]:
         """Parse the list of attach points at `pos`; a bad one is reported and left out."""
@@ -281,9 +296,10 @@ class Parser(StatementParser):
         return self.text[skip_blank(self.text, pos)] in ",/{"
 
     def _no_probe(self, pos: int) -> Diagnostic:
-        span = self.source.span(pos, pos + 1)
+        at = min(pos, len(self.text) - 2)
+        span = self.source.span(at, at + 1)
         hint = "a probe is written: provider:name /predicate/ { statements }"
-        return Diagnostic("E110", f"expected a probe, found '{_shown(self.text, pos)}'", span, hints=(hint,))
+        return Diagnostic("E110", f"expected a probe, found {_shown(self.text, pos)}", span, hints=(hint,))
 
     # ---- macros and functions -------------------------------------------------------------
 
@@ -327,7 +343,7 @@ class Parser(StatementParser):
 
 def _shown(text: str, pos: int) -> str:
     """Return a little of the text at `pos`, for a message."""
-    end = pos + 1
+    end = pos
     while end < pos + 20 and text[end] not in SPACE and text[end] != "\0":
         end += 1
-    return text[pos:end]
+    return f"'{text[pos:end]}'" if end > pos else "the end"

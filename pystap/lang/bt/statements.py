@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from ...diag import CompileError, Diagnostic, fail
 from . import ast
-from .cursor import MAX_CHAIN
+from .attach import provider_name
+from .cursor import MAX_CHAIN, MAX_SKIP
 from .expressions import ExpressionParser
+from .report import TooManyErrors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +29,11 @@ _SELF_CLOSED = (ast.If, ast.ForMap, ast.ForRange, ast.While, ast.Unroll, ast.Blo
 
 
 class Unclosed(CompileError):
-    """The text ended inside a block: nothing to recover at until the next declaration."""
+    """A block without its `}`. `resume` is where the next declaration seems to begin, or -1 at the end."""
+
+    def __init__(self, diagnostic: Diagnostic, resume: int = -1) -> None:
+        super().__init__(diagnostic)
+        self.resume = resume
 
 
 class StatementParser(ExpressionParser):
@@ -47,6 +53,8 @@ class StatementParser(ExpressionParser):
                 raise Unclosed(self._unclosed(start))
             if self.accept(";"):
                 continue
+            if self.kind == "id" and self._at_probe():
+                raise Unclosed(self._unclosed(start), self.token[2])
             try:
                 statement = self.statement()
                 if self.kind != "}" and not isinstance(statement, _SELF_CLOSED):
@@ -64,6 +72,11 @@ class StatementParser(ExpressionParser):
         self.advance()
         self.depth -= 1
         return ast.Block(self.span(start), tuple(statements), last)
+
+    def _at_probe(self) -> bool:
+        """Whether a probe begins here, which can only be when a `}` is missing."""
+        ahead = self.ahead(1)
+        return (ahead == ":" or ahead == "{") and provider_name(self.token[1]) is not None
 
     def _unclosed(self, start: int) -> Diagnostic:
         span = self.source.span(start, start + 1)
@@ -89,8 +102,11 @@ class StatementParser(ExpressionParser):
     def recover(self) -> None:
         """Skip to the next statement: behind a `;` or block, or to the `}` of the block around."""
         depth = 0
+        limit = self.i + MAX_SKIP
         while self.kind != "eof":
             kind = self.kind
+            if self.i > limit:
+                raise TooManyErrors
             if kind == "{":
                 depth += 1
             elif kind == "}":

@@ -9,7 +9,7 @@ suffix := "*" | "[" [expr] "]" | "const"
 from __future__ import annotations
 
 from . import ast
-from .cursor import Cursor
+from .cursor import MAX_DEPTH, Cursor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _TYPES = (
 )
 BUILTIN = C_WORDS | frozenset(_TYPES.split())
 """Words that are always a type's name."""
+
+_FAR = 100  # tokens that are looked ahead for the end of a type
 
 _TAGS = frozenset(("struct", "union", "enum"))
 
@@ -72,7 +74,10 @@ class TypeParser(Cursor):
         while self.kind == "id" and self.token[1] in _QUALIFIERS:
             self.advance()
         base = self._base(start)
+        begun = self.i
         while True:
+            if self.i > begun + 3 * MAX_DEPTH:
+                raise self.unexpected("the end of this type", code="E115")
             if self.kind == "*":
                 self.advance()
                 base = ast.PointerType(self.span(start), base)
@@ -158,7 +163,7 @@ class TypeParser(Cursor):
             return self.ahead(1) != "("
         # `word *)`, `word **)`: nothing but a pointer's type.
         k = 1
-        while self.ahead(k) == "*":
+        while self.ahead(k) == "*" and k < _FAR:
             k += 1
         return k > 1 and self.ahead(k) in (")", ",")
 
@@ -168,7 +173,7 @@ class TypeParser(Cursor):
         if kind not in _TAGS and not (kind == "id" and (word in BUILTIN or word in self.typedefs)):
             return False
         k += 3 if kind in _TAGS else 2
-        while self.ahead(k) in ("*", "[", "]", "int") or self.token_ahead(k)[1] in C_WORDS:
+        while k < _FAR and (self.ahead(k) in ("*", "[", "]", "int") or self.token_ahead(k)[1] in C_WORDS):
             k += 1
         return self.ahead(k) == ","
 
@@ -185,14 +190,14 @@ class TypeParser(Cursor):
             return True
         known = word in BUILTIN or word in self.typedefs
         k = 2
-        while known and self.token_ahead(k)[1] in C_WORDS:
+        while known and k < _FAR and self.token_ahead(k)[1] in C_WORDS:
             k += 1
         pointer = self.ahead(k) == "*"
-        while self.ahead(k) == "*" or self.token_ahead(k)[1] in _QUALIFIERS:
+        while k < _FAR and (self.ahead(k) == "*" or self.token_ahead(k)[1] in _QUALIFIERS):
             k += 1
         if self.ahead(k) == ")" and pointer:
             return True
-        while self.ahead(k) == "[":
+        while self.ahead(k) == "[" and k < _FAR:
             k = self._behind_bracket(k)
         return self.ahead(k) == ")" and self.ahead(k + 1) in (_OPERAND if known else _OPERAND_ONLY)
 
@@ -213,7 +218,7 @@ class TypeParser(Cursor):
         depth = 1
         while depth:
             kind = self.ahead(k)
-            if kind == "eof":
+            if kind == "eof" or k > 10 * _FAR:
                 return False
             depth += (kind == "(") - (kind == ")")
             k += 1
