@@ -115,11 +115,11 @@ def _string(text: str, start: int, origin: Origin) -> Token:
             return ("str", raw, start, end + 1, origin)
     i = start + 1
     last = len(text) - 1
-    while True:
+    while i < last:
         c = text[i]
         if c == '"':
             return ("str", decode(text[start + 1 : i]), start, i + 1, origin)
-        if c == "\n" or i >= last:
+        if c == "\n":
             break
         i += 2 if c == "\\" and text[i + 1] != "\n" else 1
     i = min(i, last)

@@ -193,7 +193,8 @@ class Parser(PointParser):
         points = self._parse_points()
         if self.kind in ("=", "+="):
             return self._parse_alias(first, points)
-        return Probe(self.since(first), tuple(points), self._parse_body(first))
+        body = self._parse_body()
+        return Probe(self.since(first), tuple(points), body)
 
     def _parse_alias(self, first: Token, points: list[ProbePoint]) -> Alias:
         """`names {"=" names} ("=" points block ["," block] | "+=" points block)`, from the first `=` on."""
@@ -204,7 +205,7 @@ class Parser(PointParser):
             op = self.advance()[0]
             points = self._parse_points()
         self._check_alias_names(names)
-        block: Block = self._parse_body(first)
+        block: Block = self._parse_body()
         prologue, epilogue = (block, None) if op == "=" else (None, block)
         if self.kind == ",":
             comma = self.advance()
@@ -215,7 +216,7 @@ class Parser(PointParser):
             epilogue = second
         return Alias(self.since(first), tuple(names), tuple(points), prologue, epilogue)
 
-    def _parse_body(self, first: Token) -> Block:
+    def _parse_body(self) -> Block:
         """`block | C`."""
         if self.kind == "emb":
             token = self.advance()

@@ -58,11 +58,8 @@ def _list(nodes: tuple[ast.Expr | None, ...]) -> str:
 
 
 def _number(node: ast.Number) -> str:
-    return _literal(node.value) if node.value >= 0 else hex(node.value + (1 << 64))
-
-
-def _literal(value: int) -> str:
-    return str(value)
+    """Return a literal without a sign, which would be an operator."""
+    return str(node.value) if node.value >= 0 else hex(node.value + (1 << 64))
 
 
 def _binary(node: ast.Binary) -> str:
@@ -154,11 +151,7 @@ def _deref(node: ast.Deref) -> str:
 
 
 def _at(node: ast.AtOp) -> str:
-    return f"{node.op}({', '.join([_at_argument(a) for a in node.args])})"
-
-
-def _at_argument(node: ast.Expr) -> str:
-    return _literal(node.value) if isinstance(node, ast.Number) else _expr(node)
+    return f"{node.op}({_list(node.args)})"
 
 
 def _stat(node: ast.StatOp | ast.HistOp) -> str:
@@ -309,7 +302,7 @@ def _global(node: ast.Global) -> str:
         out += f"[{node.size}]"
     init = node.init
     if isinstance(init, ast.Number):
-        out += f" = {_literal(init.value)}"
+        out += f" = {init.value}"
     elif init is not None:
         out += f" = {quote(init.value)}"
     return out
