@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .lower import Lower
 
 MAX_ERRNO = 4095
-_PLAIN_LOADS = 32  # bytes of a char array that plain loads fetch
+_PLAIN_LOADS = 32  # bytes of an array that plain loads fetch
+_MOST_PIECES = 6
 
 
 def ctx_arg(lo: Lower, op: Op) -> None:
@@ -27,8 +28,15 @@ def ctx_arg(lo: Lower, op: Op) -> None:
     assert op.dst is not None
     n = int(op.attr[0] if isinstance(op.attr, tuple) else op.attr)
     pointer = lo.fn.load(8, context(lo), 8 * n)
-    struct = lo.target.argument(lo.kp.event.name, n) if lo.kind in ("tp_btf", "iter") else ""
-    define_pointer(lo, op.dst, pointer, struct)
+    define_pointer(lo, op.dst, pointer, _argument_type(lo, n))
+
+
+def _argument_type(lo: Lower, n: int) -> str:
+    if lo.kind == "tp_btf":
+        return lo.target.argument(lo.kp.event.name, n)
+    if lo.kind == "iter":
+        return lo.target.access(f"bpf_iter__{lo.kp.event.name}", 8 * n, 8) or ""
+    return ""
 
 
 def context(lo: Lower) -> int:
@@ -50,19 +58,25 @@ def define_pointer(lo: Lower, dst: Local, pointer: int, struct: str) -> None:
         lo.learn(dst, (pointer, struct))
 
 
-def typed(lo: Lower, operand: object, load: Load) -> int | None:
-    """A typed pointer to the struct that is read, or None."""
+def typed(lo: Lower, operand: object, load: Load, step: int) -> int | None:
+    """A typed pointer through which plain loads of `step` bytes may read all that the Load wants, or None."""
     if load.space != "kernel" or not load.struct or not isinstance(operand, Local):
         return None
+    target = lo.target
+    if "direct" not in target.features:
+        return None
+    for off in range(load.off, load.off + load.size, step):
+        if target.access(load.struct, off, step) is None:
+            return None
     known = lo.facts.get(operand)
     if known is not None and known[1] == load.struct:
         return int(known[0])
-    if "rdonly_cast" not in lo.target.features or not lo.census.steady(operand):
+    if "rdonly_cast" not in target.features or not lo.census.steady(operand):
         return None
     cast = lo.facts.get((operand, load.struct))
     if cast is not None:
         return int(cast)
-    number = lo.target.struct_id(load.struct)
+    number = target.struct_id(load.struct)
     if not number:
         return None
     fn = lo.fn
@@ -79,7 +93,7 @@ def load(lo: Lower, op: Op) -> None:
     """A number from memory."""
     attr: Load = op.attr
     address = op.args[0]
-    pointer = typed(lo, address, attr)
+    pointer = typed(lo, address, attr, attr.size)
     if pointer is not None:
         _direct(lo, op, pointer)
     else:
@@ -103,8 +117,7 @@ def _direct(lo: Lower, op: Op, pointer: int) -> None:
         check_pointer(lo, address, pointer, lo.fault(message(attr), op.span, lo.value(address)))
         lo.learn(("ok", address))
         value = fn.load(attr.size, pointer, attr.off)
-        struct = lo.target.pointee(attr.struct, attr.off) if attr.size == 8 else ""
-        _loaded(lo, op, value, struct)
+        _loaded(lo, op, value, lo.target.access(attr.struct, attr.off, attr.size) or "")
         return
     _begin_capture(lo, op)
     value = fn.vreg()
@@ -215,8 +228,8 @@ def load_str(lo: Lower, op: Op) -> None:
     attr: Load = op.attr
     assert op.dst is not None
     size = attr.size
-    if size <= _PLAIN_LOADS and size % 8 == 0 and _chars(lo, attr) >= size:
-        pointer = typed(lo, op.args[0], attr)
+    if size <= _PLAIN_LOADS and size % 8 == 0:
+        pointer = typed(lo, op.args[0], attr, 8)
         if pointer is not None:
             _direct_str(lo, op, pointer)
             return
@@ -245,10 +258,6 @@ def _after(lo: Lower, op: Op, value: int, to: Mem) -> None:
         fn.sti(1, to.base, to.off, 0)
     _capture(lo, op, attr)
     fn.label(fine)
-
-
-def _chars(lo: Lower, attr: Load) -> int:
-    return lo.target.chars(attr.struct, attr.off) if attr.struct else 0
 
 
 def _direct_str(lo: Lower, op: Op, pointer: int) -> None:
@@ -308,12 +317,45 @@ def _keep(lo: Lower, got: Words, to: Mem) -> None:
         zero(lo, to, 8 * len(words))
 
 
+def _direct_buf(lo: Lower, op: Op, to: Mem) -> bool:
+    """Small buffers by plain loads: an IPv6 address, a MAC."""
+    attr: Load = op.attr
+    if attr.size > _PLAIN_LOADS or attr.size > to.cap or attr.fault != "error":
+        return False
+    step = next((s for s in (8, 4, 2, 1) if attr.size % s == 0 and attr.size // s <= _MOST_PIECES), 0)
+    while step and any(
+        lo.target.access(attr.struct, attr.off + n, step) is None for n in range(0, attr.size, step)
+    ):
+        step = 0 if attr.size // step * 2 > _MOST_PIECES else step // 2
+    pointer = typed(lo, op.args[0], attr, step) if step else None
+    if pointer is None:
+        return False
+    fn = lo.fn
+    address = op.args[0]
+    check_pointer(lo, address, pointer, lo.fault(message(attr), op.span, lo.value(address)))
+    lo.learn(("ok", address))
+    for n in range(0, attr.size, step):
+        fn.stx(step, to.base, to.off + n, fn.load(step, pointer, attr.off + n))
+    if attr.size < to.cap:
+        _zero_behind(lo, to, attr.size)
+    return True
+
+
+def _zero_behind(lo: Lower, to: Mem, start: int) -> None:
+    while start % 8 and start < to.cap:
+        lo.fn.sti(1, to.base, to.off + start, 0)
+        start += 1
+    zero(lo, to, start)
+
+
 def load_buf(lo: Lower, op: Op) -> None:
     """Raw bytes from memory: plain loads for the words of a small one, else probe_read."""
     attr: Load = op.attr
     assert op.dst is not None
     to = room(lo, op.dst, op.span)
     fn = lo.fn
+    if _direct_buf(lo, op, to):
+        return
     _begin_capture(lo, op)
     value = _address(lo, op)
     fn.addr(I.R1, to.base, to.off)
@@ -322,9 +364,4 @@ def load_buf(lo: Lower, op: Op) -> None:
     _after(lo, op, value, to)
     size = min(attr.size, to.cap)
     if size < to.cap:
-        rest = Mem(to.base, to.off, to.cap, False)
-        start = size
-        while start % 8 and start < to.cap:
-            fn.sti(1, rest.base, rest.off + start, 0)
-            start += 1
-        zero(lo, rest, start)
+        _zero_behind(lo, to, size)

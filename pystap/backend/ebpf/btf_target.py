@@ -1,0 +1,100 @@
+"""Answers for `target.Target` from BTF, as the verifier would give them.
+
+`access` follows the verifier's own walk: the first member that overlaps decides, unions included, and a load that
+doesn't fit in it is refused.
+"""
+
+from __future__ import annotations
+
+from ...btf import FieldError, pointer_tags
+from ...btf import types as t
+from ...btf.layout import field_path, sizeof
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...btf import Btf
+
+_OTHER_SPACES = frozenset({"user", "percpu"})
+
+
+class Answers:
+    """See the module. Answers are kept."""
+
+    def __init__(self, btf: Btf) -> None:
+        self.btf = btf
+        self._access: dict[tuple[str, int, int], str | None] = {}
+        self._offset: dict[tuple[str, str], tuple[int, int] | None] = {}
+
+    def offset(self, struct: str, path: str) -> tuple[int, int] | None:
+        """Place of a field."""
+        key = (struct, path)
+        if key not in self._offset:
+            self._offset[key] = self._find(struct, path)
+        return self._offset[key]
+
+    def _find(self, struct: str, path: str) -> tuple[int, int] | None:
+        root = self.btf.find_struct(struct)
+        if root is None:
+            return None
+        try:
+            found = field_path(self.btf, root, path.split("."))
+        except FieldError:
+            return None
+        return (found.offsets[0], found.size) if len(found.offsets) == 1 and not found.bit_size else None
+
+    def struct_id(self, name: str) -> int:
+        """BTF id."""
+        found = self.btf.find_struct(name)
+        return 0 if found is None else found.id
+
+    def argument(self, tracepoint: str, n: int) -> str:
+        """Struct that a tracepoint's argument points to."""
+        found = self.btf.find_tracepoint(tracepoint)
+        if found is None or n >= len(found.params):
+            return ""
+        return self._pointee(found.params[n].type)
+
+    def _pointee(self, pointer: t.Type) -> str:
+        resolved = self.btf.resolve(pointer)
+        if not isinstance(resolved, t.Ptr) or _OTHER_SPACES & set(pointer_tags(resolved)):
+            return ""
+        to = self.btf.resolve(resolved.type)
+        return to.name if isinstance(to, t.Struct) else ""
+
+    def access(self, struct: str, offset: int, size: int) -> str | None:
+        """What a plain load reads."""
+        key = (struct, offset, size)
+        if key not in self._access:
+            root = self.btf.find_struct(struct)
+            self._access[key] = None if root is None else self._walk(root, offset, size)
+        return self._access[key]
+
+    def _walk(self, parent: t.Composite, offset: int, size: int) -> str | None:
+        if offset < 0 or offset + size > parent.size:
+            return None
+        for member in parent.members:
+            at = member.bit_offset >> 3
+            if offset + size <= at:
+                return None
+            if member.bit_size:
+                if offset <= at and (member.bit_offset + member.bit_size + 7) >> 3 <= offset + size:
+                    return ""
+                continue
+            if offset < at:
+                return None
+            kind = self.btf.resolve(member.type)
+            length = sizeof(kind)
+            end = at + length
+            if offset >= end:
+                continue
+            while isinstance(kind, t.Array):
+                kind = self.btf.resolve(kind.type)
+                step = sizeof(kind)
+                if not isinstance(kind, t.Array) and step:
+                    at += (offset - at) // step * step
+            if isinstance(kind, t.Composite):
+                return self._walk(kind, offset - at, size)
+            if isinstance(kind, t.Ptr):
+                return self._pointee(kind) if size == 8 and offset == at else None
+            return "" if offset + size <= end else None
+        return None
