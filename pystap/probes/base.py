@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class Variable(Node):
-    """A value of the event: `$name`. `op` (with `attr`) is the IR operation that reads it; type: its BTF type or None.
+    """A value of the event: `$name`. `op` (with `attr`) is the IR operation that reads it.
 
-    bits, signed: the width that the 64 bits of the operation's result are cut to (64: nothing to do).
+    type: its BTF type or None; bits, signed: the width that the 64 bits of the operation's result are cut to (64: nothing to do).
     """
 
     name: str
@@ -118,20 +118,8 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     module = KINDS.get(first.name)
     if module is None:
         raise unknown(parts, env, KINDS)
-    resolver: Callable[[Sequence[Part], Env], list[Resolved]]
-    if module == "user":
-        from .user import resolve as resolver
-    elif module == "timer":
-        from .timer import resolve as resolver
-    elif module == "kernel":
-        from .kernel import resolve as resolver
-    elif module == "syscall":
-        from .syscall import resolve as resolver
-    elif module == "perf":
-        from .perf import resolve as resolver
-    else:
-        from .later import resolve as resolver
-    return resolver(parts, env)
+    found = __import__(f"{__package__}.{module}", None, None, ("resolve",))
+    return found.resolve(parts, env)  # type: ignore[no-any-return]
 
 
 def point_text(parts: Sequence[Part]) -> str:

@@ -1,0 +1,143 @@
+"""kernel.* and module("m").*: tracepoints by BTF, and functions.
+
+The variables of a tracepoint are the parameters of its prototype. Functions are resolved as far as their names go;
+a stand-in (see `standins`) replaces the ones that have one.
+"""
+
+from __future__ import annotations
+
+from ..btf import resolve as strip
+from ..btf import types as t
+from ..btf.kinds import G_FUNC
+from ..diag import did_you_mean, fail
+from ..ir.nodes import Event
+from .base import (
+    Context,
+    Env,
+    Resolved,
+    Variable,
+    bare,
+    glob_filter,
+    has_glob,
+    point_text,
+    unknown,
+    wrong_argument,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..btf import Btf, Tracepoint
+    from .base import Part
+
+LISTING = ('kernel.trace("name")', 'kernel.trace("system:name")', 'kernel.function("name")[.call|.return]')
+WORDS = ("trace", "tracepoint", "function", "statement", "data", "lsm", "xdp")
+FUNCTION_SUFFIXES = (
+    "call",
+    "return",
+    "inline",
+    "exported",
+    "callee",
+    "callees",
+    "label",
+    "maxactive",
+    "nearest",
+)
+
+
+def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
+    """`(kernel | module("m") | kprobe) . (trace | function | ...) ("name") [ . suffix ]`."""
+    first = parts[0]
+    module = ""
+    if first.name == "module":
+        if not isinstance(first.arg, str):
+            raise wrong_argument(first, 'needs a name: module("name")')
+        module = first.arg
+    else:
+        bare(first)
+    if len(parts) < 2 or parts[1].name not in WORDS:
+        raise unknown(parts, env, WORDS, min(1, len(parts) - 1))
+    word = parts[1]
+    if word.name in ("trace", "tracepoint") and first.name != "kprobe":
+        return _traces(parts, env)
+    if word.name == "function":
+        return _function(parts, env, module)
+    text = point_text(parts)
+    raise fail("E401", f"not supported yet: '{word.name}' probes ({text})", word.span)
+
+
+def _traces(parts: Sequence[Part], env: Env) -> list[Resolved]:
+    word = parts[1]
+    if len(parts) > 2:
+        raise unknown(parts, env, (), 2)
+    if not isinstance(word.arg, str):
+        raise wrong_argument(word, 'needs a tracepoint: kernel.trace("name")')
+    pattern = word.arg.rpartition(":")[2]
+    btf: Btf = env.target.btf
+    names = btf.tracepoints(pattern) if has_glob(pattern) else [pattern]
+    found = [r for r in (tracepoint(btf, name) for name in names) if r is not None]
+    if not found:
+        near = None if has_glob(pattern) else did_you_mean(pattern, btf.tracepoints())
+        hints = (f"did you mean '{near}'?",) if near else ()
+        raise fail("E303", f"this kernel has no tracepoint '{word.arg}'", word.span, *hints)
+    return found
+
+
+def tracepoint(btf: Btf, name: str) -> Resolved | None:
+    """Return the event of the tracepoint of that name, or None."""
+    point = btf.find_tracepoint(name)
+    if point is None:
+        return None
+    context = Context(f"tracepoint {name}", arguments(point), name=name, function=name, provider="kernel")
+    return Resolved(Event("tp_btf", name), f'kernel.trace("{name}")', context, "tracepoint")
+
+
+def arguments(point: Tracepoint) -> list[Variable]:
+    """Return the variables of a tracepoint: its parameters by name, and as arg1, arg2, ...."""
+    out = []
+    for number, param in enumerate(point.params):
+        kind = strip(param.type)
+        bits, signed = 64, True
+        if isinstance(kind, (t.Int, t.Enum)):
+            bits, signed = min(64, 8 * kind.size), kind.signed
+        nullable = isinstance(kind, t.Ptr)
+        named = Variable(
+            param.name or f"arg{number + 1}", "ctx_arg", (number, nullable), param.type, bits, signed
+        )
+        out.append(named)
+    return out
+
+
+def _function(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
+    word = parts[1]
+    if not isinstance(word.arg, str):
+        if isinstance(word.arg, int):
+            raise fail("E401", "not supported yet: functions by address", word.span)
+        raise wrong_argument(word, 'needs a name: function("name")')
+    for at, part in enumerate(parts[2:], 2):
+        if part.name not in FUNCTION_SUFFIXES:
+            raise unknown(parts, env, FUNCTION_SUFFIXES, at)
+    name = word.arg.partition("@")[0]
+    text = point_text(parts)
+    returns = any(p.name == "return" for p in parts[2:])
+    if not module:
+        from .standins import find
+
+        stand_in = find(name, returns)
+        if stand_in is not None:
+            return [stand_in.resolve(env, text)]
+        btf: Btf = env.target.btf
+        _check_function(btf, name, word)
+    raise fail("E401", f"not supported yet: probes on kernel functions ({text})", word.span)
+
+
+def _check_function(btf: Btf, name: str, word: Part) -> None:
+    known = bool(btf.names(G_FUNC, name)) if has_glob(name) else btf.find_func(name) is not None
+    if not known:
+        raise fail("E304", f"this kernel has no function '{name}'", word.span)
+
+
+def matching(pattern: str, names: Sequence[str]) -> list[str]:
+    """Return the names that a pattern, or the name itself, picks."""
+    return glob_filter(pattern, names) if has_glob(pattern) else [n for n in names if n == pattern]

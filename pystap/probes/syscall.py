@@ -1,0 +1,132 @@
+"""syscall.*, nd_syscall.*, syscall_any: all by the pair of tracepoints of every system call.
+
+A pattern is one event with one handler, whatever number of calls it names: `name` comes from the number.
+"""
+
+from __future__ import annotations
+
+from ..diag import did_you_mean, fail
+from ..ir.nodes import Event
+from .base import Context, Env, Resolved, Variable, bare, glob_filter, has_glob, point_text, unknown
+from .syscall_args import ARGS, RENAMED
+from .syscall_numbers import X86_64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .base import Part
+
+LISTING = ("syscall.NAME[.return]", "nd_syscall.NAME[.return]", "syscall_any[.return]")
+_NAME = "__builtin_syscall_name(__builtin_sys_nr())"
+_HEX = ", ".join(["%#x"] * 6)
+_SIX = ", ".join(f"__builtin_sys_arg({n})" for n in range(6))
+# Form of an argument -> (expression of `$`, directive).
+FORMS = {
+    "d": ("__builtin_sext(%s, 32)", "%d"),
+    "u": ("__builtin_zext(%s, 32)", "%u"),
+    "x": ("__builtin_zext(%s, 32)", "%#x"),
+    "o": ("__builtin_zext(%s, 16)", "%#o"),
+    "l": ("%s", "%d"),
+    "z": ("%s", "%u"),
+    "p": ("%s", "%#x"),
+    "s": ("user_string_quoted(%s)", "%s"),
+}
+
+
+def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
+    """`(syscall | nd_syscall | ...) . NAME [ .return ] | syscall_any [ .return ]`."""
+    bare(parts[0])
+    if parts[0].name == "syscall_any":
+        return [_any(parts, env)]
+    if len(parts) < 2:
+        raise unknown(parts, env, ())
+    bare(parts[1])
+    returns = _returns(parts, env, 2)
+    pattern = parts[1].name
+    if pattern in ("*", "**"):
+        return [_event(None, "", returns, point_text(parts))]
+    if env.target.arch != "x86_64":
+        raise fail("E401", f"not supported yet: system calls by name on {env.target.arch}", parts[1].span)
+    if has_glob(pattern):
+        names = glob_filter(pattern, X86_64)
+    else:
+        names = list(RENAMED.get(pattern, (pattern,) if pattern in X86_64 else ()))
+    if not names:
+        near = did_you_mean(pattern, (*X86_64, *RENAMED))
+        hints = (f"did you mean '{near}'?",) if near else ()
+        raise fail("E305", f"there is no system call '{pattern}'", parts[1].span, *hints)
+    return [
+        _event([X86_64[n] for n in names], names[0] if len(names) == 1 else "", returns, point_text(parts))
+    ]
+
+
+def _returns(parts: Sequence[Part], env: Env, at: int) -> bool:
+    if len(parts) == at:
+        return False
+    if parts[at].name != "return" or len(parts) > at + 1:
+        raise unknown(parts, env, ("return",), at if parts[at].name != "return" else at + 1)
+    bare(parts[at])
+    return True
+
+
+def _any(parts: Sequence[Part], env: Env) -> Resolved:
+    returns = _returns(parts, env, 1)
+    return _event(None, "", returns, point_text(parts))
+
+
+def _event(numbers: list[int] | None, name: str, returns: bool, text: str) -> Resolved:
+    kind = "sys_exit" if returns else "sys_enter"
+    variables = [Variable("id", "sys_nr")]
+    if returns:
+        variables += [Variable("return", "sys_ret"), Variable("ret", "sys_ret")]
+    else:
+        variables += [Variable(f"arg{n + 1}", "sys_arg", n) for n in range(6)]
+        for n, (word, _form) in enumerate(_words(name)):
+            variables.append(Variable(word.removesuffix("_uaddr"), "sys_arg", n))
+    context = Context(
+        f"system call {name or 'probe'}",
+        variables,
+        name=name,
+        function=name and f"sys_{name}",
+        returns=returns,
+    )
+    make = _prologue(name, returns)
+    provides = tuple(make)
+    return Resolved(
+        Event(kind, name, {"numbers": numbers}),
+        text,
+        context,
+        "syscall",
+        lambda used: _text(make, used),
+        provides,
+    )
+
+
+def _words(name: str) -> list[tuple[str, str]]:
+    return [(word, form) for word, _, form in (w.partition(":") for w in ARGS.get(name, "").split())]
+
+
+def _prologue(name: str, returns: bool) -> dict[str, str]:
+    """Return what each variable is assigned, in order."""
+    make = {"name": f'"{name}"' if name else _NAME, "syscall_nr": "__builtin_sys_nr()"}
+    if returns:
+        make["retval"] = "__builtin_sys_ret()"
+        make["retstr"] = "return_str(1, __builtin_sys_ret())"
+        return make
+    words = _words(name)
+    for n, (word, form) in enumerate(words):
+        make[word] = FORMS[form][0] % f"__builtin_sys_arg({n})"
+    if name in ARGS:
+        shown = ", ".join(FORMS[form][1] for _, form in words)
+        values = "".join(f", {word}" for word, _ in words)
+        make["argstr"] = f'sprintf("{shown}"{values})' if words else '""'
+    else:
+        make["argstr"] = f'sprintf("{_HEX}", {_SIX})'
+    return make
+
+
+def _text(make: dict[str, str], used: set[str]) -> str:
+    """Return the assignments of the variables that are used, and of those that argstr shows."""
+    every = "argstr" in used and "__builtin" not in make.get("argstr", "")
+    return "".join(f"{word} = {value}\n" for word, value in make.items() if every or word in used)

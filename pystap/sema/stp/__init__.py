@@ -1,0 +1,37 @@
+"""SystemTap's syntax tree -> IR.
+
+    analyse(file, target, options, bag) -> ir.nodes.Module | None
+
+`target` is a sema.target.Target, `options` a sema.target.Options. None is returned when the bag has errors. The
+passes, in order, are PASSES; each works on the `Unit` and says in its module what it adds.
+"""
+
+from __future__ import annotations
+
+from ...diag import CompileError
+from . import check, collect, lower, points, prologue
+from .unit import Unit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...diag import Bag
+    from ...ir.nodes import Module
+    from ...lang.stp import ast
+    from ..target import Options, Target
+
+PASSES = (collect.run, points.run, prologue.run, check.run, lower.run)
+
+__all__ = ["PASSES", "Unit", "analyse"]
+
+
+def analyse(file: ast.File, target: Target, options: Options, bag: Bag) -> Module | None:
+    """Run the passes; stop behind the first one that left errors."""
+    unit = Unit(file, target, options, bag)
+    for one in PASSES:
+        try:
+            one(unit)
+        except CompileError as error:
+            bag.add(error.diagnostic)
+        if bag.errors and one is not points.run and one is not collect.run:
+            return None
+    return None if bag.errors else unit.module

@@ -1,0 +1,115 @@
+"""Pass 4: names and types of every handler and of the functions that they call.
+
+Adds to each body its variables and `notes`, to globals their types, keys and what aggregates must keep.
+A body is walked once: operators fix the types of their operands, assignments and calls make types one.
+The branches that `@defined` rules out are not looked at.
+"""
+
+from __future__ import annotations
+
+from ...diag import CompileError, Diagnostic
+from ...lang.stp import ast
+from . import check_access, check_calls, check_expr, check_stmt
+from .symbols import Var
+from .types import LONG, T, want
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...source import Span
+    from .symbols import Body, FileScope, FunctionInstance, GlobalVar
+    from .unit import Unit
+
+    Pending = tuple["Checker", Body, FileScope, ast.Deref, T]
+
+
+def run(unit: Unit) -> None:
+    """Check every handler; functions are checked where they are first called."""
+    pending: list[Pending] = []
+    for derived in unit.probes:
+        checker = Checker(unit, derived.body, pending)
+        for scope, condition in derived.conditions:
+            checker.scope = scope
+            want(unit.bag, checker.expr(condition), LONG, condition.span)
+        for scope, block in derived.parts:
+            checker.scope = scope
+            checker.stmt(block)
+    _settle(unit, pending)
+    if not unit.bag.errors:
+        from .warn import run as warn
+
+        warn(unit)
+
+
+def _settle(unit: Unit, pending: list[Pending]) -> None:
+    """Try the accesses again whose operand had no known type yet, until nothing changes."""
+    while pending:
+        left = []
+        for item in pending:
+            checker, body, scope, node, result = item
+            checker.body, checker.scope = body, scope
+            if not check_access.retry_deref(checker, node, result):
+                left.append(item)
+        if len(left) == len(pending):
+            for _, _, _, node, _ in left:
+                unit.bag.error(
+                    "E234",
+                    f"what '{node.operand.span.text}' points to is not known",
+                    node.span,
+                    'say what it is: @cast(value, "struct name")->member',
+                )
+            return
+        pending[:] = left
+
+
+class Checker:
+    """Walks one body at a time. `function` is the instance that the body belongs to, None in a handler."""
+
+    __slots__ = ("bag", "body", "function", "pending", "scope", "unit")
+
+    def __init__(self, unit: Unit, body: Body, pending: list[Pending]) -> None:
+        self.unit = unit
+        self.bag = unit.bag
+        self.body = body
+        self.scope: FileScope = unit.scope
+        self.function: FunctionInstance | None = None
+        self.pending = pending
+
+    def expr(self, node: ast.Expr) -> T:
+        """Check an expression; return its type."""
+        return EXPRESSIONS[type(node)](self, node)
+
+    def stmt(self, node: ast.Stmt) -> None:
+        """Check a statement."""
+        try:
+            STATEMENTS[type(node)](self, node)
+        except CompileError as error:
+            self.bag.add(error.diagnostic)
+
+    def long(self, node: ast.Expr) -> None:
+        """Check an expression that must be a long."""
+        want(self.bag, self.expr(node), LONG, node.span)
+
+    def error(self, code: str, message: str, span: Span, *hints: str) -> T:
+        """Report an error; return a type that fits everything."""
+        self.bag.add(Diagnostic(code, message, span, hints=hints))
+        return T()
+
+    def variable(self, node: ast.Name) -> Var | GlobalVar:
+        """Return what a name stands for: a global of its file, else a variable of the body, made if new."""
+        name = node.name
+        var = self.body.vars.get(name)
+        if var is not None and (var.param or name not in self.scope.globals):
+            return var
+        found = self.scope.globals.get(name)
+        if found is not None:
+            return found
+        var = self.body.vars[name] = Var(name, node.span)
+        return var
+
+
+EXPRESSIONS = {
+    **check_expr.TABLE,
+    **check_calls.TABLE,
+    **check_access.TABLE,
+}
+STATEMENTS = check_stmt.TABLE

@@ -1,0 +1,294 @@
+"""The traced side: `$variables`, casts, members, and the other operators with `@`."""
+
+from __future__ import annotations
+
+from ...btf import types as bt
+from ...diag import CompileError, Diagnostic, did_you_mean, fail
+from ...lang.stp import ast
+from ...node import Node
+from ..paths import Walk, parse_type, pointee_of
+from .constants import CONSTANTS
+from .types import LONG, T_LONG, T_STRING, T, want
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...btf import Btf
+    from ...probes.base import Variable
+    from .check import Checker
+
+
+class Note(Node):
+    """What an access was found to be: where it starts, the walk from there, and the indexes that aren't constant.
+
+    start: a probe's Variable, an expression whose value it starts from, or ("symbol", name).
+    """
+
+    start: Variable | ast.Expr | tuple[str, str]
+    walk: Walk
+    indexes: tuple[ast.Expr, ...]
+
+
+def access(c: Checker, e: ast.Access) -> T:
+    """`$x->a[i]`, `@cast(...)->b`, `@var(...)`, `v->c`."""
+    if isinstance(e, ast.Target):
+        special = _special(c, e)
+        if special is not None:
+            return special
+    start: T | None = None
+    if isinstance(e, (ast.Cast, ast.Deref)):
+        start = c.expr(e.operand)
+        want(c.bag, start, LONG, e.operand.span)
+    for accessor in e.accessors:
+        if isinstance(accessor, ast.Element):
+            c.long(accessor.index)
+    if isinstance(e, ast.Deref):
+        assert start is not None
+        if start.find().pointee is None:
+            if start.find().torn:
+                raise _torn(e)
+            result = T(LONG)
+            c.pending.append((c, c.body, c.scope, e, result))
+            return result
+    return _finish(c, e, start)
+
+
+def _torn(e: ast.Deref) -> CompileError:
+    words = f"'{e.operand.span.text}' points to different things at different places"
+    return fail("E234", words, e.operand.span, 'say what it is: @cast(value, "struct name")->member')
+
+
+def retry_deref(c: Checker, e: ast.Deref, result: T) -> bool:
+    """Try an access again whose operand's type wasn't known; say whether it is settled now."""
+    operand = e.operand
+    start = c.expr(operand) if not isinstance(operand, ast.Call) else c.body.notes[operand].result
+    if start.find().pointee is None:
+        return False
+    try:
+        result.point(_finish(c, e, start).find().pointee)
+    except CompileError as error:
+        c.bag.add(error.diagnostic)
+    return True
+
+
+def _finish(c: Checker, e: ast.Access, start: T | None) -> T:
+    note = _walk(c, e, start)
+    c.body.notes[e] = note
+    if e.pretty:
+        return T_STRING
+    found = note.walk.result
+    return T(LONG, None, _plain(c, found))
+
+
+def _plain(c: Checker, pointee: bt.Type | None) -> bt.Type | None:
+    """Return what a pointee is without qualifiers; None for void."""
+    if pointee is None:
+        return None
+    here = c.unit.target.btf.resolve(pointee)
+    return None if isinstance(here, bt.Void) else here
+
+
+def _walk(c: Checker, e: ast.Access, start: T | None) -> Note:
+    """Follow an access; raise CompileError where it leads nowhere."""
+    btf: Btf = c.unit.target.btf
+    begin: Variable | ast.Expr | tuple[str, str]
+    if isinstance(e, ast.Target):
+        variable = _variable(c, e)
+        begin = variable
+        walk = Walk(btf, _plain(c, pointee_of(btf, variable.type)), e.name)
+    elif isinstance(e, ast.Cast):
+        begin = e.operand
+        walk = Walk(btf, _cast_type(c, e), f"@cast({e.operand.span.text})")
+    elif isinstance(e, ast.Var):
+        begin = ("symbol", e.name.partition("@")[0])
+        walk = Walk(btf, _var_type(c, e), f"@var({e.name})")
+        if walk.pointee is None:
+            raise fail("E236", f"the type of '{e.name}' isn't in the kernel's BTF", e.span, _VAR_HINT)
+        walk._enter(e.span)
+    else:
+        assert isinstance(e, ast.Deref) and start is not None
+        begin = e.operand
+        walk = Walk(btf, start.find().pointee, e.operand.span.text)
+    indexes: list[ast.Expr] = []
+    for accessor in e.accessors:
+        if isinstance(accessor, ast.Field):
+            walk.field(accessor.name, accessor.span)
+        else:
+            index = _constant_index(accessor.index)
+            walk.element(index, len(indexes), accessor.span)
+            if index is None:
+                indexes.append(accessor.index)
+    if e.address_of:
+        walk.address(e.span)
+    return Note(begin, walk, tuple(indexes))
+
+
+def _constant_index(e: ast.Expr) -> int | None:
+    if isinstance(e, ast.Number):
+        return e.value
+    if isinstance(e, ast.Unary) and e.op == "-" and isinstance(e.operand, ast.Number):
+        return -e.operand.value
+    return None
+
+
+_VAR_HINT = 'give the type of what lies there: @cast(&@var("name"), "struct type")'
+
+
+def _var_type(c: Checker, e: ast.Var) -> bt.Type | None:
+    """The kernel's BTF has the per-CPU variables only; @var of another needs no type while it isn't followed."""
+    name = e.name.partition("@")[0]
+    found = c.unit.target.btf.find_var(name)
+    if found is not None:
+        return found.type
+    if not e.accessors:
+        return c.unit.target.btf.find_scalar("long unsigned int")
+    return None
+
+
+def _cast_type(c: Checker, e: ast.Cast) -> bt.Type:
+    text = e.type.strip()
+    btf: Btf = c.unit.target.btf
+    found = parse_type(btf, text)
+    if found is None:
+        words = text.split()
+        bare = words[-1].rstrip("*") if words else text
+        hint = ""
+        if e.module and ("<" in e.module or e.module.startswith("kernel")):
+            hint = "types come from the kernel's BTF, not from headers"
+        elif e.module:
+            hint = "types of processes are not supported yet"
+        near = None
+        if len(bare) > 3:
+            from ...btf.kinds import G_STRUCT
+
+            near = did_you_mean(bare, btf.names(G_STRUCT, bare[:2] + "*"))
+        raise fail(
+            "E237",
+            f"there is no type '{text}' in this kernel",
+            e.span,
+            *filter(None, (f"did you mean 'struct {near}'?" if near else "", hint)),
+        )
+    return found
+
+
+def _variable(c: Checker, e: ast.Target) -> Variable:
+    """Return the probe's variable of that name."""
+    context = c.body.context
+    name = e.name[1:]
+    if context is not None:
+        found = context.variables.get(name)
+        if found is not None:
+            return found
+    enumerator = c.unit.target.btf.find_enumerator(name)
+    if enumerator is not None and not e.accessors and not e.address_of:
+        from ...probes.base import Variable
+
+        return Variable(name, "const", enumerator[0], None)
+    where = context.kind if context is not None else "function"
+    if context is None or not context.variables:
+        raise fail("E230", f"there is no '{e.name}' in a {where}", e.span)
+    near = did_you_mean(name, context.variables)
+    known = ", ".join(f"${v}" for v in context.variables)
+    hints = ((f"did you mean '${near}'?",) if near else ()) + (f"it has {known}",)
+    raise fail("E230", f"there is no '{e.name}' in {where}", e.span, *hints)
+
+
+def _special(c: Checker, e: ast.Target) -> T | None:
+    """`$$name`, `$$parms` and their like: strings."""
+    name = e.name
+    if not name.startswith("$$"):
+        return None
+    context = c.body.context
+    if context is None or (not context.name and not context.variables):
+        raise fail("E230", f"there is no '{name}' here", e.span)
+    if name in ("$$name", "$$system", "$$provider", "$$syscall"):
+        return T_STRING
+    if name in ("$$parms", "$$vars", "$$return", "$$locals", "$$args"):
+        return T_STRING
+    raise fail("E230", f"there is no '{name}'", e.span, "there are $$name, $$parms, $$vars, $$return")
+
+
+def defined(c: Checker, e: ast.AtOp) -> bool:
+    """Decide `@defined(...)`; the answer is remembered."""
+    known = c.body.notes.get(e)
+    if known is None:
+        known = c.body.notes[e] = all(_exists(c, a) for a in e.args)
+    return bool(known)
+
+
+def _exists(c: Checker, e: ast.Expr) -> bool:
+    if not isinstance(e, ast.Access):
+        return True
+    try:
+        if isinstance(e, ast.Target) and e.name.startswith("$$"):
+            return _special(c, e) is not None
+        start = c.expr(e.operand) if isinstance(e, (ast.Cast, ast.Deref)) else None
+        if isinstance(e, ast.Deref) and (start is None or start.find().pointee is None):
+            return False
+        if isinstance(e, ast.Var) and not _symbol_known(c, e):
+            return False
+        _walk(c, e, start)
+    except CompileError:
+        return False
+    return True
+
+
+def _symbol_known(c: Checker, e: ast.Var) -> bool:
+    symbols = c.unit.target.symbols
+    if symbols is None:
+        return True
+    return symbols.address(e.name.partition("@")[0]) is not None
+
+
+def at_op(c: Checker, e: ast.AtOp) -> T:
+    """`@defined`, `@enum`, `@const` and so on."""
+    op = e.op
+    if op == "@defined":
+        defined(c, e)
+        return T_LONG
+    if op in ("@enum", "@const"):
+        text = e.args[0]
+        assert isinstance(text, ast.String)
+        c.body.notes[e] = _constant(c, text)
+        return T_LONG
+    if op == "@enumname":
+        c.long(e.args[0])
+        if len(e.args) < 2 or not isinstance(e.args[1], ast.String):
+            raise fail(
+                "E404", "not supported yet: @enumname without its type", e.span, '@enumname(v, "enum x")'
+            )
+        return T_STRING
+    if op == "@kderef":
+        if not isinstance(e.args[0], ast.Number) or e.args[0].value not in (1, 2, 4, 8):
+            raise fail("E218", "@kderef reads 1, 2, 4 or 8 bytes", e.span)
+        c.long(e.args[1])
+        return T_LONG
+    if op == "@uderef":
+        c.long(e.args[1])
+        return T_LONG
+    raise fail("E404", f"not supported yet: {op}", e.span)
+
+
+def _constant(c: Checker, text: ast.String) -> int:
+    name = text.value.strip()
+    found = c.unit.target.btf.find_enumerator(name)
+    if found is not None:
+        return found[0]
+    value = CONSTANTS.get(name)
+    if value is None:
+        try:
+            value = int(name, 0)
+        except ValueError:
+            near = did_you_mean(name, CONSTANTS)
+            hints = (f"did you mean '{near}'?",) if near else ("macros of C headers are not in BTF",)
+            raise fail("E238", f"the constant '{name}' is not known", text.span, *hints) from None
+    return value
+
+
+TABLE = {
+    ast.Target: access,
+    ast.Cast: access,
+    ast.Var: access,
+    ast.Deref: access,
+    ast.AtOp: at_op,
+}
+_ = Diagnostic

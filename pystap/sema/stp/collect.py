@@ -1,0 +1,50 @@
+"""Pass 1: the names at the top level of a file."""
+
+from __future__ import annotations
+
+from ...diag import Diagnostic
+from ...lang.stp import ast
+from .symbols import FileScope, GlobalVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...diag import Bag
+    from .unit import Unit
+
+
+def run(unit: Unit) -> None:
+    """Fill the script's own scope; read its globals' first values."""
+    collect_file(unit.scope, unit.bag)
+    for name in unit.options.globals:
+        if name not in unit.scope.globals:
+            from ...diag import did_you_mean
+
+            near = did_you_mean(name, unit.scope.globals)
+            hints = (f"did you mean '{near}'?",) if near else ()
+            unit.bag.error("E902", f"-G {name}: the script has no global of this name", None, *hints)
+
+
+def collect_file(scope: FileScope, bag: Bag) -> None:
+    """Fill a scope with its file's globals, functions and aliases."""
+    for item in scope.file.decls:
+        if isinstance(item, ast.Global):
+            before = scope.globals.get(item.name)
+            if before is not None:
+                notes = (("it is declared here", before.decl.span),)
+                bag.add(
+                    Diagnostic("E211", f"the global '{item.name}' is declared twice", item.span, notes=notes)
+                )
+                continue
+            scope.globals[item.name] = GlobalVar(item, scope.library)
+        elif isinstance(item, ast.Function):
+            scope.functions.setdefault(item.name, []).append(item)
+        elif isinstance(item, ast.Alias):
+            scope.aliases += [(name, item) for name in item.names]
+        elif isinstance(item, ast.Embedded):
+            bag.error("E402", "not supported yet: C code", item.span)
+    for name, overloads in scope.functions.items():
+        var = scope.globals.get(name)
+        if var is not None:
+            notes = (("the global is declared here", var.decl.span),)
+            words = f"'{name}' is a global and a function"
+            bag.add(Diagnostic("E212", words, overloads[0].name_span, notes=notes))

@@ -1,0 +1,100 @@
+"""The traced side -> loads."""
+
+from __future__ import annotations
+
+from ...ir.format import Directive
+from ...ir.nodes import Const, Text
+from ...ir.ops import Load
+from ...lang.stp import ast
+from ...probes.base import Variable
+from ..build import latin, wrap
+from ..paths import Place, emit_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..build import Operand
+    from .check_access import Note
+    from .lower import Lower, Value
+
+
+def access(lo: Lower, e: ast.Access) -> Value:
+    """`$x->a[i]`, `@cast(...)->b`, `@var(...)`, `v->c`."""
+    if isinstance(e, ast.Target) and e.name.startswith("$$"):
+        return _special(lo, e)
+    note: Note = lo.body.notes[e]
+    start = note.start
+    if isinstance(start, Variable):
+        base: Operand = variable(lo, start)
+    elif isinstance(start, tuple):
+        base = lo.b.op("call", (Text(latin(start[1])),), "kernel_addr")
+    else:
+        base = lo.expr(start)
+    indexes = [lo.expr(i) for i in note.indexes]
+    walk = note.walk
+    if e.pretty:
+        from .pretty import pretty
+
+        return pretty(lo, e, walk, base, indexes)
+    return emit_value(lo.b, walk, base, indexes)
+
+
+def variable(lo: Lower, var: Variable) -> Operand:
+    """Write the reading of a variable of the event."""
+    b = lo.b
+    if var.op == "const":
+        return Const(wrap(var.attr))
+    value = b.op(var.op, (), var.attr)
+    if var.bits < 64:
+        return b.op("sext" if var.signed else "zext", (value,), var.bits)
+    return value
+
+
+def _special(lo: Lower, e: ast.Target) -> Operand:
+    """`$$name`, `$$parms`, `$$vars`, `$$return`."""
+    context = lo.body.context
+    assert context is not None
+    if e.name == "$$name":
+        return Text(latin(context.name))
+    if e.name in ("$$system", "$$provider", "$$syscall"):
+        return Text(latin(context.provider if e.name != "$$syscall" else context.name))
+    from .lower_print import write
+
+    parts: list[str | Directive] = []
+    operands: list[Operand] = []
+    for name, var in context.variables.items():
+        if (name == "return") != (e.name == "$$return") and e.name != "$$vars":
+            continue
+        parts += [f"{' ' if parts else ''}{name}=", Directive("x", "#")]
+        operands.append(variable(lo, var))
+    if not parts:
+        return Text("")
+    return write(lo, parts, operands, True)
+
+
+def at_op(lo: Lower, e: ast.AtOp) -> Operand:
+    """`@defined`, `@enum`, `@const`, `@enumname`, `@kderef`."""
+    op = e.op
+    if op in ("@defined", "@enum", "@const"):
+        return Const(int(lo.body.notes[e]))
+    if op == "@enumname":
+        kind = e.args[1]
+        assert isinstance(kind, ast.String)
+        value = lo.expr(e.args[0])
+        return lo.b.op("call", (value, Text(latin(kind.value))), "enum_name", "str")
+    size = e.args[0]
+    assert isinstance(size, ast.Number)
+    value = lo.value(e.args[1])
+    if not isinstance(value, Place):
+        value = Place(value, 0, "", None, e.args[1].span.text)
+    space = "user" if op == "@uderef" else "kernel"
+    load = Load(value.off, size.value, False, "error", "", space, value.what)
+    return lo.b.op("load", (value.base,), load)
+
+
+TABLE = {
+    ast.Target: access,
+    ast.Cast: access,
+    ast.Var: access,
+    ast.Deref: access,
+    ast.AtOp: at_op,
+}

@@ -1,0 +1,214 @@
+"""Calls -> IR: of functions, of one-expression functions of the tapset (written in place), of intrinsics."""
+
+from __future__ import annotations
+
+from ...builtins.table import TABLE as BUILTINS
+from ...ir.nodes import BUF, I64, STR, Call, Const, Text
+from ...ir.ops import Load
+from ...lang.stp import ast
+from ..build import latin, zero
+from ..paths import Place, char_array
+from . import intrinsics
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..build import Operand
+    from .lower import Lower, Value
+    from .symbols import FunctionInstance
+
+MAXSTRINGLEN = 512
+_RESULT = {"i": I64, "s": STR, "b": BUF}
+
+
+def call(lo: Lower, e: ast.Call) -> Value:
+    """A call."""
+    function: FunctionInstance | None = lo.body.notes.get(e)
+    if function is None:
+        return _intrinsic(lo, e)
+    if _in_place(function):
+        return _wrapper(lo, function, e)
+    args = tuple(lo.exprs(list(e.args)))
+    made = lo.function_of(function)
+    b = lo.b
+    if made.result is None:
+        b.out.append(Call(None, made, args, e.span))
+        return zero(I64)
+    dst = b.temp(made.result.type)
+    b.out.append(Call(dst, made, args, e.span))
+    return dst
+
+
+def _in_place(function: FunctionInstance) -> bool:
+    """Say whether a function is a library's with one expression as its body."""
+    if not function.scope.library or len(function.overloads) != 1 or function.recursive:
+        return False
+    body = function.overloads[0].body
+    if not isinstance(body, ast.Block) or len(body.body) != 1:
+        return False
+    only = body.body[0]
+    return (isinstance(only, ast.Return) and only.value is not None) or isinstance(only, ast.ExprStmt)
+
+
+def _wrapper(lo: Lower, function: FunctionInstance, e: ast.Call) -> Value:
+    """Write a function's one expression in place, its parameters standing for the values of the arguments."""
+    values: list[Value] = []
+    last = len(e.args) - 1
+    from .lower import changes_any
+
+    for number, arg in enumerate(e.args):
+        value = lo.value(arg)
+        if (
+            number < last
+            and not isinstance(value, (Const, Text, Place))
+            and changes_any(list(e.args[number + 1 :]))
+        ):
+            value = lo.b.copy(value)
+        values.append(value)
+    saved = lo.body, lo.scope, lo.bound, lo.b.span
+    lo.bound = dict(zip(function.params, values, strict=True))
+    lo.body, lo.scope = function, function.scope
+    body = function.overloads[0].body
+    assert isinstance(body, ast.Block)
+    only = body.body[0]
+    result: Value
+    if isinstance(only, ast.Return) and only.value is not None:
+        # the place that messages name is the script's, not the library's
+        result = lo.value(only.value)
+    else:
+        assert isinstance(only, ast.ExprStmt)
+        lo.value(only.expr)
+        result = zero(I64)
+    lo.body, lo.scope, lo.bound, lo.b.span = saved
+    return result
+
+
+def _intrinsic(lo: Lower, e: ast.Call) -> Value:
+    word = e.name[len(intrinsics.PREFIX) :]
+    special = _SPECIAL.get(word)
+    if special is not None:
+        return special(lo, e)
+    entry = BUILTINS[word]
+    args = tuple(lo.exprs(list(e.args)))
+    if not entry.result:
+        lo.b.do("call", args, word)
+        return zero(I64)
+    return lo.b.op("call", args, word, _RESULT[entry.result])
+
+
+def _literal(e: ast.Expr) -> int:
+    assert isinstance(e, ast.Number)
+    return e.value
+
+
+def _place(lo: Lower, e: ast.Expr) -> Place:
+    """Return the place whose address an expression is."""
+    value = lo.value(e)
+    if isinstance(value, Place):
+        return value
+    return Place(value, 0, "", pointee(lo, e), e.span.text)
+
+
+def pointee(lo: Lower, e: ast.Expr) -> object:
+    """Return what a variable is known to point to."""
+    if isinstance(e, ast.Name):
+        return lo.symbol(e).type.find().pointee
+    return None
+
+
+def _load(lo: Lower, e: ast.Call) -> Operand:
+    place = _place(lo, e.args[0])
+    space = "user" if e.name.endswith("_user") else "kernel"
+    load = Load(
+        place.off,
+        _literal(e.args[1]),
+        bool(_literal(e.args[2])),
+        "error",
+        _struct(place, space),
+        space,
+        place.what,
+    )
+    return lo.b.op("load", (place.base,), load)
+
+
+def _struct(place: Place, space: str) -> str:
+    return place.struct if space == "kernel" else ""
+
+
+def _load_str(lo: Lower, e: ast.Call) -> Operand:
+    place = _place(lo, e.args[0])
+    space = "user" if e.name.endswith("_user") else "kernel"
+    most = lo.unit.options.define("MAXSTRINGLEN", MAXSTRINGLEN)
+    size = most
+    if len(e.args) > 1:
+        size = min(most, _literal(e.args[1]) + 1)
+    known = char_array(lo.unit.target.btf, place.type)  # type: ignore[arg-type]
+    if known:
+        size = min(size, known)
+    load = Load(place.off, size, False, "error", _struct(place, space), space, place.what)
+    return lo.b.op("load_str", (place.base,), load, STR)
+
+
+def _load_buf(lo: Lower, e: ast.Call) -> Operand:
+    place = _place(lo, e.args[0])
+    load = Load(place.off, _literal(e.args[1]), False, "error", place.struct, "kernel", place.what)
+    return lo.b.op("load_buf", (place.base,), load, BUF)
+
+
+def _extend(lo: Lower, e: ast.Call) -> Operand:
+    return lo.b.op(e.name[len(intrinsics.PREFIX) :], (lo.expr(e.args[0]),), _literal(e.args[1]))
+
+
+def _sys(lo: Lower, e: ast.Call) -> Operand:
+    attr = _literal(e.args[0]) if e.args else None
+    return lo.b.op(e.name[len(intrinsics.PREFIX) :], (), attr)
+
+
+def _words(lo: Lower, e: ast.Call) -> Operand:
+    """Words of the probe that the handler runs at."""
+    probe = lo.body.probe
+    word = e.name[len(intrinsics.PREFIX) :]
+    assert probe is not None
+    context = probe.resolved.context
+    if word == "is_return":
+        return Const(int(context.returns))
+    text = {
+        "pp": probe.resolved.text,
+        "pn": probe.point.text,
+        "ppfunc": context.function,
+        "probemod": context.module,
+        "probe_type": probe.resolved.type,
+    }[word]
+    return Text(latin(text))
+
+
+def _constant(lo: Lower, e: ast.Call) -> Operand:
+    word = e.name[len(intrinsics.PREFIX) :]
+    unit = lo.unit
+    return Const({"target": unit.options.target_pid, "hz": unit.target.hz, "page_size": 4096}[word])
+
+
+def _exit(lo: Lower, e: ast.Call) -> Operand:
+    lo.b.do("exit", (Const(0),))
+    return zero(I64)
+
+
+def _message(lo: Lower, e: ast.Call) -> Operand:
+    word = e.name[len(intrinsics.PREFIX) :]
+    lo.b.do("raise" if word == "error" else word, (lo.expr(e.args[0]),))
+    return zero(I64)
+
+
+_SPECIAL = {
+    **dict.fromkeys(("load", "load_user"), _load),
+    **dict.fromkeys(("load_str", "load_str_n", "load_str_user", "load_str_n_user"), _load_str),
+    "load_buf": _load_buf,
+    "sext": _extend,
+    "zext": _extend,
+    **dict.fromkeys(("sys_nr", "sys_arg", "sys_ret"), _sys),
+    **dict.fromkeys(("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return"), _words),
+    **dict.fromkeys(("target", "hz", "page_size"), _constant),
+    "exit": _exit,
+    **dict.fromkeys(("error", "log", "warn"), _message),
+}
+
+TABLE = {ast.Call: call}

@@ -1,0 +1,51 @@
+"""The tapset's macros (`tapset/macros.stpm`), read when a script uses one that it doesn't define."""
+
+from __future__ import annotations
+
+import os
+
+from ...diag import Bag
+from ...lang.stp.parser import parse_macros
+from ...source import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ...lang.stp.preprocess import Macro
+
+
+class _Macros:
+    """A mapping that reads the file on first use."""
+
+    __slots__ = ("found",)
+
+    def __init__(self) -> None:
+        self.found: dict[str, Macro] | None = None
+
+    def _all(self) -> dict[str, Macro]:
+        if self.found is None:
+            folder = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+            path = os.path.join(folder, "tapset", "macros.stpm")
+            with open(path, encoding="utf-8") as stream:
+                source = Source("tapset/macros.stpm", stream.read())
+            bag = Bag()
+            self.found = parse_macros(source, bag)
+            if bag.items:
+                raise RuntimeError(f"{path}: {bag.items[0]!r}")
+        return self.found
+
+    def get(self, name: str) -> Macro | None:
+        """Return the macro of that name, or None."""
+        return self._all().get(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+
+_macros = _Macros()
+
+
+def library_macros() -> Mapping[str, Macro]:
+    """Return the tapset's macros, for PreprocEnv.macros."""
+    return _macros  # type: ignore[return-value]

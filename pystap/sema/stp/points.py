@@ -1,0 +1,184 @@
+"""Pass 2: probe points -> events. Aliases of the script and of the tapset are expanded.
+
+Adds `unit.probes`: one `Derived` for each event, with the blocks that run at it in order.
+"""
+
+from __future__ import annotations
+
+from ...diag import CompileError, Diagnostic, did_you_mean, fail
+from ...lang.stp import ast
+from ...probes.base import KINDS, Env, has_glob, point_text, resolve
+from .library import ALIASES, alias_scope
+from .symbols import Derived
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...source import Span
+    from .symbols import FileScope
+    from .unit import Unit
+
+    Parts = tuple[ast.Component, ...]
+    Match = tuple[FileScope, ast.Alias, Parts]
+
+DEEPEST = 32
+
+
+def run(unit: Unit) -> None:
+    """Resolve every probe of the script."""
+    probes = unit.file.probes
+    for probe in probes:
+        for derived in _resolve_list(unit, unit.scope, probe.points, (), None, 0):
+            derived.parts += [(unit.scope, probe.body), *derived.epilogues]
+            unit.probes.append(derived)
+    if not unit.probes and not unit.bag.errors:
+        words = "no probe point of the script is there" if probes else "the script has no probe"
+        unit.bag.error("E306", words, unit.file.span if probes else None, "write: probe begin { ... }")
+
+
+def _resolve_list(
+    unit: Unit,
+    scope: FileScope,
+    points: tuple[ast.ProbePoint, ...],
+    rest: Parts,
+    user: ast.ProbePoint | None,
+    depth: int,
+) -> list[Derived]:
+    """Resolve a list of points, each with `rest` behind it; `user` is the script's point, None at the top."""
+    out: list[Derived] = []
+    for point in points:
+        parts = point.components + rest
+        try:
+            found = _resolve(unit, scope, parts, user or point, depth)
+        except CompileError as error:
+            if not point.optional and not point.sufficient:
+                if user is not None:
+                    raise
+                unit.bag.add(error.diagnostic)
+            elif error.diagnostic.code.startswith("E4") and user is None:
+                unit.bag.warn("W301", f"left out: {error.diagnostic.message}", error.diagnostic.span)
+            continue
+        if point.condition is not None:
+            for derived in found:
+                derived.conditions.append((scope, point.condition))
+        out += found
+        if point.sufficient and found:
+            break
+    if not out and user is not None:
+        raise fail("E307", f"nothing that '{point_text(user.components)}' stands for is there", user.span)
+    return out
+
+
+def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, depth: int) -> list[Derived]:
+    if depth > DEEPEST:
+        raise fail("E308", f"the alias '{point_text(parts)}' is made of itself", user.span)
+    matches = _script_matches(unit, parts) or _library_matches(unit, parts)
+    if not matches:
+        return [_derive(unit, user, r) for r in _resolve_kind(unit, parts, user.span)]
+    out: list[Derived] = []
+    for place, alias, rest in matches:
+        try:
+            found = _resolve_list(unit, place, alias.points, rest, user, depth + 1)
+        except CompileError:
+            if len(matches) == 1:
+                raise
+            continue
+        for derived in found:
+            if alias.prologue is not None:
+                derived.parts.append((place, alias.prologue))
+            if alias.epilogue is not None:
+                derived.epilogues.append((place, alias.epilogue))
+        out += found
+    return out
+
+
+def _derive(unit: Unit, user: ast.ProbePoint, resolved: object) -> Derived:
+    derived = Derived(user, resolved)  # type: ignore[arg-type]
+    for note in derived.resolved.notes:
+        unit.bag.warn("W302", note, user.span)
+    return derived
+
+
+def _resolve_kind(unit: Unit, parts: Parts, span: Span) -> list[object]:
+    try:
+        return list(resolve(parts, Env(unit.target, span)))
+    except CompileError as error:
+        diagnostic = error.diagnostic
+        if diagnostic.code == "E301" and parts[0].name not in KINDS:
+            raise CompileError(_unknown(unit, parts)) from None
+        raise
+
+
+def _unknown(unit: Unit, parts: Parts) -> Diagnostic:
+    """Return the error for a point that neither an alias nor a kind has."""
+    text = point_text(parts)
+    dotted = ".".join(p.name for p in parts)
+    known = [".".join(c.name for c in name.components) for name, _ in unit.scope.aliases]
+    near = did_you_mean(dotted, (*known, *ALIASES)) or did_you_mean(
+        parts[0].name, (*KINDS, *{a.partition(".")[0] for a in (*known, *ALIASES)})
+    )
+    hints = (f"did you mean '{near}'?",) if near else ()
+    return Diagnostic("E301", f"unknown probe point '{text}'", parts[0].span, hints=hints)
+
+
+def _script_matches(unit: Unit, parts: Parts) -> list[Match]:
+    out: list[Match] = []
+    for name, alias in unit.scope.aliases:
+        rest = _match(tuple((c.name, c.arg) for c in name.components), parts)
+        if rest is not None:
+            out.append((unit.scope, alias, rest))
+    return out
+
+
+def _library_matches(unit: Unit, parts: Parts) -> list[Match]:
+    names = [p.name for p in parts]
+    if not any(has_glob(n) for n in names):
+        for end in range(len(names), 0, -1):
+            dotted = ".".join(names[:end])
+            if dotted in ALIASES and all(p.arg is None for p in parts[:end]):
+                return _named(unit, dotted, parts[end:])
+        return []
+    if names[0] in KINDS:
+        return []
+    out: list[Match] = []
+    for dotted in ALIASES:
+        rest = _match(tuple((word, None) for word in dotted.split(".")), parts)
+        if rest is not None:
+            out += _named(unit, dotted, rest)
+    return out
+
+
+def _named(unit: Unit, dotted: str, rest: Parts) -> list[Match]:
+    scope = alias_scope(unit, dotted)
+    return [
+        (scope, alias, rest)
+        for name, alias in scope.aliases
+        if ".".join(c.name for c in name.components) == dotted
+    ]
+
+
+def _match(name: tuple[tuple[str, int | str | None], ...], parts: Parts) -> Parts | None:
+    """Return what is left of the components when the first ones match an alias's name, else None."""
+    if len(parts) >= 1 and parts[0].name == "**":
+        return parts[1:] if len(parts) == 1 else None
+    if len(parts) < len(name):
+        last = parts[-1]
+        if last.name != "**" or not _same(name[: len(parts) - 1], parts):
+            return None
+        return ()
+    if parts[len(name) - 1].name == "**" and len(parts) > len(name):
+        return None
+    return parts[len(name) :] if _same(name, parts) else None
+
+
+def _same(name: tuple[tuple[str, int | str | None], ...], parts: Parts) -> bool:
+    for (word, arg), part in zip(name, parts, strict=False):
+        if part.name != word:
+            if not has_glob(part.name):
+                return False
+            from fnmatch import fnmatchcase
+
+            if not fnmatchcase(word, part.name.replace("**", "*")):
+                return False
+        if part.arg != arg:
+            return False
+    return True

@@ -1,0 +1,35 @@
+"""The state of one compilation that the passes hand on."""
+
+from __future__ import annotations
+
+from .symbols import Derived, FileScope, FunctionInstance, GlobalVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...diag import Bag
+    from ...ir.nodes import Module
+    from ...lang.stp import ast
+    from ..target import Options, Target
+
+
+class Unit:
+    """Filled by the passes in order; each says in its module what it reads and what it adds."""
+
+    __slots__ = (
+        *("bag", "depends", "file", "functions", "globals", "instances", "library", "module", "options"),
+        *("probes", "scope", "target"),
+    )
+
+    def __init__(self, file: ast.File, target: Target, options: Options, bag: Bag) -> None:
+        self.file = file
+        self.target = target
+        self.options = options
+        self.bag = bag
+        self.scope = FileScope(file, False)
+        self.library: dict[str, FileScope] = {}  # files of the tapset that were needed
+        self.probes: list[Derived] = []
+        self.instances: dict[tuple[ast.Function, Derived | None], FunctionInstance] = {}
+        self.functions: list[FunctionInstance] = []  # in order of first use
+        self.globals: list[GlobalVar] = []  # used ones, in order of declaration and first use
+        self.depends: dict[ast.Function, bool] = {}  # whether a function depends on the probe's context
+        self.module: Module | None = None

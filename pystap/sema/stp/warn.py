@@ -1,0 +1,33 @@
+"""Warnings about variables that are read and never assigned."""
+
+from __future__ import annotations
+
+from ...diag import did_you_mean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .symbols import Body
+    from .unit import Unit
+
+
+def run(unit: Unit) -> None:
+    """Warn, for the script's own handlers and functions."""
+    source = unit.file.source
+    for derived in unit.probes:
+        _locals(unit, derived.body)
+    for function in unit.functions:
+        if function.span.source is source:
+            _locals(unit, function)
+    for name, glob in unit.scope.globals.items():
+        if glob.read and not glob.written and glob.decl.init is None and name not in unit.options.globals:
+            unit.bag.warn("W202", f"the global '{name}' is read but never assigned", glob.decl.span)
+
+
+def _locals(unit: Unit, body: Body) -> None:
+    source = unit.file.source
+    for name, var in body.vars.items():
+        if var.read and not var.assigned and var.first.source is source:
+            known = [n for n, v in body.vars.items() if v.assigned]
+            near = did_you_mean(name, (*known, *unit.scope.globals))
+            hints = (f"did you mean '{near}'?",) if near else ()
+            unit.bag.warn("W201", f"the variable '{name}' is never assigned", var.first, *hints)
