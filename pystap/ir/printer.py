@@ -40,10 +40,8 @@ if TYPE_CHECKING:
 def module_text(module: Module) -> str:
     """Return a whole module."""
     out = [global_text(g) for g in module.globals]
-    for function in module.functions:
-        out.append(function_text(function))
-    for handler in module.handlers:
-        out.append(handler_text(handler))
+    out += map(function_text, module.functions)
+    out += map(handler_text, module.handlers)
     return "\n".join(out) + "\n"
 
 

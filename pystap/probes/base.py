@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Variable(Node):
     """A value of the event: `$name`. `op` (with `attr`) is the IR operation that reads it.
 
-    type: its BTF type or None; bits, signed: the width that the 64 bits of the operation's result are cut to (64: nothing to do).
+    type: its BTF type or None; bits, signed: the width that the operation's result is cut to (64: nothing to do).
     """
 
     name: str

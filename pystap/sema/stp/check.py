@@ -15,6 +15,8 @@ from .types import LONG, T, want
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...source import Span
     from .symbols import Body, FileScope, FunctionInstance, GlobalVar
     from .unit import Unit
@@ -76,7 +78,8 @@ class Checker:
 
     def expr(self, node: ast.Expr) -> T:
         """Check an expression; return its type."""
-        return EXPRESSIONS[type(node)](self, node)
+        type_: T = EXPRESSIONS[type(node)](self, node)
+        return type_
 
     def stmt(self, node: ast.Stmt) -> None:
         """Check a statement."""
@@ -107,9 +110,9 @@ class Checker:
         return var
 
 
-EXPRESSIONS = {
+EXPRESSIONS: dict[type, Any] = {
     **check_expr.TABLE,
     **check_calls.TABLE,
     **check_access.TABLE,
 }
-STATEMENTS = check_stmt.TABLE
+STATEMENTS: dict[type, Any] = check_stmt.TABLE

@@ -12,6 +12,8 @@ from .types import LONG, T_LONG, T_STRING, T, want
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...btf import Btf
     from ...probes.base import Variable
     from .check import Checker
@@ -284,7 +286,7 @@ def _constant(c: Checker, text: ast.String) -> int:
     return value
 
 
-TABLE = {
+TABLE: dict[type, Any] = {
     ast.Target: access,
     ast.Cast: access,
     ast.Var: access,

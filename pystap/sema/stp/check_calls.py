@@ -13,6 +13,8 @@ from .types import LONG, STAT, STRING, T_LONG, T_STRING, T, flow, shared, want
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .check import Checker
 
 
@@ -217,4 +219,4 @@ def _formatted(c: Checker, e: ast.Print) -> None:
             want(c.bag, type, kind, arg.span)
 
 
-TABLE = {ast.Call: call, ast.Print: print_}
+TABLE: dict[type, Any] = {ast.Call: call, ast.Print: print_}

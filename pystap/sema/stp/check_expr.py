@@ -10,6 +10,7 @@ from .types import LONG, STAT, STRING, T_LONG, T_STRING, T, flow, unify, want
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from ...source import Span
     from .check import Checker
@@ -253,8 +254,7 @@ def _global_of(c: Checker, node: ast.Expr) -> GlobalVar | None:
     name = node.base if isinstance(node, ast.Index) else node
     if not isinstance(name, ast.Name):
         return None
-    var = c.scope.globals.get(name.name)
-    return var if var is not None and name.name not in c.body.vars else var
+    return c.scope.globals.get(name.name)
 
 
 def inc_dec(c: Checker, e: ast.IncDec, reads: bool = True) -> T:
@@ -325,7 +325,7 @@ def embedded(c: Checker, e: ast.EmbeddedExpr) -> T:
     return c.error("E402", "not supported yet: C code", e.span)
 
 
-TABLE = {
+TABLE: dict[type, Any] = {
     ast.Number: number,
     ast.String: string,
     ast.Name: name,

@@ -9,6 +9,8 @@ from .types import LONG, STAT, STRING, flow, unify, want
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .check import Checker
 
 
@@ -155,7 +157,7 @@ def embedded(c: Checker, s: ast.EmbeddedStmt) -> None:
     c.error("E402", "not supported yet: C code", s.span)
 
 
-TABLE = {
+TABLE: dict[type, Any] = {
     ast.Block: block,
     ast.Empty: nothing,
     ast.ExprStmt: expression,

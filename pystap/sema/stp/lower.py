@@ -15,6 +15,8 @@ from .types import IR_TYPE, STAT, STRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..build import Operand
     from .symbols import Body, Derived, FileScope, FunctionInstance, GlobalVar, Var
     from .unit import Unit
@@ -167,7 +169,7 @@ class Lower:
         b = self.b
         before = b.span
         b.span = node.span
-        value = EXPRESSIONS[type(node)](self, node)
+        value: Value = EXPRESSIONS[type(node)](self, node)
         b.span = before
         return value
 
@@ -235,11 +237,11 @@ def changes_any(nodes: list[ast.Expr]) -> bool:
     return False
 
 
-EXPRESSIONS = {
+EXPRESSIONS: dict[type, Any] = {
     **lower_expr.TABLE,
     **lower_assign.TABLE,
     **lower_calls.TABLE,
     **lower_access.TABLE,
     **lower_print.TABLE,
 }
-STATEMENTS = lower_stmt.TABLE
+STATEMENTS: dict[type, Any] = lower_stmt.TABLE

@@ -12,6 +12,8 @@ from ..paths import Place, emit_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..build import Operand
     from .check_access import Note
     from .lower import Lower, Value
@@ -83,15 +85,14 @@ def at_op(lo: Lower, e: ast.AtOp) -> Operand:
         return lo.b.op("call", (value, Text(latin(kind.value))), "enum_name", "str")
     size = e.args[0]
     assert isinstance(size, ast.Number)
-    value = lo.value(e.args[1])
-    if not isinstance(value, Place):
-        value = Place(value, 0, "", None, e.args[1].span.text)
+    at = lo.value(e.args[1])
+    place = at if isinstance(at, Place) else Place(at, 0, "", None, e.args[1].span.text)
     space = "user" if op == "@uderef" else "kernel"
-    load = Load(value.off, size.value, False, "error", "", space, value.what)
-    return lo.b.op("load", (value.base,), load)
+    load = Load(place.off, size.value, False, "error", "", space, place.what)
+    return lo.b.op("load", (place.base,), load)
 
 
-TABLE = {
+TABLE: dict[type, Any] = {
     ast.Target: access,
     ast.Cast: access,
     ast.Var: access,

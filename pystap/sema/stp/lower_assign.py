@@ -10,6 +10,8 @@ from .symbols import Var
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...ir.nodes import Global
     from ..build import Operand
     from .lower import Lower
@@ -91,4 +93,4 @@ def inc_dec(lo: Lower, e: ast.IncDec, used: bool = True) -> Operand:
     return _add(lo, glob, keys, step, used, "new" if e.prefix else "old")
 
 
-TABLE = {ast.Assign: assign, ast.IncDec: inc_dec}
+TABLE: dict[type, Any] = {ast.Assign: assign, ast.IncDec: inc_dec}

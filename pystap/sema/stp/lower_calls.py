@@ -12,6 +12,9 @@ from . import intrinsics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from ...btf import types as t
     from ..build import Operand
     from .lower import Lower, Value
     from .symbols import FunctionInstance
@@ -108,7 +111,7 @@ def _place(lo: Lower, e: ast.Expr) -> Place:
     return Place(value, 0, "", pointee(lo, e), e.span.text)
 
 
-def pointee(lo: Lower, e: ast.Expr) -> object:
+def pointee(lo: Lower, e: ast.Expr) -> t.Type | None:
     """Return what a variable is known to point to."""
     if isinstance(e, ast.Name):
         return lo.symbol(e).type.find().pointee
@@ -141,7 +144,7 @@ def _load_str(lo: Lower, e: ast.Call) -> Operand:
     size = most
     if len(e.args) > 1:
         size = min(most, _literal(e.args[1]) + 1)
-    known = char_array(lo.unit.target.btf, place.type)  # type: ignore[arg-type]
+    known = char_array(lo.unit.target.btf, place.type)
     if known:
         size = min(size, known)
     load = Load(place.off, size, False, "error", _struct(place, space), space, place.what)
@@ -211,4 +214,4 @@ _SPECIAL = {
     **dict.fromkeys(("error", "log", "warn"), _message),
 }
 
-TABLE = {ast.Call: call}
+TABLE: dict[type, Any] = {ast.Call: call}

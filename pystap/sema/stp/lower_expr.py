@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.nodes import STR, Const, ForEach, Label, Text
+from ...ir.nodes import STR, Const, ForEach, Label, Op, Text
 from ...lang.stp import ast
 from ..build import latin, wrap
 from ..paths import Place
@@ -11,6 +11,8 @@ from .symbols import Var
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...ir.nodes import Stmt
     from ..build import Operand
     from .lower import Lower, Value
@@ -102,11 +104,11 @@ def binary(lo: Lower, e: ast.Binary) -> Operand:
 
 def truth(lo: Lower, e: ast.Expr) -> Operand:
     """Write an expression as 1 or 0."""
-    operand = lo.expr(e)
+    operand: Operand = lo.expr(e)
     if isinstance(operand, Const):
         return Const(int(operand.value != 0))
     last = lo.b.out[-1] if lo.b.out else None
-    if last is not None and getattr(last, "dst", None) is operand and getattr(last, "name", "") in _TRUTH:
+    if isinstance(last, Op) and last.dst is operand and last.name in _TRUTH:
         return operand
     return lo.b.op("ne", (operand, Const(0)))
 
@@ -203,7 +205,7 @@ def plain(lo: Lower, value: Value) -> Operand:
     return value.operand(lo.b) if isinstance(value, Place) else value
 
 
-TABLE = {
+TABLE: dict[type, Any] = {
     ast.Number: number,
     ast.String: string,
     ast.Name: name,

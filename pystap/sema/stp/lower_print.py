@@ -11,6 +11,8 @@ from ..build import latin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..build import Operand
     from .lower import Lower
 
@@ -114,4 +116,4 @@ def histogram(lo: Lower, e: ast.HistOp) -> None:
     lo.b.do("print_hist", keys, (var.ir, e.op[6:], e.params))
 
 
-TABLE = {ast.Print: print_}
+TABLE: dict[type, Any] = {ast.Print: print_}

@@ -11,6 +11,8 @@ from .types import IR_TYPE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...ir.nodes import Stmt
     from ...source import Span
     from ..build import Operand
@@ -269,7 +271,7 @@ def delete(lo: Lower, s: ast.Delete) -> None:
         b.do("delete_slice", tuple(keys), (glob, tuple(k is not None for k in node.keys)))
 
 
-TABLE = {
+TABLE: dict[type, Any] = {
     ast.Block: block,
     ast.Empty: nothing,
     ast.ExprStmt: expression,
