@@ -201,7 +201,7 @@ class Deref(Access):
 class AtOp(Expr):
     """The other operators with `@`. `op` has its `@`; the arguments as expressions:
 
-    @defined(e) @entry(e) @probewrite(Name) @perf(String) @const(String) @enum(String)
+    @defined(e) @entry(e) @probewrite(Name or Target) @perf(String) @const(String) @enum(String)
     @enumname(e[, String[, String]]) @kderef(Number, e) @uderef(Number, e)
     @kregister(Number) @uregister(Number).
     """

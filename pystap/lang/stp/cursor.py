@@ -114,6 +114,8 @@ class Cursor:
         """Take a token of this kind, or give up."""
         if self.kind == kind:
             return self.advance()
+        if kind in ")]" and self._new_line():
+            self._unexpected_line_end(kind, context, hint)
         what = _NAMES.get(kind) or f"'{kind}'"
         self.unexpected(what, context, hint)
 
@@ -162,16 +164,25 @@ class Cursor:
         raise Abandon
 
     def unexpected(self, wanted: str, context: str = "", hint: str = "") -> NoReturn:
-        """Give up because something else was expected here.
-
-        Behind a lexical error in the same statement that is its consequence, and not reported.
-        """
-        bad = self._bad
-        if bad is not None and (bad[4] is not self.start[4] or bad[2] >= self.start[2]):
-            raise Abandon
+        """Give up because something else was expected here."""
+        self._blame_lexer()
         where = f" {context}" if context else ""
         message = f"expected {wanted}{where}, found {describe(self.tok)}"
         self.fail("E120", message, self.here(), hint)
+
+    def _unexpected_line_end(self, kind: str, context: str, hint: str) -> NoReturn:
+        """Give up because a bracket is not closed in its line: what is wrong is there, not in the next line."""
+        self._blame_lexer()
+        last = self.here(self.last)
+        span = Span(last.source, last.end, last.end, last.via)
+        where = f" {context}" if context else ""
+        self.fail("E120", f"expected '{kind}'{where}, found the end of the line", span, hint)
+
+    def _blame_lexer(self) -> None:
+        """Give up silently behind a lexical error in the same statement: what follows is its consequence."""
+        bad = self._bad
+        if bad is not None and (bad[4] is not self.start[4] or bad[2] >= self.start[2]):
+            raise Abandon
 
     def too_deep(self) -> NoReturn:
         """Give up on a construct that is nested too deeply, and on the file: what follows is not reliable."""

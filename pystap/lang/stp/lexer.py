@@ -156,17 +156,26 @@ def _sigil(text: str, start: int, origin: Origin) -> Token:
 
 
 def _odd(text: str, start: int, origin: Origin) -> Token:
-    """Return the error for a run of characters that begin no token."""
+    """Return the error for a run of characters that begin no token, or for a text in other quotes."""
     i = start + 1
     last = len(text) - 1
+    closing = _QUOTES.get(text[start])
+    if closing is not None:
+        end = text.find(closing, i, start + _MAX_QUOTED)
+        if end > 0 and "\n" not in text[start:end]:
+            inside = text[i:end]
+            hint = f'write "{inside}"'
+            problem = Problem("E101", "strings stand in straight double quotes", hint, "str", inside)
+            return ("error", problem, start, end + 1, origin)
     while i < last and i < start + 1000 and text[i] not in _KNOWN:
         i += 1
     odd = text[start : min(i, start + 8)]
     what = f"the character {odd!r}" if len(odd) == 1 else f"the text {odd!r}"
-    hint = 'use straight quotes: "text"' if odd[0] in "\u201c\u201d\u2018\u2019'`" else ""
-    return ("error", Problem("E101", f"{what} has no meaning here", hint), start, i, origin)
+    return ("error", Problem("E101", f"{what} has no meaning here"), start, i, origin)
 
 
+_QUOTES = {"'": "'", "`": "`", "\u2018": "\u2019", "\u201c": "\u201d", "\u201d": "\u201d", "\u201e": "\u201c"}
+_MAX_QUOTED = 200
 _KNOWN = _IDENT | _SPACE | frozenset(_SINGLE) | frozenset('"@#')
 
 

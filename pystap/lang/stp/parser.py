@@ -93,7 +93,9 @@ class Parser(PointParser):
             hint = "this '}' closes nothing: is there one too many above?"
         elif self.kind == "name":
             near = did_you_mean(str(self.value), ("probe", "global", "function", "private"))
-            if near:
+            if self.value in _BPFTRACE:
+                hint = "this looks like a bpftrace script: name it .bt, or say so with --lang"
+            elif near:
                 hint = f"did you mean '{near}'?"
         self.unexpected("'probe', 'global' or 'function'", "", hint)
 
@@ -226,6 +228,11 @@ class Parser(PointParser):
         if self.kind == ";":
             self.unexpected("'{'", "before the handler", "every probe has a handler: probe begin { ... }")
         return self._parse_block("before the handler of the probe")
+
+
+_PROBE_WORDS = """BEGIN END tracepoint rawtracepoint kprobe kretprobe uprobe uretprobe usdt profile interval
+    software hardware fentry fexit kfunc kretfunc iter config"""
+_BPFTRACE = frozenset(_PROBE_WORDS.split())
 
 
 def _keyword_hint(kind: str) -> str:

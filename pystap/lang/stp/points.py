@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_POINTS = 10_000
 """How many points one brace expansion may give."""
+MAX_COMPONENTS = 64
 
 
 class _Path:
@@ -62,14 +63,16 @@ class PointParser(StatementParser):
         """`(component | "{" path {"," path} "}") {"." (component | group)} ["?" | "!"]`."""
         first = self.tok
         paths = self._parse_step_of_path()
+        length = 1
         while self.accept("."):
             more = self._parse_step_of_path()
-            if len(more) == 1 and len(paths) == 1:
-                paths[0].components += more[0].components
-                continue
             if len(more) * len(paths) > MAX_POINTS:
                 message = f"these braces give more than {MAX_POINTS} probe points"
                 self.fail("E131", message, self.since(first), "use wildcards")
+            length += 1
+            if length > MAX_COMPONENTS:
+                message = f"a probe point has {MAX_COMPONENTS} components at most"
+                self.fail("E131", message, self.since(first))
             paths = [a.then(b) for a in paths for b in more]
         if self.kind == "?":
             self.advance()

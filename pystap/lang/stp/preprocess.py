@@ -28,6 +28,7 @@ _OPENING = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _STATEMENT_END = KEYWORDS | {";", "{", "}", "%)", "%:", "eof"}
 _MAX_EXPANSION = 200_000
 _MAX_MACROS_OPEN = 50
+_MAX_GUESSES = 50  # names that did_you_mean is asked about: a dropped branch may hold any number
 
 
 class Macro(Node):
@@ -63,6 +64,7 @@ class Preprocessor:
         self.used: set[int] = set()
         self._open: list[str] = []
         self._expanded = 0
+        self._unknowns = 0
 
     def tokens(self, source: Source) -> Iterator[Token]:
         """Return the tokens of a source as the parser is to see them."""
@@ -225,6 +227,9 @@ class Preprocessor:
         from ...diag import did_you_mean
 
         name = at[1]
+        self._unknowns += 1
+        if self._unknowns > _MAX_GUESSES:
+            return _error(at, "E111", f"unknown macro or operator '@{name}'", "", "num", 0)
         known = [*self.macros, *(self.env.macros or ()), *(op[1:] for op in sorted(AT_OPERATORS))]
         near = did_you_mean(name, known)
         hint = f"did you mean '@{near}'?" if near else "define it with @define, before it is used"

@@ -370,7 +370,7 @@ class ValueParser(Cursor):
         return AtOp(span, op, tuple(args))
 
     def _parse_at_argument(self, op: str, want: str) -> Expr:
-        """Parse one argument of an operator: e an expression, s a string, n a number, v a name."""
+        """Parse one argument of an operator: e an expression, s a string, n a number, v a variable."""
         if want == "e":
             return self._parse_expression()
         if want == "s":
@@ -379,6 +379,8 @@ class ValueParser(Cursor):
             first = self.tok
             value = self._parse_number(f"in {op}")
             return Number(self.since(first), value)
+        if self.kind == "target":
+            return self._parse_target(False)
         token = self.expect("name", f"in {op}")
         return Name(self.here(token), token[1])
 
@@ -421,6 +423,7 @@ class _Places:
         self.tokens = tokens
         self.span = span
         self.text = text
+        self.raw: list[int] | None = None
 
     def locate(self, start: int, end: int) -> Span:
         """Return the span of text[start:end] (of the whole literal, if it came from elsewhere)."""
@@ -434,7 +437,9 @@ class _Places:
         base = at[2] + 1
         if "\\" not in raw:
             return type(self.span)(source, base + start, base + end, at[4].via)
-        places = offsets(raw)
+        places = self.raw
+        if places is None:
+            places = self.raw = offsets(raw)
         if len(places) != len(self.text) + 1:
             return self.span
         return type(self.span)(source, base + places[start], base + places[end], at[4].via)

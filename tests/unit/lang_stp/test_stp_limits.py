@@ -79,6 +79,10 @@ def test_braces_that_give_too_many_points() -> None:
     assert errors("probe {" + "a," * 20_000 + "b} {}") == ["E131"]
 
 
+def test_a_probe_point_of_too_many_components() -> None:
+    assert errors("probe " + "a." * 100_000 + "b {}") == ["E131"]
+
+
 def test_macros_that_grow_without_end() -> None:
     text = "@define a0 %( x %)\n"
     text += "".join(f"@define a{i} %( @a{i - 1} @a{i - 1} %)\n" for i in range(1, 40))
