@@ -1,0 +1,1 @@
+"""SystemTap scripts: lexer, preprocessor, parser, syntax tree, printer. Start at `parser.parse`."""
