@@ -25,13 +25,13 @@ __all__ = ["PASSES", "Unit", "analyse"]
 
 
 def analyse(file: ast.File, target: Target, options: Options, bag: Bag) -> Module | None:
-    """Run the passes; stop behind the first one that left errors."""
+    """Run the passes. Mistakes don't stop the checks behind them, so that one run shows what it can."""
     unit = Unit(file, target, options, bag)
     for one in PASSES:
+        if one is lower.run and bag.errors:
+            break
         try:
             one(unit)
         except CompileError as error:
             bag.add(error.diagnostic)
-        if bag.errors and one is not points.run and one is not collect.run:
-            return None
     return None if bag.errors else unit.module
