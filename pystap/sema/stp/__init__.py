@@ -2,7 +2,7 @@
 
     analyse(file, target, options, bag) -> ir.nodes.Module | None
 
-`target` is a sema.target.Target, `options` a sema.target.Options. None is returned when the bag has errors. The
+`target` is a sema.target.Target, `options` an options.Options. None is returned when the bag has errors. The
 passes, in order, are PASSES; each works on the `Unit` and says in its module what it adds.
 """
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ...diag import Bag
     from ...ir.nodes import Module
     from ...lang.stp import ast
-    from ..target import Options, Target
+    from ...options import Options
+    from ..target import Target
 
 PASSES = (collect.run, points.run, prologue.run, check.run, lower.run)
 

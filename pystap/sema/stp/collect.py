@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def run(unit: Unit) -> None:
     """Fill the script's own scope; read its globals' first values."""
     collect_file(unit.scope, unit.bag)
-    for name in unit.options.globals:
+    for name, _ in unit.options.overrides:
         if name not in unit.scope.globals:
             from ...diag import did_you_mean
 

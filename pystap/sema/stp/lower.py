@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Value = Operand | Place
 
-MAXMAPENTRIES = 2048
-
 
 def run(unit: Unit) -> None:
     """Make `unit.module`."""
@@ -56,7 +54,7 @@ def _recursion(unit: Unit) -> None:
 def _globals(unit: Unit) -> None:
     """Give an IR global to every global that something uses."""
     scopes = [unit.scope, *unit.library.values()]
-    capacity = unit.options.define("MAXMAPENTRIES", MAXMAPENTRIES)
+    capacity = unit.options.maxmapentries
     for scope in scopes:
         for var in scope.globals.values():
             if var.read or var.written:
@@ -67,7 +65,7 @@ def _globals(unit: Unit) -> None:
 def _global(unit: Unit, var: GlobalVar, capacity: int) -> ir.Global:
     top = var.type.find()
     keys = tuple(IR_TYPE[k.find().kind] for k in var.keys or ())
-    display = "unread" if not (var.library or var.read) and unit.options.global_display else ""
+    display = "unread" if not (var.library or var.read) and unit.options.display_globals else ""
     stat = None
     if top.kind == STAT:
         ops = set(var.stat_ops)
@@ -90,7 +88,7 @@ def _global(unit: Unit, var: GlobalVar, capacity: int) -> ir.Global:
 
 
 def _initial(unit: Unit, var: GlobalVar, kind: str) -> int | str | None:
-    given = None if var.library else unit.options.globals.get(var.name)
+    given = None if var.library else dict(unit.options.overrides).get(var.name)
     if given is not None:
         if kind == STRING:
             return latin(given)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from .lower import Lower, Value
     from .symbols import FunctionInstance
 
-MAXSTRINGLEN = 512
 _RESULT = {"i": I64, "s": STR, "b": BUF}
 
 
@@ -140,7 +139,7 @@ def _struct(place: Place, space: str) -> str:
 def _load_str(lo: Lower, e: ast.Call) -> Operand:
     place = _place(lo, e.args[0])
     space = "user" if e.name.endswith("_user") else "kernel"
-    most = lo.unit.options.define("MAXSTRINGLEN", MAXSTRINGLEN)
+    most = lo.unit.options.maxstringlen
     size = most
     if len(e.args) > 1:
         size = min(most, _literal(e.args[1]) + 1)

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from ...diag import Bag
     from ...ir.nodes import Module
     from ...lang.stp import ast
-    from ..target import Options, Target
+    from ...options import Options
+    from ..target import Target
 
 
 class Unit:

@@ -18,8 +18,9 @@ def run(unit: Unit) -> None:
     for function in unit.functions:
         if function.span.source is source:
             _locals(unit, function)
+    given = dict(unit.options.overrides)
     for name, glob in unit.scope.globals.items():
-        if glob.read and not glob.written and glob.decl.init is None and name not in unit.options.globals:
+        if glob.read and not glob.written and glob.decl.init is None and name not in given:
             unit.bag.warn("W202", f"the global '{name}' is read but never assigned", glob.decl.span)
 
 
