@@ -66,7 +66,7 @@ class CReader:
                 else:
                     break
             except CompileError as error:
-                self.report.add(error.diagnostic)
+                self.report.syntax(error.diagnostic, start)
                 self.pos = max(self.pos, self._line_end(start))
             self.pos = skip_blank(text, self.pos)
         if self.conditions:
@@ -184,7 +184,12 @@ class CReader:
     # ---- conditions -----------------------------------------------------------------------
 
     def _if(self, start: int, at: int, end: int) -> None:
-        self._branch(_Condition(self._condition(start, at, end), start))
+        try:
+            taken = self._condition(start, at, end)
+        except CompileError:
+            self.conditions.append(_Condition(True, start))  # so that its #endif finds it
+            raise
+        self._branch(_Condition(taken, start))
 
     def _ifdef(self, start: int, at: int, end: int) -> None:
         name, _ = self._macro_name(start, at)

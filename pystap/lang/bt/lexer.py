@@ -99,6 +99,7 @@ class Lexer:
 
     def error(self, code: str, message: str, start: int, end: int, *hints: str) -> None:
         """Report an error at text[start:end]."""
+        self.report.lexical.append((self.base + start, code))
         self.report.error(code, message, self.base + start, self.base + end, *hints)
 
 
@@ -279,12 +280,16 @@ def _unknown(lexer: Lexer, pos: int, char: str) -> int:
         lexer.done = True
         return pos
     end = pos + 1
+    if char == "#":  # a directive: it goes to the line's end
+        hint = "#include and #define stand at the top of the script"
+        lexer.error("E101", "unexpected character '#'", pos, end, hint)
+        line = text.find("\n", pos)
+        return line if line >= 0 else size
     while end < size and text[end] not in _KNOWN:
         end += 1
     shown = escape(text[pos : min(end, pos + 8)])
     what = "character" if end == pos + 1 else "characters"
-    hint = ("#include and #define stand at the top of the script",) if char == "#" else ()
-    lexer.error("E101", f"unexpected {what} '{shown}'", pos, end, *hint)
+    lexer.error("E101", f"unexpected {what} '{shown}'", pos, end)
     return end
 
 

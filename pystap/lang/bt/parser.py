@@ -81,7 +81,7 @@ class Parser(StatementParser):
             try:
                 pos = self._declaration(pos)
             except CompileError as error:
-                self.report.add(error.diagnostic)
+                self.report.syntax(error.diagnostic, pos)
                 pos = self._after_failure(pos, error)
 
     def _c_part(self, pos: int, predefined: dict[str, int]) -> int:
@@ -102,13 +102,14 @@ class Parser(StatementParser):
         if self.lexer is not None:
             end = text.find("\n", self.end)
             return end if end >= 0 else len(text) - 1
-        if text[pos] == "}":
-            return pos + 1
-        end = text.find("\n}", pos)
-        if end >= 0:
-            return end + 2
-        end = text.find("}", pos)
-        return end + 1 if end >= 0 else len(text) - 1
+        line = text.find("\n", pos)
+        line = line if line >= 0 else len(text) - 1
+        if text[pos] == "#":
+            return line
+        end = text.find("}", pos, line)
+        if end < 0:
+            end = text.find("\n}", line) + 1 or len(text) - 2
+        return end + 1
 
     def _rest_of_region(self) -> int:
         self.skip_to(())
@@ -193,9 +194,18 @@ class Parser(StatementParser):
         self.expect("=")
         if self.kind not in ("id", "int", "str"):
             raise self.unexpected("a number, a word or a string", code="E140")
-        value = self.postfix()
-        if isinstance(value, ast.Call | ast.Member | ast.Index):
-            raise self.unexpected("';'", "a setting is a number, a word or a string", code="E140")
+        span = self.here()
+        word = self.token[1]
+        value: ast.Expr
+        if self.kind == "int":
+            value = ast.Integer(span, *word)
+        elif self.kind == "str":
+            value = ast.String(span, word)
+        elif word == "true" or word == "false":
+            value = ast.Boolean(span, word == "true")
+        else:
+            value = ast.Identifier(span, word)
+        self.advance()
         self.config.append(ast.ConfigEntry(self.span(start), key, value))
         if self.kind not in (";", "}"):
             raise self.unexpected("';'")
@@ -261,10 +271,12 @@ class Parser(StatementParser):
         self.declarations.append(ast.Probe(self.span(start), points, predicate, body, name))
 
     def _skip_predicate(self, error: CompileError) -> None:
-        """Report a bad predicate and go on with the body."""
-        self.report.add(error.diagnostic)
+        """Go on with the body behind a bad predicate, which is reported."""
         self.depth = 0
         self.skip_to(("{",))
+        if self.kind != "{":
+            raise error
+        self.report.add(error.diagnostic)
 
     def _attach_points(self, pos: int) -> tuple[tuple[ast.AttachPoint, ...], int]:
         """Parse the list of attach points at `pos`; a bad one is reported and left out."""

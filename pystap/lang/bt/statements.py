@@ -55,6 +55,7 @@ class StatementParser(ExpressionParser):
                 continue
             if self.kind == "id" and self._at_probe():
                 raise Unclosed(self._unclosed(start), self.token[2])
+            begun = self.token[2]
             try:
                 statement = self.statement()
                 if self.kind != "}" and not isinstance(statement, _SELF_CLOSED):
@@ -64,7 +65,7 @@ class StatementParser(ExpressionParser):
                 raise
             except CompileError as error:
                 self.depth = depth
-                self.report.add(error.diagnostic)
+                self.report.syntax(error.diagnostic, begun)
                 self.recover()
         last = self._value(statements) if value else None
         if statements and not value:
