@@ -10,7 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 from pystap.diag import Bag  # noqa: E402
 from pystap.lang.stp.parser import PreprocEnv, parse  # noqa: E402
-from pystap.sema.stp.macros import library_macros  # noqa: E402
+from pystap.sema.stp.macros import MACROS  # noqa: E402
 from pystap.source import Source  # noqa: E402
 
 TAPSET = ROOT / "pystap" / "tapset"
@@ -24,7 +24,7 @@ def make() -> str:
     for number, name in enumerate(files):
         bag = Bag()
         source = Source(name, (TAPSET / name).read_text())
-        tree = parse(source, PreprocEnv(macros=library_macros()), bag, library=True)
+        tree = parse(source, PreprocEnv(macros=MACROS), bag, library=True)
         if bag.items:
             raise SystemExit(f"{name}: {bag.items[0]!r}")
         for function in tree.functions:

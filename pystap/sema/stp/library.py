@@ -9,7 +9,7 @@ from ...lang.stp.parser import PreprocEnv, parse
 from ...source import Source
 from ...tapset.index_gen import ALIASES, FILES, FUNCTIONS
 from .collect import collect_file
-from .macros import library_macros as macros
+from .macros import MACROS
 from .symbols import FileScope
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...lang.stp import ast
     from .unit import Unit
 
-__all__ = ["ALIASES", "FUNCTIONS", "alias_scope", "function_scope", "load", "macros"]
+__all__ = ["ALIASES", "FUNCTIONS", "alias_scope", "function_scope", "load"]
 
 _parsed: dict[tuple[int, str, str], ast.File] = {}
 
@@ -49,7 +49,7 @@ def parse_file(number: int, unit: Unit) -> ast.File:
         with open(os.path.join(directory(), name), encoding="utf-8") as stream:
             text = stream.read()
         bag = Bag()
-        env = PreprocEnv(kernel_v=unit.target.release or "0", arch=unit.target.arch, macros=macros())
+        env = PreprocEnv(kernel_v=unit.target.release or "0", arch=unit.target.arch, macros=MACROS)
         tree = parse(Source(f"tapset/{name}", text), env, bag, library=True)
         if bag.items:
             raise RuntimeError(f"tapset/{name}: {bag.items[0]!r}")

@@ -43,9 +43,10 @@ class _Macros:
         return iter(self._all())
 
 
-_macros = _Macros()
+MACROS: Mapping[str, Macro] = _Macros()  # type: ignore[assignment]
+"""For PreprocEnv.macros."""
 
 
 def library_macros() -> Mapping[str, Macro]:
-    """Return the tapset's macros, for PreprocEnv.macros."""
-    return _macros  # type: ignore[return-value]
+    """Return the tapset's macros."""
+    return MACROS
