@@ -46,7 +46,7 @@ def _parse(c: Compilation) -> None:
         return
     from .lang.stp.parser import parse as parse_stp
     from .lang.stp.preprocess import PreprocEnv
-    from .sema.stp.library import macros
+    from .sema.stp.macros import MACROS
 
     env = PreprocEnv(
         args=c.options.args,
@@ -54,7 +54,7 @@ def _parse(c: Compilation) -> None:
         arch=c.target.arch,
         config=c.target.config,
         guru=c.options.guru,
-        macros=macros(),
+        macros=MACROS,
     )
     c.tree = parse_stp(c.source, env, c.bag)
 
@@ -88,10 +88,13 @@ def _ebpf(c: Compilation) -> None:
     assert c.staged is not None
     if not c.staged.kernel:
         return
-    from .backend.ebpf import generate
-    from .backend.ebpf.target import live
+    from .backend.ebpf import generate, zero_map
+    from .backend.ebpf.target import DEFAULT_FEATURES, from_btf
 
-    machine = live(c.target)
+    machine = from_btf(c.target.btf, (*DEFAULT_FEATURES,), c.target.arch)
+    zero = zero_map(c.staged.homes)
+    if zero is not None:
+        c.staged.maps.append(zero)
     for program in c.staged.kernel:
         c.progs.append(generate(program, c.staged.homes, c.staged.errors, machine, c.options))
 

@@ -1,0 +1,29 @@
+"""The text of --help."""
+
+HELP = """\
+usage: pystap [OPTIONS] SCRIPT [ARGUMENTS]     run a SystemTap or bpftrace script
+       pystap [OPTIONS] -e TEXT [ARGUMENTS]    run a script given as text
+       pystap nettop                           packets and bytes by process, live
+       pystap explain [OPTIONS] SCRIPT         say what runs in the kernel, what not, and why
+       pystap doctor                           say what this kernel and this user can do
+
+  -v             say what each pass does and how long it takes (-vv: more)
+  -p N           stop after pass N: 1 parse, 2 check, 3 compile, 4 load, 5 run
+  -o FILE        write the output there
+  -c COMMAND     start the command, trace until it ends; target() is its process
+  -x PID         target() is this process
+  -T SECONDS     end the run after so long
+  -g             guru mode: allow what can do harm (SystemTap)
+  --unsafe       the same (bpftrace)
+  -G NAME=VALUE  set a global
+  -D NAME=VALUE  set a limit: MAXMAPENTRIES, MAXACTION, MAXSTRINGLEN, MAXERRORS, ...
+  -s MB          size of each CPU's buffer
+  -w, -W         no warnings; warnings are errors
+  -f json        output as JSON lines
+  -q             less words
+  --lang stp|bt  the script's language (else by suffix, or by its first line)
+  --stage=mirror run every handler's body in the user stage
+  --no-standins  don't let tracepoints stand in for functions that can't be probed
+  --dump-after=PASS  print what a pass made: parse sema optimise stage ebpf python link
+  -V, -h         version; this text
+"""
