@@ -1,0 +1,141 @@
+"""Figures of an event's cost: ns a run of the program, and ns that tracing adds to a system call."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pystap.kernel.objects import ProgInfo, enable_stats, prog_fd
+from pystap.kernel.sys import KernelError
+
+from . import scripts
+from .load import Load
+from .peers import Peer, PeerError, Run
+from .rounds import run_rounds
+from .table import ns
+
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .rounds import Numbers
+    from .table import Row
+
+CHUNKS = 40
+CALLS = 50_000  # a chunk: some 10 ms, so that most chunks are undisturbed
+TARGETS = {"count": 0.65, "count by pid, comm": 0.55, "hist": 0.65}
+_ATTACHED = 30.0
+
+
+def programs_of(pid: int) -> set[int]:
+    """Return the ids of the programs that a process holds, by descriptor or by link."""
+    found = set()
+    folder = f"/proc/{pid}/fdinfo"
+    for name in os.listdir(folder):
+        try:
+            with open(f"{folder}/{name}", encoding="ascii", errors="replace") as file:
+                for line in file:
+                    if line.startswith("prog_id:"):
+                        found.add(int(line.split()[1]))
+        except OSError:
+            continue
+    return found
+
+
+class Counters:
+    """Runs and nanoseconds of a process's programs, as the kernel counts them while statistics are on."""
+
+    def __init__(self, pid: int) -> None:
+        self.fds = {}
+        for number in programs_of(pid):
+            try:
+                self.fds[number] = prog_fd(number)
+            except KernelError:
+                continue
+
+    def read(self) -> dict[int, tuple[int, int]]:
+        """Return program -> (ns, runs)."""
+        infos = {number: ProgInfo(fd) for number, fd in self.fds.items()}
+        return {number: (info.run_time_ns, info.run_cnt) for number, info in infos.items()}
+
+    def close(self) -> None:
+        """Let go of the programs."""
+        for fd in self.fds.values():
+            os.close(fd)
+
+
+def _wait_attached(run: Run, load: Load, counters_on: int) -> Counters:
+    """Wait until one of the peer's programs runs at each system call. counters_on: statistics must be on."""
+    waited = 0.0
+    while waited < _ATTACHED:
+        run.rest(0.05)
+        waited += 0.05
+        counters = Counters(run.pid)
+        before = counters.read()
+        load.chunks(1, 2000)
+        after = counters.read()
+        if any(after[number][1] - before[number][1] >= 2000 for number in before):
+            return counters
+        counters.close()
+    raise PeerError(f"none of its programs ran within {_ATTACHED:.0f} s; {run.complaint()}")
+
+
+class Meter:
+    """Measures one script under each peer, with the load on the last CPU and the peer kept off it."""
+
+    def __init__(self, load: Load, cpu: int, name: str, chunks: int) -> None:
+        self.load = load
+        self.others = set(os.sched_getaffinity(0)) - {cpu} or {cpu}
+        self.name = name
+        self.chunks = chunks
+
+    def measure(self, peer: Peer) -> Numbers:
+        """Return ns a run and ns added to a call."""
+        bare = self.load.call_ns(self.chunks, CALLS)
+        script = scripts.unseen(peer.lang, scripts.syscalls(peer.lang, self.name))
+        with Run(peer, script) as run:
+            statistics = enable_stats()
+            counters = _wait_attached(run, self.load, statistics)
+            os.sched_setaffinity(run.pid, self.others)
+            per_run = self._per_run(counters)
+            os.close(statistics)
+            traced = self.load.call_ns(self.chunks, CALLS)
+            counters.close()
+            run.stop()
+        return {"run": per_run, "added": traced - bare, "bare": bare}
+
+    def _per_run(self, counters: Counters) -> float:
+        """Return ns a run: the median over chunks, of all programs that ran at each call together."""
+        took = []
+        for _ in range(self.chunks):
+            before = counters.read()
+            self.load.chunks(1, CALLS)
+            after = counters.read()
+            times = 0.0
+            for number, (spent, runs) in after.items():
+                if runs - before[number][1] >= CALLS:
+                    times += (spent - before[number][0]) / (runs - before[number][1])
+            took.append(times)
+        took.sort()
+        return took[len(took) // 2]
+
+
+def events(plan: Plan) -> list[Row | None]:
+    """Return the rows of the cost of an event at the entry of every system call."""
+    cpu = max(os.sched_getaffinity(0))
+    load = Load(cpu)
+    rows: list[Row | None] = []
+    try:
+        for name in scripts.SYSCALL_BODIES:
+            if plan.quick and name not in TARGETS:
+                continue
+            meter = Meter(load, cpu, name, CHUNKS // 4 if plan.quick else CHUNKS)
+            results = run_rounds(plan.peers, plan.rounds(5), meter.measure, name)
+            plan.failures += results.failures
+            target = TARGETS.get(name)
+            for peer in plan.ours:
+                rows += [
+                    results.row(f"{name}, {peer.lang}: BPF time a run", peer, "run", ns, target),
+                    results.row(f"{name}, {peer.lang}: added to a call", peer, "added", ns, target),
+                ]
+    finally:
+        load.close()
+    return rows
