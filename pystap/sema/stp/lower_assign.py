@@ -69,7 +69,7 @@ def _to_global(lo: Lower, e: ast.Assign, glob: Global, nodes: list[ast.Expr], us
 def _add(lo: Lower, glob: Global, keys: list[Operand], value: Operand, used: bool, which: str) -> Operand:
     if used:
         return lo.b.op("add_fetch", (*keys, value), (glob, which))
-    lo.b.do("add", (*keys, value), glob)
+    lo.b.do("add_to", (*keys, value), glob)
     return Const(0)
 
 

@@ -110,11 +110,16 @@ def _resolve_kind(unit: Unit, parts: Parts, span: Span) -> list[object]:
 
 def _unknown(unit: Unit, parts: Parts) -> Diagnostic:
     """Return the error for a point that neither an alias nor a kind has."""
+    from ...probes.alias_names import FAMILIES
+    from ...probes.alias_names import known as is_alias
+
     text = point_text(parts)
     dotted = ".".join(p.name for p in parts)
-    known = [".".join(c.name for c in name.components) for name, _ in unit.scope.aliases]
-    near = did_you_mean(dotted, (*known, *ALIASES)) or did_you_mean(
-        parts[0].name, (*KINDS, *{a.partition(".")[0] for a in (*known, *ALIASES)})
+    if is_alias(dotted) or (has_glob(dotted) and parts[0].name in FAMILIES):
+        return Diagnostic("E401", f"not supported yet: the probe alias '{text}'", parts[0].span)
+    ours = [".".join(c.name for c in name.components) for name, _ in unit.scope.aliases]
+    near = did_you_mean(dotted, (*ours, *ALIASES)) or did_you_mean(
+        parts[0].name, (*KINDS, *{a.partition(".")[0] for a in (*ours, *ALIASES)})
     )
     hints = (f"did you mean '{near}'?",) if near else ()
     return Diagnostic("E301", f"unknown probe point '{text}'", parts[0].span, hints=hints)
