@@ -90,12 +90,9 @@ def parse(words: list[str]) -> Arguments:
         elif word.startswith("-") and len(word) > 1:
             at = _short(word, words, at, args, fields)
         else:
-            rest = words[at - 1 :]
-            break
+            rest.append(word)  # options may follow the script, as stap's do
     if args.script is None and rest:
         args.file = rest.pop(0)
-    if rest and rest[0] == "--":
-        rest.pop(0)
     fields["args"] = tuple(rest)
     fields["overrides"] = tuple(fields["overrides"])  # type: ignore[arg-type]
     fields["defines"] = tuple(fields["defines"])  # type: ignore[arg-type]
@@ -130,7 +127,7 @@ def _short(word: str, words: list[str], at: int, args: Arguments, fields: dict[s
         letter, letters = letters[0], letters[1:]
         entry = _SHORT.get(letter)
         if entry is None:
-            raise fail("E901", f"unknown option '-{letter}'", None, _HELP)
+            raise fail("E901", f"unknown option '-{letter}'", None, _HELP, "after '--' all words are arguments")
         field, takes = entry
         value = ""
         if takes:

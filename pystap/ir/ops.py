@@ -66,7 +66,7 @@ OPS: dict[str, OpInfo] = {
     "get": OpInfo("", "a", "ku", "read", on_global=True),  # a missing element is 0 or ""
     "has": OpInfo("", "i", "ku", "read", on_global=True),
     "set": OpInfo("a", "", "ku", "write", on_global=True),
-    "add": OpInfo("i", "", "ku", "write", on_global=True),  # += without reading it
+    "add_to": OpInfo("i", "", "ku", "write", on_global=True),  # += without reading it
     "add_fetch": OpInfo("i", "i", "ku", "read write", on_global=True),  # attr (g, "old" | "new")
     "push": OpInfo("i", "", "ku", "write", on_global=True),  # the aggregate's <<<
     "delete": OpInfo("", "", "ku", "write", on_global=True),

@@ -163,7 +163,7 @@ def _sweep(body: list[Stmt], used: dict[Local, int]) -> list[Stmt]:
     out: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, Op):
-            if stmt.dst is not None and stmt.dst not in used and is_pure(stmt):
+            if type(stmt.dst) is Local and stmt.dst not in used and is_pure(stmt):
                 continue
         elif isinstance(stmt, If):
             stmt.then = _sweep(stmt.then, used)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..source import Span
 
-_RESETS = frozenset({"set", "delete", "delete_slice", "clear", "zero", "add", "add_fetch", "push"})
+_RESETS = frozenset({"set", "delete", "delete_slice", "clear", "zero", "add_to", "add_fetch", "push"})
 
 
 class Note:

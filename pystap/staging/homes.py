@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 DELTA = "delta"
 SHARED = "shared"
-_COMMUTATIVE = frozenset({"add", "push"})
-_KERNEL_OPS = frozenset({"get", "has", "set", "add", "add_fetch", "push", "delete", "stat"})
+_COMMUTATIVE = frozenset({"add_to", "push"})
+_KERNEL_OPS = frozenset({"get", "has", "set", "add_to", "add_fetch", "push", "delete", "stat"})
 LONGEST_KEY_STRING = 128  # bytes; keys lie on the 512-byte frame
 LONGEST_VALUE_STRING = 128
 
@@ -150,7 +150,7 @@ def _is_atomic(shared: list[tuple[Op, Global]]) -> bool:
     reads = [g for op, g in shared if op.name in ("get", "has", "stat")]
     fetches = [g for op, g in shared if op.name == "add_fetch"]
     stores = [g for op, g in shared if op.name in ("set", "delete")]
-    adds = {g for op, g in shared if op.name == "add"}
+    adds = {g for op, g in shared if op.name == "add_to"}
     steps = len(reads) + len(fetches) + len(stores)
     if steps == 0:
         return True

@@ -36,7 +36,7 @@ def global_of(op: Op) -> Global | None:
     if not OPS[op.name].on_global:
         return None
     glob = op.attr[0] if isinstance(op.attr, tuple) else op.attr
-    assert isinstance(glob, Global)
+    assert isinstance(glob, Global), op
     return glob
 
 

@@ -47,7 +47,7 @@ def operate(lo: Lower, op: Op) -> None:
 def _delta(lo: Lower, op: Op, spec: GlobalSpec) -> None:
     count = len(spec.key)
     keys, value = op.args[:count], op.args[count]
-    if op.name not in ("add", "push"):
+    if op.name not in ("add_to", "push"):
         raise lo.unfit(f"'{op.name}' on {spec.name} has no code in the kernel stage", op.span)
 
     def update(base: int, off: int) -> None:
@@ -260,7 +260,7 @@ _SHARED_SCALAR: dict[str, Any] = {
     "get": _scalar_get,
     "has": _scalar_has,
     "set": _scalar_set,
-    "add": _scalar_add,
+    "add_to": _scalar_add,
     "add_fetch": _scalar_add_fetch,
     "delete": _scalar_delete,
     "clear": _scalar_delete,
@@ -374,7 +374,7 @@ _SHARED_ARRAY: dict[str, Any] = {
     "get": _array_get,
     "has": _array_has,
     "set": _array_set,
-    "add": _array_add,
+    "add_to": _array_add,
     "add_fetch": _array_add_fetch,
     "delete": _array_delete,
 }

@@ -385,14 +385,3 @@ _CODE: dict[str, Callable[[Any, Op], None]] = {
     "exit": _exit,
     "raise": _raise,
 }
-# "add" stands for two operations: the one on a global has an attr.
-
-
-def _add(lo: Select, op: Op) -> None:
-    if op.attr is None:
-        arith.binary(lo, op)
-    else:
-        globals.operate(lo, op)
-
-
-_CODE["add"] = _add

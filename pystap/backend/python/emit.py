@@ -24,13 +24,6 @@ _RANGES = {
 }
 
 
-def _add(body: Body, op: Op) -> None:
-    if op.attr is None:
-        arith.EMIT["add"](body, op)
-    else:
-        globs.EMIT["add"](body, op)
-
-
 def _call(body: Body, op: Op) -> None:
     name = op.attr
     args = [body.read(a) for a in op.args]
@@ -111,13 +104,14 @@ def _raise_site(body: Body, op: Op) -> None:
 
 
 def _kernel_only(body: Body, op: Op) -> None:
-    raise ValueError(f"{body.function.name}: the operation '{op.name}' needs an event's context ({op.span!r})")
+    raise ValueError(
+        f"{body.function.name}: the operation '{op.name}' needs an event's context ({op.span!r})"
+    )
 
 
 EMIT: dict[str, Emit] = {
     **arith.EMIT,
     **globs.EMIT,
-    "add": _add,
     "call": _call,
     "str_cmp": _str_cmp,
     "concat": _concat,

@@ -192,7 +192,9 @@ def _delete_slice(body: Body, op: Op) -> None:
     args = iter(op.args)
     many = len(glob.keys) > 1
     tests = [
-        f"_e{f'[{at}]' if many else ''} == {body.read(next(args))}" for at, wanted in enumerate(mask) if wanted
+        f"_e{f'[{at}]' if many else ''} == {body.read(next(args))}"
+        for at, wanted in enumerate(mask)
+        if wanted
     ]
     if not tests:
         body.line(f"{state}.clear()")
@@ -265,7 +267,7 @@ EMIT: dict[str, Emit] = {
     "get": _get,
     "has": _has,
     "set": _set,
-    "add": _add,  # of a global: told from the integer operation by its attr
+    "add_to": _add,
     "add_fetch": _add_fetch,
     "push": _push,
     "delete": _delete,
