@@ -20,11 +20,12 @@ class Context:
     """One run.
 
     exiting: empty until exit() was called; then its code. namespace: the globals of the generated code.
+    bodies: bound bodies of builtins by area. children: commands of system() that were not waited for.
     warned: what was said already and is said once only.
     """
 
     __slots__ = (
-        *("_calls", "_symbols", "door", "exiting", "lang", "maxstring"),
+        *("_calls", "_symbols", "bodies", "children", "door", "exiting", "lang", "maxstring"),
         *("namespace", "options", "program", "sink", "specs", "start_ns", "warned"),
     )
 
@@ -40,6 +41,8 @@ class Context:
         self.exiting: list[int] = []
         self.warned: set[str] = set()
         self.start_ns = 0
+        self.bodies: dict[str, dict[str, Any]] = {}
+        self.children: list[int] = []
         self._calls: KernelCalls | None = None
         self._symbols: Symbols | None = None
 
@@ -49,7 +52,7 @@ class Context:
         if self._calls is None:
             from .calls import KernelCalls
 
-            self._calls = KernelCalls(self.door)
+            self._calls = KernelCalls(self.door, self.sink.terminal)
         return self._calls
 
     @property

@@ -132,7 +132,9 @@ class Dispatcher:
         self._exiting = exiting
         raises = failed if program.errors else None
         self._runners = {
-            spec.id: make_runner(spec, namespace[spec.function], strings, exiting if can_exit else None, raises)
+            spec.id: make_runner(
+                spec, namespace[spec.function], strings, exiting if can_exit else None, raises
+            )
             for spec in program.records
         }
 
@@ -166,9 +168,7 @@ class Merger:
             held.sort(key=_number)
         if not held:
             return held
-        if gaps:
-            count = len(held)
-        elif held[-1][0] - self.next + 1 == len(held):
+        if gaps or held[-1][0] - self.next + 1 == len(held):
             count = len(held)
         else:
             count = self._contiguous(held)

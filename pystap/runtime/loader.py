@@ -6,6 +6,7 @@ from struct import Struct
 
 from ..bpf import consts_gen as abi
 from ..bpf.btfinfo import ProgramBtf
+from ..bpf.insn import PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
 from ..kernel.prog import load_btf, load_program
 from ..kernel.sys import KernelError
 
@@ -29,7 +30,7 @@ def linked(prog: Prog, maps: Mapping[str, Map], btf: Btf | None) -> bytes:
     for reloc in prog.relocs:
         at = reloc.index * _INSN
         _IMM.pack_into(code, at + 4, maps[reloc.map].fd)
-        kind = abi.BPF_PSEUDO_MAP_VALUE if reloc.kind == "value" else abi.BPF_PSEUDO_MAP_FD
+        kind = PSEUDO_MAP_VALUE if reloc.kind == "value" else PSEUDO_MAP_FD
         code[at + 1] = code[at + 1] & 0x0F | kind << 4
         _IMM.pack_into(code, at + _INSN + 4, reloc.offset if reloc.kind == "value" else 0)
     for index, name in prog.kfuncs:

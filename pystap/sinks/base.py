@@ -53,6 +53,14 @@ class Sink:
         except OSError:
             pass
 
+    def abandon(self) -> None:
+        """Nobody reads the output any more: drop it, and what is still to come."""
+        self.parts.clear()
+        if self.fd >= 0:
+            null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(null, self.fd)
+            os.close(null)
+
     def close(self) -> None:
         """Write out the rest; close a file of our own."""
         try:

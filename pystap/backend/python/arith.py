@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 MASK = "0xffffffffffffffff"
 FULL = (MIN, MAX)
-_SIGNED = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "str_eq": "==", "str_ne": "!="}
+_SIGNED = {
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "str_eq": "==",
+    "str_ne": "!=",
+}
 _UNSIGNED = {"ult": "<", "ule": "<=", "ugt": ">", "uge": ">="}
 CONDITIONS = frozenset((*_SIGNED, *_UNSIGNED, "lnot", "mov"))
 

@@ -255,6 +255,8 @@ class Body:
     def choice(self, condition: str, then: list[Stmt], els: list[Stmt], env: Env) -> bool:
         """Write an if; return whether its end can be reached."""
         before = len(self.trail)
+        if els and not then:
+            condition, then, els = f"not ({condition})", els, then
         self.line(f"if {condition}:")
         fell = self.inner(then, env)
         first = self.undo(before)
@@ -374,7 +376,10 @@ class Body:
             self.line("_acts -= 1")
             self.line(f"if _acts < 0: raise _ScriptError(_ACTIONS, {text(place(span))})")
             self.counts = True
-        self.block(body, Env(own, env.ret, own, fall="break") if once else Env(NOTHING, env.ret, own, fall="continue"))
+        self.block(
+            body,
+            Env(own, env.ret, own, fall="break") if once else Env(NOTHING, env.ret, own, fall="continue"),
+        )
         if once:
             self.line("break")
         elif len(self.lines) == 1:

@@ -58,7 +58,11 @@ def _directive(body: Body, d: Directive, args: tuple[Operand, ...]) -> tuple[str
     """(template piece, values) of one directive."""
     conv = "d" if d.conv == "i" else d.conv
     value = args[-1]
-    if d.precision == "*" or conv in ("b", "m", "M", "r", "rx", "rh") or (conv == "s" and value.type != "str"):
+    if (
+        d.precision == "*"
+        or conv in ("b", "m", "M", "r", "rx", "rh")
+        or (conv == "s" and value.type != "str")
+    ):
         return "%s", [_general(body, d, conv, args)]
     left = "-" if "-" in d.flags else ""
     width, values = _width(body, d, args)

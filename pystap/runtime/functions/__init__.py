@@ -1,0 +1,47 @@
+"""The builtins' bodies in the user stage, by area; `body(name, context)` finds one.
+
+A module has its pure bodies in PURE (name -> function), and in `bind(context)` those that need the run: a dict
+of the same kind. MODULES says which module has a name; a test compares it with `builtins.TABLE`.
+Bodies of builtins that may fault take one argument more, the place for the error.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..context import Context
+
+_AREAS: dict[str, str] = {
+    "strings": (
+        "strlen substr stringat isinstr str_find str_replace strtol text_str text_strn toupper tolower buf_str "
+        "text_of_int"
+    ),
+    "matching": "tokenize str_match matched",
+    "clock": "ktime_ns boottime_ns realtime_ns tai_ns jiffies cycles random_u32 ctime tz_ctime strftime",
+    "net": "bswap16 bswap32 bswap64 ntohs ntohl ntohll htons htonl htonll ip4_text ip6_text mac_text",
+    "names": "errno_str errno_name signal_name enum_name user_name cgroup_path syscall_name",
+    "stacks": "symname symdata ksym stack_text print_backtrace_text kernel_addr",
+    "indentation": "thread_indent indent",
+    "process": (
+        "pid tid ppid uid euid gid egid pgrp sid cpu ns_pid execname pexecname task_current cgroup_id user_mode "
+        "register is_return kernel_stack user_stack pid2task"
+    ),
+    "actions": "system ftrace",
+}
+MODULES: dict[str, str] = {name: area for area, names in _AREAS.items() for name in names.split()}
+
+
+def body(name: str, context: Context) -> Callable[..., Any]:
+    """The body of a builtin for one run."""
+    area = MODULES[name]
+    module = __import__(f"{__package__}.{area}", None, None, ("PURE",))
+    pure = module.PURE.get(name)
+    if pure is not None:
+        return pure  # type: ignore[no-any-return]
+    bound = context.bodies.get(area)
+    if bound is None:
+        bound = context.bodies[area] = module.bind(context)
+    return bound[name]  # type: ignore[no-any-return]

@@ -1,0 +1,45 @@
+"""What scripts do to the machine: commands, and lines in the kernel's trace buffer."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..context import Context
+
+PURE: dict[str, Callable[..., Any]] = {}
+_MARKERS = ("/sys/kernel/tracing/trace_marker", "/sys/kernel/debug/tracing/trace_marker")
+
+
+def bind(context: Context) -> dict[str, Callable[..., Any]]:
+    """The bodies."""
+
+    def system(command: str) -> None:
+        """Run a shell command: SystemTap goes on meanwhile, bpftrace waits for its end."""
+        context.sink.flush()
+        files = [(os.POSIX_SPAWN_DUP2, context.sink.fd, 1)]
+        argv = ["/bin/sh", "-c", command.encode("latin-1")]
+        pid = os.posix_spawn("/bin/sh", argv, os.environ, file_actions=files)  # type: ignore[arg-type]
+        if context.lang == "bt":
+            os.waitpid(pid, 0)
+        else:
+            context.children.append(pid)
+
+    def ftrace(text: str) -> None:
+        for path in _MARKERS:
+            try:
+                fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                os.write(fd, text.encode("latin-1"))
+            finally:
+                os.close(fd)
+            return
+        context.warn_once("ftrace", "ftrace(): there is no trace buffer to write to")
+
+    return {"system": system, "ftrace": ftrace}

@@ -1,0 +1,182 @@
+"""Names of numbers: errors, signals, enumerators, users, cgroups, system calls."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..symbols import latin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..context import Context
+
+# numbers that have two names: the one that is said
+_PREFERRED = {11: "EAGAIN", 35: "EDEADLK", 95: "EOPNOTSUPP"}
+# the kernel's own, which no header for programs has
+_KERNEL = {
+    512: "ERESTARTSYS",
+    513: "ERESTARTNOINTR",
+    514: "ERESTARTNOHAND",
+    515: "ENOIOCTLCMD",
+    516: "ERESTART_RESTARTBLOCK",
+    517: "EPROBE_DEFER",
+    518: "EOPENSTALE",
+    519: "ENOPARAM",
+    521: "EBADHANDLE",
+    522: "ENOTSYNC",
+    523: "EBADCOOKIE",
+    524: "ENOTSUPP",
+    525: "ETOOSMALL",
+    526: "ESERVERFAULT",
+    527: "EBADTYPE",
+    528: "EJUKEBOX",
+    529: "EIOCBQUEUED",
+    530: "ERECALLCONFLICT",
+}
+# fmt: off
+_SIGNALS = (
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+    "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+    "WINCH", "IO", "PWR", "SYS",
+)
+# fmt: on
+    "HUP",
+    "INT",
+    "QUIT",
+    "ILL",
+    "TRAP",
+    "ABRT",
+    "BUS",
+    "FPE",
+    "KILL",
+    "USR1",
+    "SEGV",
+    "USR2",
+    "PIPE",
+    "ALRM",
+    "TERM",
+    "STKFLT",
+    "CHLD",
+    "CONT",
+    "STOP",
+    "TSTP",
+    "TTIN",
+    "TTOU",
+    "URG",
+    "XCPU",
+    "XFSZ",
+    "VTALRM",
+    "PROF",
+    "WINCH",
+    "IO",
+    "PWR",
+    "SYS",
+]
+_SIGRTMIN, _SIGRTMAX = 32, 64
+
+
+def errno_name(number: int) -> str:
+    """`ENOENT`; `E#3333` for what is no error."""
+    name = _PREFERRED.get(number) or errno.errorcode.get(number) or _KERNEL.get(number)
+    return name or f"E#{number}"
+
+
+def errno_str(number: int) -> str:
+    """The words of an error: `No such file or directory`."""
+    return latin(os.strerror(abs(number) & 0x7FFFFFFF))
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL`, `SIGRTMIN+1`."""
+    if 1 <= number <= len(_SIGNALS):
+        return "SIG" + _SIGNALS[number - 1]
+    if number == _SIGRTMIN:
+        return "SIGRTMIN"
+    if _SIGRTMIN < number <= _SIGRTMAX:
+        return f"SIGRTMIN+{number - _SIGRTMIN}"
+    return f"SIG#{number}"
+
+
+def user_name(uid: int) -> str:
+    """The user's name, or the number."""
+    try:
+        from pwd import getpwuid
+
+        return latin(getpwuid(uid & 0xFFFFFFFF).pw_name)
+    except (KeyError, ImportError, OverflowError):
+        return str(uid & 0xFFFFFFFF)
+
+
+def syscall_name(number: int) -> str:
+    """The name of a system call of this machine's ABI."""
+    from .syscall_names_gen import NAMES
+
+    table = NAMES.get(_machine(), {})
+    return table.get(number) or f"unknown_{number}"
+
+
+_known: list[str] = []
+
+
+def _machine() -> str:
+    if not _known:
+        machine = os.uname().machine
+        _known.append(machine if machine == "x86_64" else "generic")
+    return _known[0]
+
+
+PURE: dict[str, Callable[..., Any]] = {
+    "errno_name": errno_name,
+    "errno_str": errno_str,
+    "signal_name": signal_name,
+    "user_name": user_name,
+    "syscall_name": syscall_name,
+}
+
+
+def bind(context: Context) -> dict[str, Callable[..., Any]]:
+    """Those that need the kernel's types or files."""
+    enums: dict[str, dict[int, str]] = {}
+    groups: dict[int, str] = {}
+
+    def enum_name(value: int, what: str) -> str:
+        known = enums.get(what)
+        if known is None:
+            known = enums[what] = _enumerators(context, what)
+        return known.get(value) or str(value)
+
+    def cgroup_path(number: int) -> str:
+        if number not in groups:
+            groups.update(_cgroups())
+        return groups.setdefault(number, "")
+
+    return {"enum_name": enum_name, "cgroup_path": cgroup_path}
+
+
+def _enumerators(context: Context, what: str) -> dict[int, str]:
+    btf = context.door.btf
+    found = btf.find_enum(what.removeprefix("enum ").strip()) if btf is not None else None
+    names: dict[int, str] = {}
+    if found is not None:
+        for name, value in found.values:
+            names.setdefault(value, latin(name))
+    return names
+
+
+def _cgroups() -> dict[int, str]:
+    """The paths of all cgroups by id: the number of their folder."""
+    found: dict[int, str] = {}
+    root = "/sys/fs/cgroup"
+    for base in (root, root + "/unified"):
+        if os.path.exists(base + "/cgroup.procs"):
+            for path, _, _ in os.walk(base):
+                try:
+                    found[os.stat(path).st_ino] = latin(path[len(base) :] or "/")
+                except OSError:
+                    continue
+            break
+    return found

@@ -1,0 +1,71 @@
+"""Kernel addresses and captured stacks as text."""
+
+from __future__ import annotations
+
+from struct import unpack_from
+
+from ..errors import ScriptError
+from ..numbers import MASK, wrap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..context import Context
+
+PURE: dict[str, Callable[..., Any]] = {}
+
+
+def frames_of(data: bytes) -> tuple[int, ...]:
+    """The addresses of a captured stack, up to the first 0."""
+    count = len(data) // 8
+    frames = unpack_from(f"<{count}Q", data)
+    return frames[: frames.index(0)] if 0 in frames else frames
+
+
+def bind(context: Context) -> dict[str, Callable[..., Any]]:
+    """The bodies."""
+    symbols = context.symbols
+    longest = context.maxstring - 1
+
+    def lines(data: bytes) -> str:
+        return "".join([f" {frame:#018x} : {symbols.symdata(frame)}\n" for frame in frames_of(data)])
+
+    def stack_text(data: bytes, form: str = "lines", *more: int) -> str:
+        frames = frames_of(data)
+        if form == "addresses":
+            text = " ".join([f"{frame:#x}" for frame in frames])
+        elif form == "raw":
+            text = "".join([f"\n{frame:x}" for frame in frames]) + "\n"
+        elif form == "perf":
+            text = "".join([f"\n\t{frame:x} {_perf(frame)}" for frame in frames]) + "\n"
+        elif form == "bpftrace":
+            return "".join([f"\n    {symbols.with_offset(frame)}" for frame in frames]) + "\n"
+        else:
+            text = lines(data)
+        return text[:longest]
+
+    def _perf(frame: int) -> str:
+        symbol = symbols.lookup(frame)
+        if symbol is None:
+            return "[unknown] ([kernel.kallsyms])"
+        return f"{symbol.name}+{symbol.offset:#x} ([{symbol.module or 'kernel.kallsyms'}])"
+
+    def print_backtrace_text(data: bytes) -> None:
+        context.sink.emit(lines(data))
+
+    def kernel_addr(name: str, place: str) -> int:
+        address = symbols.address(name)
+        if address is None:
+            raise ScriptError(f"this kernel has no symbol '{name}'", place)
+        return wrap(address & MASK)
+
+    return {
+        "symname": symbols.symname,
+        "symdata": symbols.symdata,
+        "ksym": symbols.symname,
+        "stack_text": stack_text,
+        "print_backtrace_text": print_backtrace_text,
+        "kernel_addr": kernel_addr,
+    }

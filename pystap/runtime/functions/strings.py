@@ -1,0 +1,98 @@
+"""Strings, as bytes in latin-1."""
+
+from __future__ import annotations
+
+from ..errors import ScriptError
+from ..formatting import visible
+from ..numbers import SIGN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..context import Context
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_SPACE = " \t\n\v\f\r"
+_UPPER = {c: c - 32 for c in range(ord("a"), ord("z") + 1)}
+_LOWER = {c: c + 32 for c in range(ord("A"), ord("Z") + 1)}
+
+
+def substr(text: str, start: int, length: int) -> str:
+    """Up to `length` bytes from `start`; nothing where there is nothing."""
+    return text[start : start + length] if start >= 0 and length > 0 else ""
+
+
+def stringat(text: str, position: int, place: str) -> int:
+    """The byte at a position."""
+    if not 0 <= position < len(text):
+        raise ScriptError(f"string index {position} out of bounds", place)
+    return ord(text[position])
+
+
+def isinstr(text: str, part: str) -> int:
+    """Whether the part occurs in the text."""
+    return +(part in text)
+
+
+def strtol(text: str, base: int) -> int:
+    """C's strtol: leading blanks, a sign, as many digits as there are; limits instead of overflow."""
+    text = text.lstrip(_SPACE)
+    sign = -1 if text[:1] == "-" else 1
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    digits = digits.lower()
+    hexadecimal = digits[:2] == "0x" and digits[2:3] in _DIGITS[:16] and digits[2:3] != ""
+    if base in (0, 16) and hexadecimal:
+        digits, base = digits[2:], 16
+    elif base == 0:
+        base = 8 if digits[:1] == "0" else 10
+    if not 2 <= base <= 36:
+        return 0
+    known = _DIGITS[:base]
+    end = 0
+    while end < len(digits) and digits[end] in known:
+        end += 1
+    value = sign * int(digits[:end], base) if end else 0
+    return max(-SIGN, min(SIGN - 1, value))
+
+
+def buf_str(data: bytes) -> str:
+    """Bytes up to the first NUL."""
+    return data.split(b"\0", 1)[0].decode("latin-1")
+
+
+PURE: dict[str, Callable[..., Any]] = {
+    "strlen": len,
+    "substr": substr,
+    "stringat": stringat,
+    "isinstr": isinstr,
+    "str_find": str.find,
+    "strtol": strtol,
+    "toupper": lambda text: text.translate(_UPPER),
+    "tolower": lambda text: text.translate(_LOWER),
+    "buf_str": buf_str,
+    "text_of_int": str,
+}
+
+
+def bind(context: Context) -> dict[str, Callable[..., Any]]:
+    """Those whose results are cut to the length of a string."""
+    longest = context.maxstring - 1
+
+    def str_replace(text: str, old: str, new: str) -> str:
+        return text.replace(old, new)[:longest] if old else text
+
+    def text_str(text: str) -> str:
+        return visible(text)[:longest]
+
+    def text_strn(text: str, length: int, quoted: int) -> str:
+        if length < 1 or length > longest:
+            length = longest
+        cut = len(text) > length
+        shown = visible(text[:length])
+        if quoted:
+            shown = f'"{shown}"'
+        return (shown + "..." if cut else shown)[:longest]
+
+    return {"str_replace": str_replace, "text_str": text_str, "text_strn": text_strn}

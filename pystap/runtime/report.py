@@ -1,0 +1,51 @@
+"""What a run lost, in exact words."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .context import Context
+
+
+def losses(context: Context, errors: int) -> list[str]:
+    """Lines for standard error: skipped runs by reason, and the globals that may be inexact for it."""
+    door = context.door
+    ring, other = door.skipped()
+    missed = door.missed()
+    lines = []
+    if ring:
+        lines.append(
+            f"WARNING: {_runs(ring)} skipped: ring full (a larger buffer or fewer events would help)\n"
+        )
+    if other:
+        lines.append(f"WARNING: {_runs(other)} skipped: no scratch memory or lock was free\n")
+    if missed:
+        lines.append(f"WARNING: {_runs(missed)} skipped: another program was running on that CPU\n")
+    skipped = ring + other + missed
+    if skipped:
+        names = _inexact(context)
+        if names:
+            lines.append(f"WARNING: inexact for that: {', '.join(names)}\n")
+    full = door.full()
+    for index, spec in context.specs.items():
+        if full >> (index & 63) & 1 and spec.home != "user" and spec.full == "warn":
+            context.map_full(index)
+    if errors:
+        lines.append(f"WARNING: Number of errors: {errors}, skipped probes: {skipped}\n")
+    return lines
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'s' if count != 1 else ''}"
+
+
+def _inexact(context: Context) -> list[str]:
+    """Globals that event handlers touch."""
+    from .env import names_of
+
+    touched: set[str] = set()
+    for record in context.program.records:
+        function = context.namespace.get(record.function)
+        if function is not None:
+            touched |= names_of(function.__code__)
+    return [s.name for s in context.specs.values() if s.home != "user" or f"_g{s.index}" in touched]

@@ -1,0 +1,401 @@
+"""`Session`: one run of a program, from making its maps to the last line.
+
+    session = Session(program, Door(btf), sink, options, child)
+    session.prepare()      # maps, programs, the generated code; KernelError or VerifierError if refused
+    status = session.run() # begin handlers, attach, the loop, end handlers, displays; everything is closed then
+
+Order (R6, R7): begin handlers run in the state STARTING; then the programs are attached, the state becomes
+RUNNING and the command of -c is let go. Records run in the order of their numbers over all CPUs; a timer's handler runs
+after every record that was numbered before its tick. exit() takes effect when its handler has ended.
+"""
+
+from __future__ import annotations
+
+import os
+from time import sleep
+
+from ..program import STATE_ERROR, STATE_RUNNING
+from .context import Context
+from .decode import Decoder, Dispatcher, Merger, Strings
+from .env import load_source
+from .errors import Quit, ScriptError
+from .signals import Signals
+from .state import State
+from .timers import Timers, now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ..kernel.process import HeldCommand
+    from ..options import Options
+    from ..program import Program
+    from ..sinks.base import Sink
+    from .door import Door
+
+NAP = 0.0015  # after a wake-up, so that one batch is worth its while
+CHECK = 0.1  # how often the control block is looked at when no record comes
+GAP_PATIENCE = 1_000_000_000  # ns that a missing record is waited for
+
+
+class Session:
+    """One run."""
+
+    def __init__(
+        self,
+        program: Program,
+        door: Door,
+        sink: Sink,
+        options: Options,
+        child: HeldCommand | None = None,
+    ) -> None:
+        self.program = program
+        self.door = door
+        self.sink = sink
+        self.options = options
+        self.child = child
+        self.context = Context(program, door, sink, options)
+        self.strings = Strings(sink.terminal)
+        self.state = State(self.context)
+        self.merger = Merger()
+        self.timers = Timers(program.timers)
+        self.signals = Signals(dict(program.signals))
+        self.decoder = Decoder(program.records)
+        self.dispatcher: Dispatcher | None = None
+        self.errors = 0
+        self.failed = False
+        self.stopping = False
+        self._watch: dict[int, str] = {}
+        self._poller: Any = None
+        self._prepared = False
+        self._gap_since = 0
+        self._deadline: int | None = None
+
+    # -- before
+
+    def prepare(self) -> None:
+        """Make the maps, load the programs, load the generated code."""
+        program, door, context = self.program, self.door, self.context
+        self._prepared = True
+        try:
+            door.make_maps(program)
+            door.load(program)
+            names = load_source(context)
+            self.state.connect(self.strings)
+            if program.records:
+                self.dispatcher = Dispatcher(
+                    *(program, context.namespace, self.strings, context.exiting, self._kernel_error),
+                    can_exit="_exit" in names,
+                )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Detach and free everything."""
+        self.context.close()
+        if self._poller is not None:
+            self._poller.close()
+            self._poller = None
+        for fd, what in self._watch.items():
+            if what == "target":
+                os.close(fd)
+        self._watch.clear()
+        self.door.close()
+
+    # -- the run
+
+    def run(self) -> int:
+        """Run to the end and return the exit status."""
+        if not self._prepared:
+            self.prepare()
+        try:
+            self.signals.install()
+            self._whole()
+        except BrokenPipeError:
+            self.sink.abandon()
+            self.failed = True
+        except Quit:
+            self.failed = True
+        finally:
+            self.signals.restore()
+            self.close()
+        if self.failed:
+            return 1
+        return self.context.exiting[0] & 255 if self.context.exiting else 0
+
+    def _whole(self) -> None:
+        context = self.context
+        context.start_ns = now()
+        self._handlers(self.program.begin)
+        self.sink.flush()
+        if not context.exiting and not self.stopping:
+            self._start()
+            self.sink.flush()
+            self._loop()
+        self._finish()
+
+    def _start(self) -> None:
+        door = self.door
+        door.set_clock()
+        door.attach()
+        if self.program.lang == "bt" and not self.options.quiet:
+            count = self._probe_count()
+            self.sink.message(f"Attached {count} probe{'s' if count != 1 else ''}\n")
+        self._open_poller()
+        start = now()
+        self.timers.start(start)
+        self._deadline = start + int(self.options.timeout * 1e9) if self.options.timeout else None
+        door.go()
+        if self.child is not None:
+            self.child.release()
+
+    def _probe_count(self) -> int:
+        program = self.program
+        user = len(program.begin) + len(program.end) + len(program.timers) + len(program.signals)
+        return user + sum([max(1, len(p.handlers)) for p in program.progs])
+
+    def _open_poller(self) -> None:
+        from select import epoll
+
+        self._poller = epoll()
+        for ring in self.door.rings:
+            self._poller.register(ring.fd, 1)
+        self._add_watch(self.signals.fd, "signal")
+        if self.child is not None:
+            self._add_watch(self.child.pidfd, "child")
+        elif self.options.target_pid:
+            try:
+                self._add_watch(os.pidfd_open(self.options.target_pid), "target")
+            except OSError:
+                self.stopping = True  # it has ended already
+
+    def _add_watch(self, fd: int, what: str) -> None:
+        self._watch[fd] = what
+        self._poller.register(fd, 1)
+
+    def _loop(self) -> None:
+        """Until something ends the run."""
+        context, door, sink = self.context, self.door, self.sink
+        has_programs = bool(door.loaded)
+        while not self.stopping and not context.exiting:
+            woken = self._wait(has_programs)
+            if has_programs:
+                if woken:
+                    sleep(NAP)
+                self._drain()
+                self._check_control()
+            self._tick()
+            self._take_signals()
+            sink.flush()
+
+    def _wait(self, has_programs: bool) -> bool:
+        """Sleep until there is something to do; whether records have come."""
+        if self._gap_since:
+            sleep(NAP)
+            return False
+        wake = self.timers.next()
+        if self._deadline is not None and (wake is None or self._deadline < wake):
+            wake = self._deadline
+        timeout = -1.0 if wake is None else max(0.0, (wake - now()) / 1e9)
+        if has_programs and not 0 <= timeout < CHECK:
+            timeout = CHECK
+        woken = False
+        for fd, _ in self._poller.poll(timeout):
+            what = self._watch.get(fd)
+            if what is None:
+                woken = True
+            elif what in ("child", "target"):
+                self.stopping = True
+                self._poller.unregister(fd)
+        return woken
+
+    def _check_control(self) -> None:
+        """What the kernel stage has decided."""
+        door = self.door
+        if door.state == STATE_RUNNING:
+            return
+        code = door.exit_code()
+        if code is not None and not self.context.exiting:
+            self.context.exiting.append(code)
+        if door.state == STATE_ERROR:
+            self.stopping = True
+
+    def _tick(self) -> None:
+        """Run the timers that are due."""
+        context = self.context
+        if self._deadline is not None and now() >= self._deadline:
+            self.stopping = True
+        at = now()
+        while not context.exiting and not self.stopping:
+            function = self.timers.due(at)
+            if function is None:
+                return
+            self._user(function)
+
+    def _take_signals(self) -> None:
+        for function in self.signals.take():
+            if function is None:
+                self.stopping = True
+            elif not self.context.exiting:
+                self._user(function)
+
+    # -- user handlers
+
+    def _handlers(self, names: Iterable[str], *, ending: bool = False) -> None:
+        """Run handlers one after the other, until one asks for the end."""
+        for name in names:
+            if self.context.exiting and not ending:
+                return
+            self._user(name, ending=ending)
+            if self.failed and not ending:
+                return
+
+    def _user(self, name: str, *, ending: bool = False) -> None:
+        """Run one user handler on an up-to-date state."""
+        namespace = self.context.namespace
+        wanted = namespace["_SYNC"].get(name, ())
+        generation = None
+        try:
+            if wanted and self.door.loaded and self.state.flips(wanted):
+                generation = self.state.flip()
+            if not ending:
+                self._drain_to(self.door.sequence)
+                if self.context.exiting or self.stopping:
+                    if generation is not None:
+                        self.state.sync((), generation)
+                    return
+            if wanted and self.door.loaded:
+                self.state.sync(wanted, generation)
+            namespace[name]()
+        except (ScriptError, RecursionError) as error:
+            self._script_error(error)
+
+    def _script_error(self, error: ScriptError | RecursionError) -> None:
+        """Report a run-time error; the run ends when there are too many."""
+        if isinstance(error, RecursionError):
+            error = ScriptError("functions call each other too deeply")
+        self.errors += 1
+        self.sink.message(f"ERROR: {error}\n")
+        if self.errors > self.options.maxerrors:
+            self.failed = True
+            self.stopping = True
+            self.door.stop()
+
+    def _kernel_error(self) -> None:
+        """Raise what the kernel stage reported with a record."""
+        found = self.door.error()
+        if found is not None:
+            self.door.clear_error()
+            raise self.context.site_error(*found)
+
+    # -- records
+
+    def _drain(self, until: int | None = None, *, gaps: bool = False) -> None:
+        """Run the records that have come, up to a number."""
+        new: list[Any] = []
+        for ring in self.door.rings:
+            ring.snapshot()
+        for ring in self.door.rings:
+            self.decoder.collect(ring, new)
+        ready = self.merger.take(new, until, gaps)
+        if ready:
+            self._gap_since = 0
+            self._run_records(ready)
+        elif self.merger.held and until is None:
+            self._bridge_gap()
+
+    def _bridge_gap(self) -> None:
+        """A record is missing: wait for it for a while, then go on without."""
+        at = now()
+        if not self._gap_since:
+            self._gap_since = at
+        elif at - self._gap_since > GAP_PATIENCE:
+            self._gap_since = 0
+            self.merger.next = self.merger.held[0][0]
+
+    def _run_records(self, ready: list[Any]) -> None:
+        dispatcher = self.dispatcher
+        assert dispatcher is not None
+        if not self.options.maxerrors:
+            try:
+                dispatcher.run(ready)
+            except (ScriptError, RecursionError) as error:
+                self._script_error(error)
+            return
+        for record in ready:
+            try:
+                dispatcher.run([record])
+            except (ScriptError, RecursionError) as error:
+                self._script_error(error)
+            if self.stopping or self.context.exiting:
+                return
+
+    def _drain_to(self, number: int) -> None:
+        """Run every record with a smaller number; those still being written are waited for."""
+        if not self.door.rings:
+            return
+        tries = 0
+        while self.merger.next < number and not self.stopping and not self.context.exiting:
+            self._drain(number, gaps=tries > 50)
+            if self.merger.next < number:
+                tries += 1
+                if tries > 50:
+                    self.merger.next = number
+                elif tries == 25:
+                    self.door.quiesce()
+                elif tries > 2:
+                    sleep(NAP)
+
+    # -- after
+
+    def _finish(self) -> None:
+        """Drain, the end (or error) handlers, displays, what was lost."""
+        context, door = self.context, self.door
+        by_record = bool(context.exiting) and door.exit_code() is None
+        door.stop()
+        door.quiesce()
+        if not self.failed and not by_record and door.rings:
+            stopping, self.stopping = self.stopping, False
+            self._drain(gaps=True)
+            self.stopping = stopping or self.stopping
+        if not self.failed and door.error() is not None:
+            try:
+                self._kernel_error()
+            except ScriptError as error:
+                self._script_error(error)
+        door.detach()
+        self._handlers(self.program.error if self.failed else self.program.end, ending=True)
+        self._displays()
+        from .report import losses
+
+        for line in losses(self.context, self.errors):
+            self.sink.message(line)
+        if self.child is not None:
+            self._reap(self.child)
+        self.sink.flush()
+
+    def _displays(self) -> None:
+        """Print the globals that the language prints by itself."""
+        if not self.options.display_globals:
+            return
+        shown = [spec for spec in self.program.globals if spec.display]
+        if not shown or (self.failed and self.program.lang == "stp" and not self.program.error):
+            return
+        wanted = [spec.index for spec in shown]
+        try:
+            if self.door.maps:
+                generation = self.state.flip() if self.state.flips(wanted) else None
+                self.state.sync(wanted, generation)
+        except ScriptError as error:
+            self._script_error(error)
+        from .printing import Printing
+
+        Printing(self.context).display(shown, self.state)
+
+    def _reap(self, child: HeldCommand) -> None:
+        """Say how the command of -c ended, if it did badly."""
+        status = child.poll()
+        if status and self.program.lang == "stp":
+            self.context.warn(f"the command ended with status {status}")

@@ -1,0 +1,73 @@
+"""Kernel addresses as text, in the languages' forms."""
+
+from __future__ import annotations
+
+from .numbers import MASK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..kernel.symbols import Kallsyms, Symbol
+    from .door import Door
+
+_REMEMBERED = 65536
+
+
+class Symbols:
+    """Names of addresses; the same addresses mostly come again."""
+
+    __slots__ = ("_known", "_table", "_tried")
+
+    def __init__(self, door: Door | None = None) -> None:
+        self._table: Kallsyms | None = None
+        self._tried = False
+        self._known: dict[int, Symbol | None] = {}
+
+    def table(self) -> Kallsyms | None:
+        """The kernel's symbols, None if they are hidden."""
+        if not self._tried:
+            from ..kernel.symbols import kallsyms
+
+            self._tried = True
+            try:
+                self._table = kallsyms()
+            except OSError:
+                self._table = None
+        return self._table
+
+    def lookup(self, address: int) -> Symbol | None:
+        """The symbol that an address is in."""
+        address &= MASK
+        known = self._known
+        if address not in known:
+            table = self.table()
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[address] = table.lookup(address) if table is not None else None
+        return known[address]
+
+    def address(self, name: str) -> int | None:
+        """The address of a kernel symbol."""
+        table = self.table()
+        return table.address(name) if table is not None else None
+
+    def symname(self, address: int) -> str:
+        """SystemTap's symname(): the name, or the address in hexadecimal."""
+        symbol = self.lookup(address)
+        return latin(symbol.name) if symbol is not None else f"{address & MASK:#x}"
+
+    def symdata(self, address: int) -> str:
+        """SystemTap's symdata(): name+offset/size [module]."""
+        symbol = self.lookup(address)
+        if symbol is None:
+            return f"{address & MASK:#x}"
+        return latin(f"{symbol.name}+{symbol.offset:#x}/{symbol.size:#x} [{symbol.module or 'kernel'}]")
+
+    def with_offset(self, address: int) -> str:
+        """bpftrace's form in stacks: name+offset."""
+        symbol = self.lookup(address)
+        return latin(f"{symbol.name}+{symbol.offset}") if symbol is not None else f"{address & MASK:#x}"
+
+
+def latin(text: str) -> str:
+    """A text in the user stage's convention: one character for each byte of its UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
