@@ -129,10 +129,10 @@ class _Stager:
     def _event(self, number: int, handler: Handler, places: Places) -> None:
         mirrored = self._explain(number, handler, places)
         body, user = Splitter(places).block(handler.body)
-        user = prune(user, frozenset({handler.label}))
+        body = self._flat_keys(body, places)
+        user = prune(sweep(user), frozenset({handler.label}))
         capture = Capture(body, user, len(self.records))
-        body = self._flat_keys(capture.kernel, places)
-        body = sweep(body)
+        body = sweep(capture.kernel)
         if not body:
             self.notes.append(
                 Note("empty", handler.span, number, "does nothing that could be seen: not attached")
