@@ -312,6 +312,8 @@ def _uprobe(point: ast.AttachPoint, rest: list[str]) -> None:
     form = f"{provider}:binary:[cpp:]function" + ("[+offset]" if provider == "uprobe" else "")
     binary, at, file = rest[0].rpartition("@") if rest else ("", "", "")
     if at and provider == "uprobe" and len(rest) in (2, 3) and rest[1].isdecimal():
+        if not file or int(rest[1][:9]) == 0:
+            raise _malformed(point, f"{provider}:binary@file:line[:column]")
         point.target, point.file = binary, file
         point.line = _number(point, rest[1], form)
         point.column = _number(point, rest[2], form) if len(rest) == 3 else 0

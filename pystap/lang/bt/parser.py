@@ -21,6 +21,7 @@ from .lexer import SPACE, WORD, Lexer, skip_blank
 from .report import Reporter, TooManyErrors
 from .statements import StatementParser, Unclosed
 
+_CHUNK = 256
 _DEFINERS = ("struct", "union", "enum", "typedef")
 _PREDEFINED = {"BPFTRACE_HAVE_BTF": 1, "__BPF__": 1}
 
@@ -117,7 +118,7 @@ class Parser(StatementParser):
 
     def _start(self, pos: int, stop: str) -> None:
         """Begin the tokens of a declaration; small steps where attach points may follow unbounded."""
-        self.scanner.begin(pos, stop, 256 if stop == "}" else 1)
+        self.scanner.begin(pos, stop, _CHUNK if stop == "}" else 1)
         self.begin(self.scanner)
 
     def _declaration(self, pos: int) -> int:
@@ -251,24 +252,34 @@ class Parser(StatementParser):
             raise CompileError(
                 Diagnostic("E110", f"expected '{{' of the probe's body, found {shown}", span, hints=(hint,))
             )
-        self._start(pos, "}")
-        predicate = None
-        if self.kind == "/":
-            self.advance()
-            self.predicate = True
-            try:
-                predicate = self.expression()
-                if self.kind != "/":
-                    raise self.unexpected("'/' to end the predicate")
-                self.advance()
-            except CompileError as error:
-                self._skip_predicate(error)
-            finally:
-                self.predicate = False
+        predicate = self._predicate(pos)
         if self.kind != "{":
             raise self.unexpected("'{' of the probe's body")
         body = self.block(value=False)
         self.declarations.append(ast.Probe(self.span(start), points, predicate, body, name))
+
+    def _predicate(self, pos: int) -> ast.Expr | None:
+        """Start the tokens of a probe's predicate and body, and parse the predicate."""
+        if self.text[pos] == "{":
+            self._start(pos, "}")
+            return None
+        # A block may stand in a predicate, so that the region is not known until behind it.
+        self._start(pos, "")
+        self.advance()
+        self.predicate = True
+        predicate = None
+        try:
+            predicate = self.expression()
+            if self.kind != "/":
+                raise self.unexpected("'/' to end the predicate")
+            self.advance()
+        except CompileError as error:
+            self._skip_predicate(error)
+        finally:
+            self.predicate = False
+            self.scanner.stop = "}"
+            self.scanner.chunk = _CHUNK
+        return predicate
 
     def _skip_predicate(self, error: CompileError) -> None:
         """Go on with the body behind a bad predicate, which is reported."""

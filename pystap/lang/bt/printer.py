@@ -40,7 +40,7 @@ def _declaration(node: ast.Probe | ast.Macro | ast.Function | ast.MapDeclaration
         head = f"{node.name} = " if node.name else ""
         head += ",\n".join(attach_point(a) for a in node.attach)
         if node.predicate is not None:
-            head += f"\n/{expression(node.predicate)}/"
+            head += f"\n/ {expression(node.predicate)} /"
         return f"{head}\n{block(node.body, 0)}\n"
     if isinstance(node, ast.Macro):
         parameters = ", ".join(p.sigil + p.name for p in node.parameters)

@@ -181,25 +181,33 @@ class TypeParser(Cursor):
         """Whether the `(` here begins a cast."""
         kind, word = self.token_ahead(1)[:2]
         if kind in _TAGS or kind == "typeof":
-            return True
+            return self.ahead(2) != "="  # else a record's field
         if kind == "(":
             return self._tuple_ahead(1) and self._closes_as_cast()
         if kind != "id":
             return False
         if word in _QUALIFIERS:
-            return True
+            return self.ahead(2) != "="
         known = word in BUILTIN or word in self.typedefs
         k = 2
         while known and k < _FAR and self.token_ahead(k)[1] in C_WORDS:
             k += 1
-        pointer = self.ahead(k) == "*"
-        while k < _FAR and (self.ahead(k) == "*" or self.token_ahead(k)[1] in _QUALIFIERS):
-            k += 1
-        if self.ahead(k) == ")" and pointer:
-            return True
-        while self.ahead(k) == "[" and k < _FAR:
-            k = self._behind_bracket(k)
-        return self.ahead(k) == ")" and self.ahead(k + 1) in (_OPERAND if known else _OPERAND_ONLY)
+        pointer = False
+        while k < _FAR:
+            kind = self.ahead(k)
+            if kind == "[":
+                k = self._behind_bracket(k)
+                pointer = False
+            elif kind == "*":
+                k += 1
+                pointer = True
+            elif kind == "id" and self.token_ahead(k)[1] in _QUALIFIERS:
+                k += 1
+            else:
+                break
+        if self.ahead(k) != ")":
+            return False
+        return pointer or self.ahead(k + 1) in (_OPERAND if known else _OPERAND_ONLY)
 
     def _behind_bracket(self, k: int) -> int:
         """Return where the `[` at the k-th token is closed, plus one; a far one is given up."""
