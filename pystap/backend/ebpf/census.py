@@ -125,9 +125,10 @@ class Census:
 
     def steady(self, operand: Any) -> bool:
         """Whether an operand has the same value wherever it is read after its assignment."""
-        return not isinstance(operand, Local) or (
-            self.defs.get(operand, 0) <= 1 and operand not in self.shared
-        )
+        if not isinstance(operand, Local):
+            return True
+        defs = self.defs.get(operand, 0)
+        return operand not in self.shared and (defs == 0 or (defs == 1 and operand not in self.exposed))
 
 
 def _against_zero(op: Op) -> bool:

@@ -33,6 +33,11 @@ class Frame:
                 raise TooBig(f"needs more than {self.limit} bytes of stack", span)
         return self.top
 
+    def spill(self, span: Span) -> int:
+        """A slot below all that was ever taken."""
+        self.top = self.lowest
+        return self.take(8, span)
+
     def give(self, offset: int, size: int) -> None:
         """Give back the newest room."""
         assert offset == self.top

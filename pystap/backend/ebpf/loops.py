@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from .select import Select
 
 MAX_ACTION = 1000
+EXCEEDED = "MAXACTION exceeded: too many loop turns in one handler; raise it with -D MAXACTION=N"
+_DEEPEST = 6  # of 8 functions that the kernel allows
 _MOST = 1 << 23  # what bpf_loop allows
-LEAVE_NONE, LEAVE_OWN, LEAVE_ERROR, LEAVE_FIRST = 0, 1, 2, 3
+LEAVE_NONE, LEAVE_OWN, LEAVE_ERROR, LEAVE_FINAL, LEAVE_FIRST = range(5)  # LEAVE_FINAL: no Try catches it
 
 
 def max_action(options: Any) -> int:
@@ -51,7 +53,10 @@ def loop(lo: Select, stmt: Loop) -> None:
     """Write the body as a function of its own, then the call and what follows its end."""
     if "bpf_loop" not in lo.target.features:
         raise lo.unfit("this kernel has no bpf_loop", stmt.span)
-    name = f"{lo.main.name}_loop{len(lo.finished) + 1}"
+    if len(lo.own_labels) >= _DEEPEST:
+        raise lo.unfit("loops are nested too deep", stmt.span)
+    lo.loop_number += 1
+    name = f"{lo.main.name}_loop{lo.loop_number}"
     lo.own_labels.append(stmt.label)
     _body(lo, stmt, name)
     lo.own_labels.pop()
@@ -68,23 +73,23 @@ def loop(lo: Select, stmt: Loop) -> None:
     code = fn.load(8, base, off)
     done = fn.new_label()
     fn.jumpi(I.JEQ, code, LEAVE_OWN, done)
-    fn.jumpi(I.JEQ, code, LEAVE_ERROR, _error(lo))
+    fn.jumpi(I.JEQ, code, LEAVE_FINAL, _error(lo, 1))
+    fn.jumpi(I.JEQ, code, LEAVE_ERROR, lo.state.tries[-1] if lo.state.tries else _error(lo, 0))
     _dispatch(lo, code)
-    fn.goto(lo.fault("MAXACTION exceeded", stmt.span))
+    fn.goto(lo.fault(EXCEEDED, stmt.span, final=True))
     fn.label(done)
 
 
-def _error(lo: Select) -> int:
-    """The label to jump to when the body met an error: on with it, or to the handler of a Try."""
+def _error(lo: Select, final: int) -> int:
+    """The label to jump to when the body met an error that isn't caught here."""
     state, fn = lo.state, lo.fn
-    if state.tries:
-        return state.tries[-1]
     label = fn.new_label()
     out = fn.out
     fn.cold()
     fn.label(label)
     fn.mov(state.site, fn.load(8, *lo.slot(SH_SITE)))
     fn.mov(state.what, fn.load(8, *lo.slot(SH_ARG)))
+    fn.const(state.final, final)
     state.error_recs.add(lo.rec_state)
     fn.goto(state.error)
     fn.out = out
@@ -131,7 +136,7 @@ def _body(lo: Select, stmt: Loop, name: str) -> None:
     turns = fn.load(8, base, off)
     fn.alui(I.ADD, turns, 1)
     fn.stx(8, base, off, turns)
-    fn.jumpi(I.JGT, turns, max_action(lo.options), lo.fault("MAXACTION exceeded", stmt.span))
+    fn.jumpi(I.JGT, turns, max_action(lo.options), lo.fault(EXCEEDED, stmt.span, final=True))
     lo.block(stmt.body)
     fn.span = stmt.span
     fn.exit(0)
@@ -140,7 +145,8 @@ def _body(lo: Select, stmt: Loop, name: str) -> None:
         fn.label(state.error)
         fn.stx(8, *lo.slot(SH_SITE), state.site)
         fn.stx(8, *lo.slot(SH_ARG), state.what)
-        fn.sti(8, *lo.slot(SH_LEAVE), LEAVE_ERROR)
+        fn.alui(I.ADD, state.final, LEAVE_ERROR)
+        fn.stx(8, *lo.slot(SH_LEAVE), state.final)
         fn.exit(1)
         fn.warm()
     code = allocate(fn)

@@ -46,10 +46,11 @@ class State:
 
     __slots__ = (
         "base",
-        "codes",
         "ctx",
         "error",
         "error_recs",
+        "faults",
+        "final",
         "fn",
         "labels",
         "parent",
@@ -71,7 +72,8 @@ class State:
         self.error_recs: set[int] = set()
         self.site = fn.vreg()
         self.what = fn.vreg()
-        self.codes: dict[Label, int] = {}
+        self.final = fn.vreg()
+        self.faults: dict[tuple[int, int | None, int], int] = {}
 
 
 class Lower:
@@ -98,7 +100,7 @@ class Lower:
         self.state = State(self.fn, None)
         self.leave_codes: dict[Label, int] = {}
         self.own_labels: list[Label] = []
-        self.stack_depth = 0
+        self.stack_depth = self.loop_number = 0
         self.finished: list[tuple[str, int, list[Any]]] = []
         self.rec = self.fn.vreg()
         self.rec_state = NONE
@@ -188,7 +190,7 @@ class Lower:
 
     def target_of(self, local: Local | None) -> int:
         """The register to make a local's value in; `done` follows. Operands may still be read while it is written."""
-        if local is not None and local not in self.shared and self.census.defs[local] == 1:
+        if local is not None and self.census.steady(local):
             return self.value(local)
         return self.fn.vreg()
 
@@ -217,29 +219,31 @@ class Lower:
         errors.append(ErrorSite(message, place))
         return len(errors)
 
-    def fault(self, message: str, span: Span, arg: int | None = None) -> int:
-        """The label to jump to when this error happens. arg: a register with what the message shows."""
+    def fault(self, message: str, span: Span, arg: int | None = None, final: bool = False) -> int:
+        """The label to jump to when this error happens. arg: a register with what the message shows; final: no Try
+        catches it."""
         state, fn = self.state, self.fn
-        if state.tries:
+        if state.tries and not final:
             return state.tries[-1]
-        label = fn.new_label()
+        number = self.site(message, span)
+        key = (number, arg, self.rec_state)
+        known = state.faults.get(key)
+        if known is not None:
+            return known
+        label = state.faults[key] = fn.new_label()
         out = fn.out
         fn.cold()
         fn.label(label)
-        self.raise_here(self.site(message, span), arg)
-        fn.out = out
-        return label
-
-    def raise_here(self, site: int, arg: int | None) -> None:
-        """Go to the function's error exit."""
-        fn, state = self.fn, self.state
-        fn.const(state.site, site)
+        fn.const(state.site, number)
         if arg is None:
             fn.const(state.what, 0)
         else:
             fn.mov(state.what, arg)
+        fn.const(state.final, int(final))
         state.error_recs.add(self.rec_state)
         fn.goto(state.error)
+        fn.out = out
+        return label
 
     def unfit(self, reason: str, span: Span) -> TooBig:
         """What to raise when the kernel stage can't do this."""

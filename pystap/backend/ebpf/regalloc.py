@@ -132,7 +132,7 @@ def _spill(
         if reg in short:
             raise TooBig("too many values at once for ten registers", code[0][5])
         if reg not in again:
-            slots[reg] = func.frame.take(8, code[0][5])
+            slots[reg] = func.frame.spill(code[0][5])
     out: list[Lir] = []
     for insn in code:
         op, dst, src, off, imm, span = insn

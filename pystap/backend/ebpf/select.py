@@ -273,6 +273,7 @@ class Select(Lower):
         mark = self.mark()
         self.block(stmt.body)
         self.back(mark)
+        del self.state.labels[stmt.label]
         self.arrive(label, _falls(stmt.body))
 
     def leave(self, stmt: Leave) -> None:
