@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .door import Door
 
 ROOM = 4096
+_LONGEST_WALK = 1 << 16
 _ARGS = Struct("<QQ")
 _STATUS = Struct("<q")
 _READERS = {
@@ -90,18 +91,16 @@ class KernelCalls:
         assert self._map is not None
         asm = Asm()
         kfuncs: dict[str, tuple[int, int]] = {}
-        flags = 0
         if name == "pid2task":
             btf = self._door.btf
             for one in ("bpf_task_from_pid", "bpf_task_release"):
                 found = btf.find_func(one) if btf is not None else None
                 if found is None:
-                    raise ScriptError("this kernel has no way to find a task by its pid (bpf_task_from_pid)")
+                    raise OSError(2, "no such kernel function", one)
                 kfuncs[one] = (found.id, 0)
             _pid2task(asm)
         elif name in _READERS.values():
             _reader(asm, name)
-            flags = 1 << 4  # BPF_F_SLEEPABLE
         else:
             asm.call(name)
             _status(asm)
@@ -109,7 +108,7 @@ class KernelCalls:
             abi.BPF_PROG_TYPE_SYSCALL,
             encode(link(asm.build(), {"calls": self._map.fd}, None, kfuncs)),
             name=name,
-            flags=flags or 1 << 4,
+            flags=1 << 4,  # BPF_F_SLEEPABLE
         )
 
     # -- memory
@@ -179,7 +178,43 @@ class KernelCalls:
 
     def pid2task(self, pid: int) -> int:
         """The address of a task by its pid; 0 if there is none."""
-        return self._run("pid2task", pid & 0xFFFFFFFF)
+        pid &= 0xFFFFFFFF
+        try:
+            found = self._run("pid2task", pid)
+        except OSError:  # kfuncs and this kind of program don't go together on this kernel
+            found = 0
+        return found or wrap(self._walk(pid))
+
+    def _walk(self, pid: int) -> int:
+        """Look for a process in the kernel's list of them, from this process's place in it on.
+
+        For kernels without the kfunc, and for processes that it doesn't give out.
+        """
+        btf = self._door.btf
+        task = btf.find_struct("task_struct") if btf is not None else None
+        if btf is None or task is None:
+            raise ScriptError("this kernel has no way to find a task by its pid")
+        from ..btf.layout import field_path
+
+        link_at = field_path(btf, task, ["tasks", "next"]).offsets[-1]
+        pid_at = field_path(btf, task, ["pid"]).offsets[-1]
+        leader_at = field_path(btf, task, ["group_leader"]).offsets[-1]
+        start = self._word(self.current_task() + leader_at)
+        at = start
+        for _ in range(_LONGEST_WALK):
+            number = self.read(at + pid_at, 4) if at else None
+            if number is None:
+                return 0
+            if int.from_bytes(number, "little") == pid:
+                return at
+            at = self._word(at + link_at) - link_at
+            if at == start:
+                return 0
+        return 0
+
+    def _word(self, address: int) -> int:
+        data = self.read(address & MASK, 8)
+        return int.from_bytes(data, "little") if data is not None else 0
 
     def jiffies(self) -> int:
         """The kernel's tick count."""
@@ -200,20 +235,18 @@ def _fault(address: int, user: bool, place: str) -> ScriptError:
 
 def _status(asm: Asm) -> None:
     """r0 to the word of status; end."""
-    from ..bpf.insn import DW
-
     asm.mov(6, 0)
     asm.ld_map_value(1, "calls")
-    asm.stx(DW, 1, 0, 6)
+    asm.stx(8, 1, 0, 6)
     asm.ret(0)
 
 
 def _reader(asm: Asm, helper: str) -> None:
     """helper(room, min(size, ROOM), address)."""
-    from ..bpf.insn import DW, JLE
+    from ..bpf.insn import JLE
 
-    asm.ldx(DW, 3, 1, 0)
-    asm.ldx(DW, 2, 1, 8)
+    asm.ldx(8, 3, 1, 0)
+    asm.ldx(8, 2, 1, 8)
     asm.jump_imm(JLE, 2, ROOM, "fits")
     asm.mov_imm(2, ROOM)
     asm.label("fits")
@@ -224,13 +257,13 @@ def _reader(asm: Asm, helper: str) -> None:
 
 def _pid2task(asm: Asm) -> None:
     """The task's address, without keeping the task."""
-    from ..bpf.insn import DW, JEQ
+    from ..bpf.insn import JEQ
 
-    asm.ldx(DW, 1, 1, 0)
+    asm.ldx(8, 1, 1, 0)
     asm.call_kfunc("bpf_task_from_pid")
     asm.mov(6, 0)
     asm.ld_map_value(1, "calls")
-    asm.stx(DW, 1, 0, 6)
+    asm.stx(8, 1, 0, 6)
     asm.jump_imm(JEQ, 6, 0, "none")
     asm.mov(1, 6)
     asm.call_kfunc("bpf_task_release")
