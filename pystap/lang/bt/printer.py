@@ -305,7 +305,7 @@ def _postfix(node: ast.Expr, depth: int) -> tuple[int, str]:
 
 def _cast(node: ast.Cast, depth: int) -> tuple[int, str]:
     inner = expression(node.operand, _UNARY, depth)
-    if not isinstance(node.operand, ast.Variable | ast.Map | ast.MapAccess | ast.Integer | ast.Cast):
+    if inner[0] in "-+*&":
         inner = f"({inner})"  # `(name)-x` would be a subtraction
     return _UNARY, f"({type_name(node.type)}){inner}"
 
