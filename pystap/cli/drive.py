@@ -133,7 +133,7 @@ class Driver:
             if last == 4:
                 session.close()
                 return 0
-            return self._session(session)
+            return self._session(session, compilation)
         except KernelError as error:
             session.close()
             log = getattr(error, "log", "")
@@ -146,8 +146,14 @@ class Driver:
                 )
             ) from None
 
-    def _session(self, session: Session) -> int:
-        self._clock.starting()
+    def _session(self, session: Session, compilation: Compilation) -> int:
+        def started() -> None:
+            from ..btf.cache import store_index
+
+            self._clock.starting()
+            store_index(compilation.target.btf)  # only now: nobody waits for it any more
+
+        session.on_start = started
         status = session.run()
         self._clock.completed()
         return status
@@ -200,6 +206,8 @@ class _Clock:
 
     def starting(self) -> None:
         """The program runs from here on."""
+        if self.verbose:
+            self._say("Pass 5: starting run.")
         self._start()
 
     def completed(self) -> None:

@@ -25,7 +25,7 @@ from .timers import Timers, now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from ..kernel.process import HeldCommand
@@ -71,6 +71,7 @@ class Session:
         self._prepared = False
         self._gap_since = 0
         self._deadline: int | None = None
+        self.on_start: Callable[[], None] | None = None  # called when events are traced, before -c's command goes
 
     # -- before
 
@@ -148,6 +149,8 @@ class Session:
         self.timers.start(start)
         self._deadline = start + int(self.options.timeout * 1e9) if self.options.timeout else None
         door.go()
+        if self.on_start is not None:
+            self.on_start()
         if self.child is not None:
             self.child.release()
 
