@@ -167,13 +167,9 @@ class _Checker:
         if info is None:
             self.wrong(f"unknown operation {s.name}", s)
             return
-        on_global = info.on_global and not (s.name == "add" and s.attr is None)
-        if on_global:
+        if info.on_global:
             self.on_global(s, info.args)
             result = info.result
-        elif s.name == "add":
-            self.operands(s, "ii")
-            result = "i"
         elif s.name == "call":
             result = self.builtin(s)
         elif s.name in ("printf", "sprintf"):
@@ -229,7 +225,14 @@ class _Checker:
         for arg, letter in zip(s.args[len(keys) :], letters, strict=False):
             self.operand(arg, glob.value if s.name == "set" else _LETTER.get(letter, ""), s)
         aggregate = s.name in ("push", "stat", "hist_bucket", "print_hist")
-        if aggregate != (glob.value == STAT) and s.name in ("get", "set", "add", "add_fetch", "push", "stat"):
+        if aggregate != (glob.value == STAT) and s.name in (
+            "get",
+            "set",
+            "add_to",
+            "add_fetch",
+            "push",
+            "stat",
+        ):
             self.wrong(f"{s.name} of {glob.name}, which is {glob.value}", s)
 
     def builtin(self, s: Op) -> str:

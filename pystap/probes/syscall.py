@@ -56,9 +56,8 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
         near = did_you_mean(pattern, (*X86_64, *RENAMED))
         hints = (f"did you mean '{near}'?",) if near else ()
         raise fail("E305", f"there is no system call '{pattern}'", parts[1].span, *hints)
-    return [
-        _event([X86_64[n] for n in names], names[0] if len(names) == 1 else "", returns, point_text(parts))
-    ]
+    alike = names[0] if len(names) == 1 or not has_glob(pattern) else ""
+    return [_event([X86_64[n] for n in names], alike, returns, point_text(parts))]
 
 
 def _returns(parts: Sequence[Part], env: Env, at: int) -> bool:

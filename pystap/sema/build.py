@@ -69,7 +69,7 @@ class Builder:
 
     def copy(self, value: Operand) -> Operand:
         """Return an operand that keeps the value when its local is assigned again."""
-        if not isinstance(value, Local):
+        if not isinstance(value, Local) or isinstance(value, Temp):
             return value
         dst = self.temp(value.type)
         self.mov(dst, value)

@@ -52,15 +52,17 @@ def _settle(unit: Unit, pending: list[Pending]) -> None:
             if not check_access.retry_deref(checker, node, result):
                 left.append(item)
         if len(left) == len(pending):
-            for _, _, _, node, _ in left:
-                unit.bag.error(
-                    "E234",
-                    f"what '{node.operand.span.text}' points to is not known",
-                    node.span,
-                    'say what it is: @cast(value, "struct name")->member',
-                )
-            return
+            break
         pending[:] = left
+    for node, type in unit.followed:
+        top = type.find()
+        if top.pointee is None:
+            what = "points to different things at different places" if top.torn else "has no known type"
+            words = f"'{node.operand.span.text}' {what}"
+            unit.bag.error("E234", words, node.operand.span, _CAST_HINT)
+
+
+_CAST_HINT = 'say what it is: @cast(value, "struct name")->member'
 
 
 class Checker:

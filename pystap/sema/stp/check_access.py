@@ -45,18 +45,12 @@ def access(c: Checker, e: ast.Access) -> T:
             c.long(accessor.index)
     if isinstance(e, ast.Deref):
         assert start is not None
+        c.unit.followed.append((e, start))
         if start.find().pointee is None:
-            if start.find().torn:
-                raise _torn(e)
             result = T(LONG)
             c.pending.append((c, c.body, c.scope, e, result))
             return result
     return _finish(c, e, start)
-
-
-def _torn(e: ast.Deref) -> CompileError:
-    words = f"'{e.operand.span.text}' points to different things at different places"
-    return fail("E234", words, e.operand.span, 'say what it is: @cast(value, "struct name")->member')
 
 
 def retry_deref(c: Checker, e: ast.Deref, result: T) -> bool:

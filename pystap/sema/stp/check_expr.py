@@ -116,6 +116,11 @@ def unary(c: Checker, e: ast.Unary) -> T:
     return T_LONG
 
 
+def decided(c: Checker, e: ast.Expr) -> bool | None:
+    """Return the truth of a condition that `@defined` decides, else None."""
+    return None if isinstance(e, ast.Number) else constant(c, e)
+
+
 def constant(c: Checker, e: ast.Expr) -> bool | None:
     """Return the truth of an expression that is known now (numbers and `@defined`), else None."""
     if isinstance(e, ast.Number):
@@ -151,7 +156,7 @@ def binary(c: Checker, e: ast.Binary) -> T:
     left = c.expr(e.left)
     want(c.bag, left, LONG, e.left.span)
     if op in ("&&", "||"):
-        known = constant(c, e.left)
+        known = decided(c, e.left)
         if known is not None:
             c.body.notes[e] = known
             if known == (op == "||"):
@@ -172,7 +177,7 @@ def regex(c: Checker, e: ast.Regex) -> T:
 
 def ternary(c: Checker, e: ast.Ternary) -> T:
     """The branches are alike; one that can't be reached isn't looked at."""
-    known = constant(c, e.cond)
+    known = decided(c, e.cond)
     if known is not None:
         c.body.notes[e] = known
         return c.expr(e.then if known else e.other)
@@ -302,10 +307,7 @@ def histogram(c: Checker, e: ast.HistOp) -> None:
     if e.op == "@hist_log":
         var.hist_log = True
         return
-    low, high, step = (*e.params, 0, 0, 0)[:3]
-    if len(e.params) != 3 or step <= 0 or high <= low:
-        c.error("E207", "@hist_linear needs low < high and a step above 0", e.span)
-        return
+    low, high, step = e.params
     if var.hist_linear not in (None, (low, high, step)):
         c.error("E207", f"'{var.name}' has another @hist_linear already: {var.hist_linear}", e.span)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...lang.stp import ast
-from .check_expr import arity, array, array_keys, assign, constant, histogram, inc_dec, scalar
+from .check_expr import arity, array, array_keys, assign, decided, histogram, inc_dec, scalar
 from .symbols import GlobalVar, Var
 from .types import LONG, STAT, STRING, flow, unify, want
 
@@ -37,7 +37,7 @@ def expression(c: Checker, s: ast.ExprStmt) -> None:
 
 def if_(c: Checker, s: ast.If) -> None:
     """A branch that `@defined` rules out isn't looked at."""
-    known = constant(c, s.cond)
+    known = decided(c, s.cond)
     if known is not None:
         c.body.notes[s] = known
         if known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...diag import Diagnostic
 from ...lang.stp import ast
 from .symbols import FileScope, GlobalVar
+from .types import LONG, STRING, want
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,13 +16,25 @@ if TYPE_CHECKING:
 def run(unit: Unit) -> None:
     """Fill the script's own scope; read its globals' first values."""
     collect_file(unit.scope, unit.bag)
-    for name, _ in unit.options.overrides:
-        if name not in unit.scope.globals:
+    for name, text in unit.options.overrides:
+        known = unit.scope.globals.get(name)
+        if known is not None:
+            known.keys = []
+            want(unit.bag, known.type, LONG if number_of(text) is not None else STRING, known.decl.span)
+        else:
             from ...diag import did_you_mean
 
             near = did_you_mean(name, unit.scope.globals)
             hints = (f"did you mean '{near}'?",) if near else ()
             unit.bag.error("E902", f"-G {name}: the script has no global of this name", None, *hints)
+
+
+def number_of(text: str) -> int | None:
+    """Return the number that a text is, or None."""
+    try:
+        return int(text, 0)
+    except ValueError:
+        return None
 
 
 def collect_file(scope: FileScope, bag: Bag) -> None:
@@ -35,7 +48,11 @@ def collect_file(scope: FileScope, bag: Bag) -> None:
                     Diagnostic("E211", f"the global '{item.name}' is declared twice", item.span, notes=notes)
                 )
                 continue
-            scope.globals[item.name] = GlobalVar(item, scope.library)
+            var = scope.globals[item.name] = GlobalVar(item, scope.library)
+            if item.init is not None:
+                want(bag, var.type, LONG if isinstance(item.init, ast.Number) else STRING, item.init.span)
+                var.keys = []
+                var.arity_span = item.span
         elif isinstance(item, ast.Function):
             scope.functions.setdefault(item.name, []).append(item)
         elif isinstance(item, ast.Alias):

@@ -11,6 +11,7 @@ from ...lang.stp import ast
 from ..build import Builder, latin, wrap
 from ..paths import Place
 from . import lower_access, lower_assign, lower_calls, lower_expr, lower_print, lower_stmt
+from .collect import number_of
 from .types import IR_TYPE, STAT, STRING
 
 TYPE_CHECKING = False
@@ -90,13 +91,8 @@ def _global(unit: Unit, var: GlobalVar, capacity: int) -> ir.Global:
 def _initial(unit: Unit, var: GlobalVar, kind: str) -> int | str | None:
     given = None if var.library else dict(unit.options.overrides).get(var.name)
     if given is not None:
-        if kind == STRING:
-            return latin(given)
-        try:
-            return wrap(int(given, 0))
-        except ValueError:
-            unit.bag.error("E902", f"-G {var.name}: '{given}' is not a number", var.decl.span)
-            return 0
+        number = number_of(given)
+        return latin(given) if number is None or kind == STRING else wrap(number)
     init = var.decl.init
     if init is None:
         return None

@@ -86,7 +86,7 @@ def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, d
             if alias.prologue is not None:
                 derived.parts.append((place, alias.prologue))
             if alias.epilogue is not None:
-                derived.epilogues.append((place, alias.epilogue))
+                derived.epilogues.insert(0, (place, alias.epilogue))
         out += found
     return out
 

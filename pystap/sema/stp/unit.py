@@ -11,13 +11,25 @@ if TYPE_CHECKING:
     from ...lang.stp import ast
     from ...options import Options
     from ..target import Target
+    from .types import T
 
 
 class Unit:
     """Filled by the passes in order; each says in its module what it reads and what it adds."""
 
     __slots__ = (
-        *("bag", "depends", "file", "functions", "globals", "instances", "library", "module", "options"),
+        *(
+            "bag",
+            "depends",
+            "file",
+            "followed",
+            "functions",
+            "globals",
+            "instances",
+            "library",
+            "module",
+            "options",
+        ),
         *("probes", "scope", "target"),
     )
 
@@ -32,5 +44,6 @@ class Unit:
         self.instances: dict[tuple[ast.Function, Derived | None], FunctionInstance] = {}
         self.functions: list[FunctionInstance] = []  # in order of first use
         self.globals: list[GlobalVar] = []  # used ones, in order of declaration and first use
+        self.followed: list[tuple[ast.Deref, T]] = []  # accesses through variables, with the variables' types
         self.depends: dict[ast.Function, bool] = {}  # whether a function depends on the probe's context
         self.module: Module | None = None
