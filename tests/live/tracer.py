@@ -109,6 +109,9 @@ class Tracer:
             raise AssertionError(f"the tracer did not end: {self.so_far()!r} {self._errors!r}") from None
         for thread in self._threads:
             thread.join(PATIENCE)
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
         self.out = self.so_far()
         self.err = b"".join(self._errors).decode("utf-8", "replace")
 
