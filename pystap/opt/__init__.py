@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ir.nodes import Const, Function, Global, Handler, Module, Op, Text
+from ..ir.nodes import Const, Global, Module, Op, Text
 from ..ir.walk import statements
 from .inline import inline
 from .simplify import simplify
@@ -16,9 +16,10 @@ def optimise(module: Module) -> None:
     """Inline and simplify the whole module in place."""
     inline(module)
     constants = _constants(module)
-    holders: list[Handler | Function] = [*module.handlers, *module.functions]
-    for holder in holders:
-        holder.body = simplify(holder.body, constants)
+    for handler in module.handlers:
+        handler.body = simplify(handler.body, constants)
+    for function in module.functions:
+        function.body = simplify(function.body, constants, function.result)
 
 
 def _constants(module: Module) -> dict[Global, Any]:

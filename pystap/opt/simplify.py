@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def simplify(body: list[Stmt], constants: dict[Global, Any]) -> list[Stmt]:
-    """Return the simplified body. constants: scalars that nobody writes, and their values."""
+def simplify(body: list[Stmt], constants: dict[Global, Any], result: Local | None = None) -> list[Stmt]:
+    """Return the simplified body.
+
+    constants: scalars that nobody writes, and their values; result: a local that is read when the body has ended.
+    """
     for _ in range(4):
-        pass_ = _Pass(body, constants)
-        body = sweep(pass_.block(body, {}))
+        pass_ = _Pass(body, constants, result)
+        body = sweep(pass_.block(body, {}), result)
         if not pass_.changed:
             break
     return body
@@ -42,11 +45,11 @@ def is_pure(stmt: Op) -> bool:
 
 
 class _Pass:
-    def __init__(self, body: list[Stmt], constants: dict[Global, Any]) -> None:
+    def __init__(self, body: list[Stmt], constants: dict[Global, Any], result: Local | None) -> None:
         self.constants = constants
         counts = count_defs(body)
         early = unassigned(body)
-        self.once = {v for v, n in counts.items() if n == 1 and v not in early}
+        self.once = {v for v, n in counts.items() if n == 1 and v not in early and v is not result}
         self.value: dict[Local, Any] = {}
         self.changed = False
 
@@ -145,10 +148,12 @@ def _expression_key(op: Op) -> Any:
     return (op.name, attr, names)
 
 
-def sweep(body: list[Stmt]) -> list[Stmt]:
+def sweep(body: list[Stmt], result: Local | None = None) -> list[Stmt]:
     """Drop operations whose result nobody uses, and control that holds nothing."""
     while True:
         used = count_uses(body)
+        if result is not None:
+            used[result] = 1
         size = _size(body)
         body = _sweep(body, used)
         if _size(body) == size:
