@@ -23,6 +23,7 @@ from ebpf_rig import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from pystap.ir.nodes import Leave, Loop, Try
 
 VALUES = st.one_of(
