@@ -245,6 +245,8 @@ FUNCTIONS: dict[str, int] = {
 }
 
 ALIASES: dict[str, int] = {
+    "__ioblock.bio_done": 7,
+    "__ioblock.request_done": 7,
     "init": 2,
     "ioblock.end": 7,
     "ioblock.request": 7,
