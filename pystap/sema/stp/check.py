@@ -10,6 +10,8 @@ from __future__ import annotations
 from ...diag import CompileError, Diagnostic
 from ...lang.stp import ast
 from . import check_access, check_calls, check_expr, check_stmt
+from .points import add_probes
+from .prologue import complete
 from .symbols import Var
 from .types import LONG, T, want
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...source import Span
-    from .symbols import Body, FileScope, FunctionInstance, GlobalVar
+    from .symbols import Body, Derived, FileScope, FunctionInstance, GlobalVar
     from .unit import Unit
 
     Pending = tuple["Checker", Body, FileScope, ast.Deref, T]
@@ -27,7 +29,25 @@ if TYPE_CHECKING:
 def run(unit: Unit) -> None:
     """Check every handler; functions are checked where they are first called."""
     pending: list[Pending] = []
-    for derived in unit.probes:
+    _handlers(unit, unit.probes, pending)
+    done: set[str] = set()
+    while len(done) < len(unit.library):  # files of the library may bring probes of their own
+        for name, scope in list(unit.library.items()):
+            if name not in done:
+                done.add(name)
+                if scope.file.probes:
+                    added = add_probes(unit, scope)
+                    complete(unit, added)
+                    _handlers(unit, added, pending)
+    _settle(unit, pending)
+    if not unit.bag.errors:
+        from .warn import run as warn
+
+        warn(unit)
+
+
+def _handlers(unit: Unit, probes: list[Derived], pending: list[Pending]) -> None:
+    for derived in probes:
         checker = Checker(unit, derived.body, pending)
         for scope, condition in derived.conditions:
             checker.scope = scope
@@ -35,11 +55,6 @@ def run(unit: Unit) -> None:
         for scope, block in derived.parts:
             checker.scope = scope
             checker.stmt(block)
-    _settle(unit, pending)
-    if not unit.bag.errors:
-        from .warn import run as warn
-
-        warn(unit)
 
 
 def _settle(unit: Unit, pending: list[Pending]) -> None:

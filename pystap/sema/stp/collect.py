@@ -48,11 +48,11 @@ def collect_file(scope: FileScope, bag: Bag) -> None:
                     Diagnostic("E211", f"the global '{item.name}' is declared twice", item.span, notes=notes)
                 )
                 continue
-            var = scope.globals[item.name] = GlobalVar(item, scope.library)
+            made = scope.globals[item.name] = GlobalVar(item, scope.library)
             if item.init is not None:
-                want(bag, var.type, LONG if isinstance(item.init, ast.Number) else STRING, item.init.span)
-                var.keys = []
-                var.arity_span = item.span
+                want(bag, made.type, LONG if isinstance(item.init, ast.Number) else STRING, item.init.span)
+                made.keys = []
+                made.arity_span = item.span
         elif isinstance(item, ast.Function):
             scope.functions.setdefault(item.name, []).append(item)
         elif isinstance(item, ast.Alias):

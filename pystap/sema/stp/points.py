@@ -26,13 +26,21 @@ DEEPEST = 32
 def run(unit: Unit) -> None:
     """Resolve every probe of the script."""
     probes = unit.file.probes
-    for probe in probes:
-        for derived in _resolve_list(unit, unit.scope, probe.points, (), None, 0):
-            derived.parts += [(unit.scope, probe.body), *derived.epilogues]
-            unit.probes.append(derived)
+    add_probes(unit, unit.scope)
     if not unit.probes and not unit.bag.errors:
         words = "no probe point of the script is there" if probes else "the script has no probe"
         unit.bag.error("E306", words, unit.file.span if probes else None, "write: probe begin { ... }")
+
+
+def add_probes(unit: Unit, scope: FileScope) -> list[Derived]:
+    """Resolve the probes of a file and add them to the unit's."""
+    added = []
+    for probe in scope.file.probes:
+        for derived in _resolve_list(unit, scope, probe.points, (), None, 0):
+            derived.parts += [(scope, probe.body), *derived.epilogues]
+            added.append(derived)
+    unit.probes += added
+    return added
 
 
 def _resolve_list(

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 def run(unit: Unit) -> None:
     """Complete the blocks of every handler."""
+    complete(unit, unit.probes)
+
+
+def complete(unit: Unit, probes: list[Derived]) -> None:
+    """Complete the blocks of some handlers."""
     purity = Purity(unit)
     made: dict[str, tuple[FileScope, ast.Block]] = {}
-    for derived in unit.probes:
+    for derived in probes:
         if derived.resolved.prologue is not None:
             used = names_of(derived)
             text = derived.resolved.prologue(used)
@@ -32,6 +37,8 @@ def run(unit: Unit) -> None:
                 if part is None:
                     part = made[text] = _parse(derived.resolved.text, text)
                 derived.parts.insert(0, part)
+        if derived.point.span.source is not unit.file.source:
+            continue  # a probe of the library itself is kept as it is
         if any(scope.library for scope, _ in derived.parts):
             _elide(derived, purity)
 
