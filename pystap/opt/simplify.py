@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..builtins import TABLE
 from ..ir.nodes import Call, Const, ForEach, Global, If, Leave, Local, Loop, Op, Scope, Stmt, Text, Try
 from ..ir.ops import OPS
-from ..ir.walk import blocks, count_defs, count_uses, labels_left, unassigned
+from ..ir.walk import blocks, count_defs, count_uses, labels_left, statements, unassigned
 from .arith import fold
 
 TYPE_CHECKING = False
@@ -69,6 +69,7 @@ class _Pass:
                 self._if(stmt, known, out)
             elif isinstance(stmt, Call):
                 stmt.args = tuple(map(self.operand, stmt.args))
+                forget(known, stmt)
                 out.append(stmt)
             else:
                 self._other(stmt, known, out)
@@ -76,9 +77,11 @@ class _Pass:
                 break
         return out
 
-    def _op(self, op: Op, known: dict[Any, Local], out: list[Stmt]) -> None:
+    def _op(self, op: Op, known: dict[Any, Any], out: list[Stmt]) -> None:
         args = op.args = tuple(map(self.operand, op.args))
         dst = op.dst
+        if OPS[op.name].on_global:
+            self.memory(op, known)
         if dst is not None and dst in self.once:
             new = self._known_value(op, known)
             if new is not None:
@@ -96,8 +99,8 @@ class _Pass:
             if not isinstance(source, Local) or source in self.once:
                 return source
             return None
-        if op.name == "get" and op.attr in self.constants:
-            return self.constants[op.attr]
+        if op.name == "get":
+            return self.constants.get(op.attr) or self._remembered(op, known)
         numbers = [a.value for a in op.args if isinstance(a, Const)]
         if numbers and len(numbers) == len(op.args):
             number = fold(op.name, numbers, op.attr)
@@ -117,6 +120,7 @@ class _Pass:
             return
         stmt.then = self.block(stmt.then, dict(known))
         stmt.els = self.block(stmt.els, dict(known))
+        forget(known, stmt)
         out.append(stmt)
 
     def _other(self, stmt: Stmt, known: dict[Any, Local], out: list[Stmt]) -> None:
@@ -129,10 +133,72 @@ class _Pass:
             self.changed = True
             out += self.block(stmt.body, known)
             return
+        again = isinstance(stmt, (Loop, ForEach))
+        if again:
+            forget(known, stmt)
         for block in blocks(stmt):
             # a loop's body sees what was known before it: locals assigned once don't change in it
             block[:] = self.block(block, dict(known))
+        forget(known, stmt)
         out.append(stmt)
+
+    # what globals are known to hold: a handler runs alone, so only its own statements change them
+
+    def memory(self, op: Op, known: dict[Any, Any]) -> None:
+        """Take note of what an operation does to a global."""
+        glob = op.attr[0] if isinstance(op.attr, tuple) else op.attr
+        if "write" not in OPS[op.name].effects:
+            return
+        for key in [k for k in known if k[0] == "global" and k[1] == id(glob)]:
+            del known[key]
+        keys = op.args[: len(glob.keys)]
+        if glob.value != "i64" or not all(self._steady(k) for k in keys):
+            return
+        if op.name == "set" and self._steady(op.args[-1]):
+            known[_memory_key(glob, keys)] = op.args[-1]
+        elif op.name == "add_to" and op.dst is None:
+            known[_memory_key(glob, keys)] = op
+
+    def _steady(self, operand: Any) -> bool:
+        return not isinstance(operand, Local) or operand in self.once
+
+    def _remembered(self, op: Op, known: dict[Any, Any]) -> Any:
+        """Return the operand that holds what a read of a global would give, or None.
+
+        What an addition left behind is that addition's own result: it becomes a fetch-and-add.
+        """
+        if op.attr.value != "i64" or not all(self._steady(k) for k in op.args):
+            return None
+        key = _memory_key(op.attr, op.args)
+        held = known.get(key)
+        if isinstance(held, Op):
+            held.name, held.attr = "add_fetch", (op.attr, "new")
+            held.dst = known[key] = Local(op.attr.name, "i64")
+            self.once.add(held.dst)
+            self.changed = True
+            return held.dst
+        if held is None:
+            assert op.dst is not None
+            known[key] = op.dst
+        return held
+
+
+def _memory_key(glob: Global, keys: tuple[Any, ...]) -> Any:
+    names = tuple(("l", id(k)) if isinstance(k, Local) else ("c", k.value) for k in keys)
+    return ("global", id(glob), names)
+
+
+def forget(known: dict[Any, Any], stmt: Stmt) -> None:
+    """Drop what is known of the globals that a statement may change."""
+    changed: set[int] = set()
+    for inner in statements([stmt]):
+        if isinstance(inner, Call):
+            changed = {k[1] for k in known if k[0] == "global"}
+            break
+        if isinstance(inner, Op) and OPS[inner.name].on_global and "write" in OPS[inner.name].effects:
+            changed.add(id(inner.attr[0] if isinstance(inner.attr, tuple) else inner.attr))
+    for key in [k for k in known if k[0] == "global" and k[1] in changed]:
+        del known[key]
 
 
 def _expression_key(op: Op) -> Any:

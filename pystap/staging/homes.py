@@ -28,7 +28,6 @@ class Homes:
     """home: where each global lives; why: for those moved to the user stage, the reason and the place."""
 
     def __init__(self, module: Module, mirror: bool) -> None:
-        self.mirror = mirror
         self.events = [h for h in module.handlers if not h.event.user]
         self.why: dict[Global, tuple[str, Span]] = {}
         self.home: dict[Global, str] = {}
@@ -83,7 +82,7 @@ class Homes:
         """Place every handler; return whether some global had to move."""
         moved = False
         for at, handler in enumerate(self.events):
-            places = self.places[at] = Places(handler, self.home, self.mirror)
+            places = self.places[at] = Places(handler, self.home)
             for glob, (why, span) in places.demoted.items():
                 moved |= self._move(glob, why, span)
         if moved:

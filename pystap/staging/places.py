@@ -57,10 +57,9 @@ class Places:
     stage has the address for.
     """
 
-    def __init__(self, handler: Handler, homes: dict[Global, str], mirror: bool) -> None:
+    def __init__(self, handler: Handler, homes: dict[Global, str]) -> None:
         self.body = handler.body
         self.homes = homes
-        self.mirror = mirror
         self.user: set[int] = set()
         self.regions: set[int] = set()
         self.hoisted: set[int] = set()
@@ -118,7 +117,7 @@ class Places:
             forced = True
             self._demote(stmt.glob, "foreach in an event handler walks it", stmt.span)
         elif not forced:
-            forced = self.mirror or self._needs_user(stmt)
+            forced = self._needs_user(stmt)
         if forced:
             self.regions.add(id(stmt))
             self.locals.update(defs(stmt))
