@@ -8,6 +8,7 @@ from ...bpf import insn as I
 from ...program import Line, Reloc
 from ...source import NOWHERE
 from .lir import LABEL, TooBig
+from .liveness import reachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,9 +51,20 @@ def _places(funcs: list[tuple[str, int, list[Lir]]]) -> tuple[list[dict[int, int
     return labels, starts, at
 
 
+def _called(funcs: list[tuple[str, int, list[Lir]]]) -> list[tuple[str, int, list[Lir]]]:
+    """The main program and the functions that some code refers to."""
+    by_name = {name: code for name, _, code in funcs}
+    wanted = [funcs[0][0]]
+    for name in wanted:
+        for insn in by_name[name]:
+            if insn[0] == 0x18 and insn[2] == I.PSEUDO_FUNC and insn[3] not in wanted:
+                wanted.append(insn[3])
+    return [func for func in funcs if func[0] in wanted]
+
+
 def emit(funcs: list[tuple[str, int, list[Lir]]], fallback: Span) -> Emitted:
     """Lay the functions (name, number of arguments, instructions) one after the other, the main program first."""
-    funcs = [(name, nargs, _thread(code)) for name, nargs, code in funcs]
+    funcs = _called([(name, nargs, reachable(_thread(code))) for name, nargs, code in funcs])
     labels, starts, total = _places(funcs)
     if total > _MOST:
         raise TooBig(f"{total} instructions", fallback)

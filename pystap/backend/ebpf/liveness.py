@@ -55,7 +55,7 @@ def _pure(op: int) -> bool:
     return cls in (7, 4, 1) or op == 0x18
 
 
-def _reachable(code: list[Lir]) -> list[Lir]:
+def reachable(code: list[Lir]) -> list[Lir]:
     """Without what no path leads to, and without labels that nobody jumps to."""
     out: list[Lir] = []
     targets: set[int] = set()
@@ -83,7 +83,7 @@ def prune(code: list[Lir]) -> tuple[list[Lir], set[int]]:
     kept: list[Lir] = []
     live: set[int] = set()
     at: dict[int, frozenset[int]] = {}
-    for insn in reversed(_reachable(code)):
+    for insn in reversed(reachable(code)):
         op = insn[0]
         if op == LABEL:
             at[insn[4]] = frozenset(live)

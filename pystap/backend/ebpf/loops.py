@@ -70,7 +70,7 @@ def loop(lo: Select, stmt: Loop) -> None:
     fn.addr(I.R3, block, at)
     fn.const(I.R4, 0)
     fn.call("loop", 4)
-    code = fn.load(8, base, off)
+    code = lo.load_shared(SH_LEAVE)
     done = fn.new_label()
     fn.jumpi(I.JEQ, code, LEAVE_OWN, done)
     fn.jumpi(I.JEQ, code, LEAVE_FINAL, _error(lo, 1))
@@ -83,12 +83,16 @@ def loop(lo: Select, stmt: Loop) -> None:
 def _error(lo: Select, final: int) -> int:
     """The label to jump to when the body met an error that isn't caught here."""
     state, fn = lo.state, lo.fn
-    label = fn.new_label()
+    key = (-1 - final, None, lo.rec_state)
+    known = state.faults.get(key)
+    if known is not None:
+        return known
+    label = state.faults[key] = fn.new_label()
     out = fn.out
     fn.cold()
     fn.label(label)
-    fn.mov(state.site, fn.load(8, *lo.slot(SH_SITE)))
-    fn.mov(state.what, fn.load(8, *lo.slot(SH_ARG)))
+    fn.mov(state.site, lo.load_shared(SH_SITE))
+    fn.mov(state.what, lo.load_shared(SH_ARG))
     fn.const(state.final, final)
     state.error_recs.add(lo.rec_state)
     fn.goto(state.error)
@@ -133,7 +137,7 @@ def _body(lo: Select, stmt: Loop, name: str) -> None:
     state.base = fn.vreg()
     fn.mov(state.base, I.R2)
     base, off = lo.slot(SH_TURNS)
-    turns = fn.load(8, base, off)
+    turns = lo.load_shared(SH_TURNS)
     fn.alui(I.ADD, turns, 1)
     fn.stx(8, base, off, turns)
     fn.jumpi(I.JGT, turns, max_action(lo.options), lo.fault(EXCEEDED, stmt.span, final=True))

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from .target import Target
 
 # The block in the main program's frame that callbacks get: what they share with it.
-SH_LEAVE, SH_SITE, SH_ARG, SH_TURNS, SH_CTX, SH_GEN, SH_REC, SH_LOCALS = range(0, 64, 8)
+SH_LEAVE, SH_SITE, SH_ARG, SH_TURNS, SH_CTX, SH_GEN, SH_REC, SH_ZERO, SH_LOCALS = range(0, 72, 8)
+# 8 bytes of the control block that are 0 for ever, which the verifier doesn't know.
+CTL_ZERO = 56
 
 NONE, HELD, MAYBE = 0, 1, 2  # is a record reserved here?
 
@@ -135,6 +137,16 @@ class Lower:
         state = self.state
         return (FP, self.shared_at + offset) if state.parent is None else (state.base, offset)
 
+    def load_shared(self, offset: int) -> int:
+        """A new register with a number of the shared block.
+
+        The verifier must not know it, or it follows every turn of a loop by itself, for each value: so a zero is
+        mixed in that it can't see.
+        """
+        reg = self.fn.load(8, *self.slot(offset))
+        self.fn.alu(I.XOR, reg, self.fn.load(8, *self.slot(SH_ZERO)))
+        return reg
+
     @property
     def looping(self) -> bool:
         """Whether this is the body of a loop."""
@@ -166,7 +178,7 @@ class Lower:
             return self.fn.imm(operand.value)
         offset = self.shared.get(operand)
         if offset is not None:
-            return self.fn.load(8, *self.slot(offset))
+            return self.load_shared(offset)
         regs = self.state.regs
         reg = regs.get(operand)
         if reg is None:

@@ -99,7 +99,7 @@ class Select(Lower):
 
     def _share(self) -> None:
         """What loops' bodies share with the rest begins as zeros."""
-        from .lower import SH_CTX, SH_GEN
+        from .lower import CTL_ZERO, SH_CTX, SH_GEN, SH_ZERO
 
         fn = self.fn
         size = SH_LOCALS
@@ -109,6 +109,9 @@ class Select(Lower):
             fn.sti(8, I.FP, self.shared_at + at, 0)
         fn.stx(8, *self.slot(SH_CTX), self.state.ctx)
         fn.stx(8, *self.slot(SH_GEN), self.gen)
+        zeros = fn.vreg()
+        fn.ld_value(zeros, "ctl", CTL_ZERO)
+        fn.stx(8, *self.slot(SH_ZERO), fn.load(8, zeros, 0))
 
     def quit(self) -> None:
         """End the run from a place that can't be reached; the record, if any, goes out."""

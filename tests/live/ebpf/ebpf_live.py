@@ -32,22 +32,24 @@ def live_target(*features):
 
 
 class Options:
-    max_action = 1000
+    def __init__(self, max_action=1000):
+        self.max_action = max_action
 
 
 class Live:
     """Programs of one run; a context manager that leaves nothing attached."""
 
-    def __init__(self, bodies, *, globs=(), target=None, ring=1 << 16):
+    def __init__(self, bodies, *, globs=(), target=None, ring=1 << 16, options=None, attach=True):
         """bodies: (event, body, sizes) each."""
         self.errors = []
+        self.wanted = attach
         layout = Layout(ring)
         self.homes = {}
         for glob, home, shapes, resets in globs:
             self.homes[glob] = Home(glob, layout.add(glob, home, shapes, resets))
         target = target or live_target("rdonly_cast")
         self.progs = [
-            generate(KernelProgram(f"p{n}", event, body, sizes, (n,)), self.homes, self.errors, target, Options())
+            generate(KernelProgram(f"p{n}", event, body, sizes, (n,)), self.homes, self.errors, target, options or Options())
             for n, (event, body, sizes) in enumerate(bodies)
         ]
         specs = layout.all_maps()
@@ -86,7 +88,7 @@ class Live:
 
     def __enter__(self):
         self.poke(CTL_STATE, "<I", STATE_RUNNING)
-        self.attached = [one.attach() for one in self.loaded]
+        self.attached = [one.attach() for one in self.loaded] if self.wanted else []
         return self
 
     def __exit__(self, *_):
