@@ -1,0 +1,122 @@
+"""bpftrace's semantics: `analyse(tree, target, options, bag)` -> `ir.nodes.Module`.
+
+    config.py        settings of the script
+    cdefs.py         the script's structs, unions, enums, typedefs -> BTF on top of the kernel's
+    points*.py       attach points -> events, and what a handler can read there
+    types.py         types, how they merge, the IR parts that carry them
+    values.py        values while IR is written: operands, or a place in memory
+    maps.py scope.py what is known of maps and variables
+    body.py          one probe -> IR; expr, access, assign, stmts, calls*, output, macros do the work
+    display.py       hints by which the runtime shows values and maps
+
+Types are inferred by walking over the script, writing IR, until a walk used no type that it later had to change. One walk
+is enough unless a map is read before the first assignment that says what it holds.
+"""
+
+from __future__ import annotations
+
+from ...diag import Bag, CompileError, did_you_mean
+from ...ir import nodes as ir
+from . import access, assign, body, calls, expr, points, stmts
+from .body import Body
+from .unit import Unit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...lang.bt import ast
+    from ...options import Options
+    from ..target import Target
+    from .points import Point
+
+body.EXPRESSIONS.update({**expr.TABLE, **access.TABLE, **assign.TABLE, **calls.TABLE})
+body.STATEMENTS.update(stmts.TABLE)
+
+MOST_PASSES = 12
+
+
+def analyse(tree: ast.Program, target: Target, options: Options, bag: Bag) -> ir.Module:
+    """Check a script and return its IR; mistakes are in the bag."""
+    unit = Unit(tree, target, options, bag)
+    unit.config.take(tree.config, bag)
+    _script_types(unit)
+    unit.declare_maps()
+    for item in tree.imports:
+        bag.error("E401", "not supported yet: imports", item.span)
+    for function in tree.functions:
+        bag.error("E401", "not supported yet: functions of the script (fn)", function.span)
+    probes = [(probe, points.resolve(unit, probe)) for probe in tree.probes]
+    if not tree.probes and not bag.errors:
+        bag.error("E306", "the script has no probe", None, 'write: BEGIN { printf("hello\\n"); }')
+    handlers: list[ir.Handler] = []
+    for number in range(MOST_PASSES):
+        handlers = _walk(unit, probes)
+        if not unit.dirty or number == MOST_PASSES - 1:
+            break
+    _undefined(unit)
+    for diagnostic in unit.bag.items:
+        bag.add(diagnostic)
+    return _module(unit, handlers)
+
+
+def _script_types(unit: Unit) -> None:
+    if unit.tree.c.types:
+        from .cdefs import define
+
+        define(unit)
+
+
+def _walk(unit: Unit, probes: list[tuple[ast.Probe, list[Point]]]) -> list[ir.Handler]:
+    """Write every handler, with the types that are known so far; diagnostics go to a bag of this walk's own."""
+    unit.bag = Bag()
+    unit.dirty = False
+    unit.unknown.clear()
+    unit.elapsed = None
+    for info in unit.maps.values():
+        info.begin_pass()
+    return [
+        _handler(unit, probe, point, number)
+        for number, (probe, point) in enumerate((probe, point) for probe, found in probes for point in found)
+    ]
+
+
+def _handler(unit: Unit, probe: ast.Probe, point: Point, number: int) -> ir.Handler:
+    writer = Body(unit, point, number)
+    b = writer.b
+    top = b.out
+    b.span = point.span
+    if point.guard is not None:
+        b.into(b.branch(point.guard(writer))[0])
+    try:
+        if probe.predicate is not None:
+            cond, value = writer.truth(probe.predicate)
+            if value.const is None or not value.const:
+                b.span = probe.predicate.span
+                b.into(b.branch(cond)[0])
+    except CompileError as failed:
+        unit.report(failed)
+    writer.block(probe.body)
+    return ir.Handler(point.event, point.text, writer.label, top, probe.span)
+
+
+def _start(elapsed: ir.Global) -> ir.Handler:
+    """The handler that notes when the run began, before all others."""
+    now = ir.Local("now", ir.I64)
+    body_: list[ir.Stmt] = [ir.Op(now, "call", (), "boottime_ns"), ir.Op(None, "set", (now,), elapsed)]
+    return ir.Handler(ir.Event("begin", "", {"order": -1}), "BEGIN", ir.Label("start"), body_)
+
+
+def _undefined(unit: Unit) -> None:
+    """Report the maps that are read and never assigned."""
+    for info, span in unit.unknown:
+        if info.value.kind == "none" and not info.written:
+            near = did_you_mean(info.name, [m.name for m in unit.maps.values() if m.written])
+            hint = f"did you mean '@{near}'?" if near is not None else "nothing assigns it"
+            unit.bag.error("E205", f"undefined map '{info.text}'", span, hint)
+
+
+def _module(unit: Unit, handlers: list[ir.Handler]) -> ir.Module:
+    globals_ = [info.finish(unit) for info in unit.maps.values() if info.used]
+    if unit.elapsed is not None:
+        globals_.append(unit.elapsed)
+        handlers.insert(0, _start(unit.elapsed))
+    return ir.Module("bt", globals_, [], handlers)

@@ -1,0 +1,101 @@
+"""Functions that ask for types and constants, decided when the script is compiled."""
+
+from __future__ import annotations
+
+from ...ir.nodes import Const
+from ...lang.bt import ast
+from ..build import latin
+from . import ctypes_, types
+from .body import error
+from .types import BOOL, is_number
+from .values import Val, number, string
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .body import Body
+
+
+def _is(test: Callable[[types.T], bool]) -> Callable[[Body, ast.Call], Val]:
+    """A question about the type of an expression, which isn't run."""
+
+    def write(body: Body, call: ast.Call) -> Val:
+        known = int(test(ctypes_.type_of(body, call.args[0])))
+        return Val(BOOL, [Const(known)], None, known)
+
+    return write
+
+
+def is_literal(body: Body, call: ast.Call) -> Val:
+    """`is_literal(e)`: whether its value is known now."""
+    before = body.b.into([])
+    known = int(body.value(call.args[0]).const is not None)
+    body.b.into(before)
+    return Val(BOOL, [Const(known)], None, known)
+
+
+def static_assert(body: Body, call: ast.Call) -> Val:
+    """`static_assert(condition [, text])`."""
+    value = body.value(call.args[0])
+    if value.const is None:
+        raise error("E258", "this isn't known when the script is compiled", call.args[0].span)
+    if not value.const:
+        words = body.literal(call.args[1], "the message") if len(call.args) == 2 else call.args[0].span.text
+        raise error("E266", f"static assertion failed: {words}", call.span)
+    return Val(types.VOID, [])
+
+
+def getopt(body: Body, call: ast.Call) -> Val:
+    """`getopt("name" [, default [, help]])`: an option among the script's arguments."""
+    word = body.literal(call.args[0], "the name of getopt()")
+    default = body.value(call.args[1]) if len(call.args) > 1 else number(0, BOOL)
+    text = default.type.kind == "str"
+    for arg in body.unit.options.args:
+        if arg == f"--{word}":
+            return string("") if text else number(1, default.type)
+        if arg.startswith(f"--{word}="):
+            given = arg.partition("=")[2]
+            if text:
+                return string(latin(given))
+            if given in ("true", "false"):
+                return number(int(given == "true"), default.type)
+            try:
+                return number(int(given, 0), default.type)
+            except ValueError:
+                raise error("E260", f"--{word} needs a number, not '{given}'", call.span) from None
+    return default
+
+
+def container_of(body: Body, call: ast.Call) -> Val:
+    """`container_of(pointer, type, member)`."""
+    from .access import offsetof
+
+    target = call.args[1]
+    path: list[str] = []
+    node = call.args[2]
+    while isinstance(node, ast.Member):
+        path.insert(0, node.name)
+        node = node.base
+    if not isinstance(node, ast.Identifier):
+        raise error("E231", "the third argument of container_of() is a member's name", call.args[2].span)
+    path.insert(0, node.name)
+    off = offsetof(body, ast.Offsetof(call.span, target, tuple(path)))
+    operand, _ = body.number_of(call.args[0], "container_of()")  # type: ignore[arg-type]
+    type = ctypes_.type_of(body, target)
+    assert isinstance(off.const, int)
+    return Val(types.T("ptr", 8, False, type.ctype), [body.b.offset(operand, -off.const)])
+
+
+TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
+    "is_str": (1, 1, _is(lambda t: t.kind == "str")),
+    "is_ptr": (1, 1, _is(lambda t: t.kind == "ptr")),
+    "is_array": (1, 1, _is(lambda t: t.kind == "array")),
+    "is_integer": (1, 1, _is(lambda t: t.kind == "int")),
+    "is_unsigned_integer": (1, 1, _is(lambda t: t.kind == "int" and not t.signed)),
+    "is_literal": (1, 1, is_literal),
+    "static_assert": (1, 2, static_assert),
+    "getopt": (1, 3, getopt),
+    "container_of": (3, 3, container_of),
+}
+_ = is_number

@@ -1,0 +1,332 @@
+"""printf and its kin, print, and values as text."""
+
+from __future__ import annotations
+
+from ...diag import Bag
+from ...ir import format as irf
+from ...ir.nodes import STR, TUPLE, Const, Text
+from ...lang.bt import ast
+from ...lang.bt.formats import STAR, Directive, Literal, parse_format
+from ..build import latin
+from . import assign, types
+from .body import error, later
+from .display import enum_text, hint
+from .types import T, is_number, name
+from .values import Val
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...source import Span
+    from ..build import Operand
+    from .body import Body
+
+_BITS = {"hh": 8, "h": 16}
+_SIGNED = frozenset("di")
+_NUMBERS = frozenset("diuxXocp")
+
+
+def formatted(body: Body, call: ast.Call) -> tuple[irf.Format, list[Operand]]:
+    """Return the format and operands of `f(format, args...)`."""
+    if not call.args:
+        raise error("E271", f"{call.name}() needs a format", call.span, f'{call.name}("text %d\\n", value)')
+    first = call.args[0]
+    text = body.literal(first, f"the format of {call.name}()")
+    place = first.span if isinstance(first, ast.String) else call.span
+    source = first.value if isinstance(first, ast.String) else text
+    pieces = parse_format(source, place, body.unit.bag)
+    wanted = sum(p.arguments for p in pieces if isinstance(p, Directive))
+    args = call.args[1:]
+    if wanted != len(args):
+        words = f"the format takes {_count(wanted)}, {len(args)} given"
+        raise error("E271", words, call.span)
+    values = body.values(args)  # type: ignore[arg-type]
+    parts: list[str | irf.Directive] = []
+    ops: list[Operand] = []
+    at = 0
+    for piece in pieces:
+        if isinstance(piece, Literal):
+            parts.append(latin(piece.text))
+            continue
+        for star in (piece.width, piece.precision):
+            if star == STAR:
+                ops.append(body.as_number(values[at], args[at].span, "a width or precision")[0])
+                at += 1
+        _directive(body, piece, values[at], args[at].span, parts, ops)
+        at += 1
+    return irf.Format(tuple(parts)), ops
+
+
+def _count(n: int) -> str:
+    return "no argument" if not n else "1 argument" if n == 1 else f"{n} arguments"
+
+
+def _directive(
+    body: Body, d: Directive, value: Val, span: Span, parts: list[str | irf.Directive], ops: list[Operand]
+) -> None:
+    """Append the IR's directive for one of the script's, and its operand."""
+    value = body.coerced(value)
+    type = value.type
+    conv = "d" if d.conv == "i" else d.conv
+    bits = _BITS.get(d.length, 64)
+    if type.kind == "none":
+        operand: Operand = Const(0) if conv in _NUMBERS else Text("")
+    elif conv in _NUMBERS:
+        operand = _number(body, value, conv, bits, d, span)
+    elif conv == "s":
+        operand = as_text(body, value, span)
+    elif conv in ("r", "rx", "rh"):
+        operand = _raw(body, value, conv, span)
+    else:
+        if not is_number(type):
+            raise error("E272", f"%{d.conv} needs a number, not {name(type)}", span)
+        operand, conv = body.text_call("gfp_flags", body.ops(value)[0]), "s"
+    width = "*" if d.width == STAR else d.width
+    precision = "*" if d.precision == STAR else d.precision
+    parts.append(irf.Directive(conv, d.flags, width, precision, bits))
+    ops.append(operand)
+
+
+def _number(body: Body, value: Val, conv: str, bits: int, d: Directive, span: Span) -> Operand:
+    type = value.type
+    if not is_number(type):
+        hint_ = "print it with %s" if type.kind not in ("void", "buffer") else "print it with %r"
+        raise error("E272", f"%{d.conv} needs a number, not {name(type)}", span, hint_)
+    operand = body.ops(value)[0]
+    if bits < 64 and conv == "d":
+        operand = body.b.op("sext", (operand,), bits)
+    return operand
+
+
+def _raw(body: Body, value: Val, conv: str, span: Span) -> Operand:
+    kind = value.type.kind
+    if kind not in ("buffer", "array", "mac", "record"):
+        raise error("E272", f"%{conv} needs a buffer, not {name(value.type)}", span, "buf(pointer, length) makes one")
+    return body.ops(value)[0]
+
+
+def as_text(body: Body, value: Val, span: Span) -> Operand:
+    """Return a value as the string that %s shows."""
+    type = value.type
+    kind = type.kind
+    ops = body.ops(value)
+    if kind in ("str", "inet"):
+        return ops[0]
+    if kind == "int" and type.ctype is not None:
+        return body.text_call("enum_text", ops[0], Text(enum_text(type.ctype)))
+    render = _RENDER.get(kind)
+    if render is not None:
+        return body.text_call(render, *ops)
+    if kind == "kstack":
+        return body.text_call("kstack_text", ops[0], Text(type.note))
+    if kind == "ustack":
+        return body.text_call("ustack_text", ops[1], ops[0], Text(type.note))
+    if kind == "timestamp":
+        return body.text_call("strftime_boot", Text(type.note), ops[0])
+    if kind == "bool":
+        return _bool_text(body, ops[0])
+    hint_ = ""
+    if kind in ("int", "ptr"):
+        hint_ = "use %d" if kind == "int" else "str(pointer) reads the string there"
+    raise error("E272", f"%s needs a string, not {name(type)}", span, hint_)
+
+
+_RENDER = {"ksym": "ksym", "usym": "usym_text", "mac": "macaddr_text", "cgroup_path": "cgroup_path"}
+
+
+def _bool_text(body: Body, operand: Operand) -> Operand:
+    result = body.local(STR, "b")
+    then, els = body.b.branch(operand)
+    for arm, word in ((then, "true"), (els, "false")):
+        before = body.b.into(arm)
+        body.b.mov(result, Text(word))
+        body.b.into(before)
+    return result
+
+
+# ---- the functions ------------------------------------------------------------------------
+
+
+def printf(body: Body, call: ast.Call) -> Val:
+    """`printf(format, ...)`."""
+    format_, ops = formatted(body, call)
+    body.b.do("printf", tuple(ops), format_)
+    return Val(types.VOID, [])
+
+
+def _line(body: Body, call: ast.Call, op: str) -> Val:
+    format_, ops = formatted(body, call)
+    last = format_.parts[-1] if format_.parts else ""
+    if isinstance(last, str) and last.endswith("\n"):
+        format_ = irf.Format((*format_.parts[:-1], last[:-1]))
+    if op == "log":
+        where = call.span
+        line, column = where.source.position(where.start)
+        format_ = irf.Format((latin(f"{where.source.name}:{line}:{column}: ERROR: "), *format_.parts))
+    body.b.do(op, (body.b.op("sprintf", tuple(ops), format_, STR),))
+    return Val(types.VOID, [])
+
+
+def errorf(body: Body, call: ast.Call) -> Val:
+    """`errorf(format, ...)`: to stderr, with the place."""
+    return _line(body, call, "log")
+
+
+def warnf(body: Body, call: ast.Call) -> Val:
+    """`warnf(format, ...)`: to stderr as a warning."""
+    return _line(body, call, "warn")
+
+
+def system(body: Body, call: ast.Call) -> Val:
+    """`system(format, ...)`: a command of the shell."""
+    if not (body.unit.options.unsafe or body.unit.options.guru):
+        raise error("E273", "system() is unsafe", call.span, "allow it with --unsafe")
+    return _with_text(body, call, "system")
+
+
+def cat(body: Body, call: ast.Call) -> Val:
+    """`cat(format, ...)`: a file's content."""
+    return _with_text(body, call, "cat_file")
+
+
+def _with_text(body: Body, call: ast.Call, builtin: str) -> Val:
+    format_, ops = formatted(body, call)
+    parts = format_.parts
+    if not parts or (len(parts) == 1 and isinstance(parts[0], str)):
+        text: Operand = Text(str(parts[0]) if parts else "")
+    else:
+        text = body.b.op("sprintf", tuple(ops), format_, STR)
+    body.b.do("call", (text,), builtin)
+    return Val(types.VOID, [])
+
+
+def time(body: Body, call: ast.Call) -> Val:
+    """`time([format])`: the time of day."""
+    text = latin(body.literal(call.args[0], "the format of time()")) if call.args else "%H:%M:%S\n"
+    shown = body.text_call("strftime", Text(text), body.call("realtime_ns"))
+    body.b.do("printf", (shown,), irf.Format((irf.Directive("s"),)))
+    return Val(types.VOID, [])
+
+
+def join(body: Body, call: ast.Call) -> Val:
+    """`join(char *array[] [, delimiter])`: up to 16 strings, then a newline."""
+    array, value = body.number_of(call.args[0], "join()")  # type: ignore[arg-type]
+    delimiter = " "
+    if len(call.args) == 2:
+        delimiter = latin(body.literal(call.args[1], "the delimiter of join()"))
+    from ...ir.ops import Load
+
+    space = value.type.space if value.type.kind == "ptr" else body.point.space
+    size = min(body.unit.config.max_strlen, 1024)
+    outer = body.b.out
+    for n in range(16):
+        pointer = body.b.op("load", (array,), Load(8 * n, 8, False, "zero", "", space, "join()"))
+        then, _ = body.b.branch(pointer)
+        body.b.into(then)
+        text = body.b.op("load_str", (pointer,), Load(0, size, False, "zero", "", space, "join()"), STR)
+        lead = (delimiter,) if n and delimiter else ()
+        body.b.do("printf", (text,), irf.Format((*lead, irf.Directive("s"))))
+    body.b.into(outer)
+    body.b.do("printf", (), irf.Format(("\n",)))
+    return Val(types.VOID, [])
+
+
+def print_(body: Body, call: ast.Call) -> Val:
+    """`print(value)`, `print(@m [, top [, div]])`."""
+    first = call.args[0]
+    if isinstance(first, (ast.Map, ast.MapAccess)):
+        bound = body.scope.bound("@" + first.name)
+        if bound is not None and isinstance(first, ast.Map) and isinstance(bound.node, (ast.Map, ast.MapAccess)):
+            first = bound.node
+    if isinstance(first, ast.Map):
+        return _print_map(body, call, first)
+    if len(call.args) > 1:
+        raise error("E202", "print() takes top and div only with a whole map", call.span)
+    if isinstance(first, ast.MapAccess):
+        return _print_element(body, first)
+    value = body.coerced(body.value(first))
+    type = value.type
+    if type.kind in ("void", "none"):
+        if type.kind == "void":
+            raise error("E251", "this has no value to print", first.span)
+        return Val(types.VOID, [])
+    ops = body.ops(value)
+    whole = ops[0] if len(ops) == 1 and type.kind != "tuple" else body.b.op("tuple", tuple(ops), None, TUPLE)
+    body.b.do("print_value", (whole,), hint(type))
+    return Val(types.VOID, [])
+
+
+def _print_map(body: Body, call: ast.Call, e: ast.Map) -> Val:
+    info = body.unit.map(e.name, e.span)
+    if info.value.kind == "none":
+        body.unit.missing(info, e.span)
+    numbers: list[Operand] = []
+    for arg, what in zip(call.args[1:], ("top", "div"), strict=False):
+        value = body.constant(arg, f"{what} of print()")  # type: ignore[arg-type]
+        if value < 0:
+            raise error("E207", f"{what} of print() can't be negative", arg.span)
+        numbers.append(Const(value))
+    body.b.do("print_map", tuple(numbers), (info.glob,))
+    return Val(types.VOID, [])
+
+
+def _print_element(body: Body, e: ast.MapAccess) -> Val:
+    """`print(@m[k])`: as the map's own line of that key."""
+    try:
+        info, keys = assign.place_of(body, e)
+    except assign.Given:
+        return Val(types.VOID, [])
+    if info.value.kind == "none":
+        body.unit.missing(info, e.span)
+        return Val(types.VOID, [])
+    label = _label(body, info, keys, e)
+    kind = info.value.note if info.value.kind == "stat" else ""
+    if kind in ("hist", "lhist"):
+        body.b.do("printf", (label,), irf.Format((irf.Directive("s"), ":\n")))
+        attr = (info.glob, "log" if kind == "hist" else "linear", info.linear or ())
+        body.b.do("print_hist", tuple(keys), attr)
+        body.b.do("printf", (), irf.Format(("\n",)))
+        return Val(types.VOID, [])
+    if kind == "stats":
+        ops = [body.b.op("stat", tuple(keys), (info.glob, op, ())) for op in ("count", "avg", "sum")]
+        parts = (": count ", ", average ", ", total ")
+        format_: list[str | irf.Directive] = [irf.Directive("s")]
+        for part in parts:
+            format_ += [part, irf.Directive("d" if info.value.signed else "u")]
+        body.b.do("printf", (label, *ops), irf.Format((*format_, "\n")))
+        return Val(types.VOID, [])
+    value = body.coerced(assign.element(body, info, keys, e.span))
+    body.b.do("printf", (label,), irf.Format((irf.Directive("s"), ": ")))
+    ops = body.ops(value)
+    whole = ops[0] if len(ops) == 1 and value.type.kind != "tuple" else body.b.op("tuple", tuple(ops), None, TUPLE)
+    body.b.do("print_value", (whole,), hint(value.type))
+    return Val(types.VOID, [])
+
+
+def _label(body: Body, info: assign.MapInfo, keys: list[Operand], e: ast.MapAccess) -> Operand:
+    """Return `@name[key, ...]` as text."""
+    parts: list[str | irf.Directive] = [info.text + "["]
+    ops: list[Operand] = []
+    at = 0
+    for number, type in enumerate(info.keys or ()):
+        count = len(types.parts(type))
+        value = Val(type, list(keys[at : at + count]))
+        at += count
+        if number:
+            parts.append(", ")
+        if is_number(type) and type.kind in ("int", "ptr") and type.ctype is None:
+            parts.append(irf.Directive("d" if type.signed else "u"))
+            ops.append(value.ops[0])  # type: ignore[index]
+        elif type.kind == "tuple":
+            raise later("printing one element of a map with tuples as keys", e.span)
+        else:
+            parts.append(irf.Directive("s"))
+            ops.append(as_text(body, value, e.span))
+    return body.b.op("sprintf", tuple(ops), irf.Format((*parts, "]")), STR)
+
+
+def silent(text: str, span: Span) -> tuple[Literal | Directive, ...]:
+    """Return the components of a format that was checked before."""
+    return parse_format(text, span, Bag())
+
+
+_ = T

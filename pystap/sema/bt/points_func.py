@@ -1,0 +1,203 @@
+"""kprobe, kretprobe, fentry, fexit: kernel functions, or their stand-ins where the kernel can't probe functions.
+
+Event("function", name, {"module", "ret", "offset", "multi"}); arguments are `ctx_arg` (n, nullable) in the order of the function's
+prototype, and the return value is the `ctx_arg` behind the last of them, as fexit has it.
+"""
+
+from __future__ import annotations
+
+from ...btf.kinds import G_FUNC
+from ...diag import did_you_mean
+from ...ir.nodes import Const, Event
+from ...probes.base import glob_filter, has_glob
+from ...probes.standins import find
+from . import types
+from .body import error, later
+from .points import Point, c_argument
+from .types import T
+from .values import Val
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...lang.bt import ast
+    from ...probes.standins import StandIn
+    from ..build import Operand
+    from .body import Body
+    from .points import Make
+    from .unit import Unit
+
+REGISTERS = 6  # arguments that a kprobe sees
+
+
+def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
+    """Return the points of a function probe."""
+    if attach.address is not None:
+        raise later("functions by address", attach.span)
+    if attach.target == "bpf":
+        raise later("probes on BPF programs", attach.span)
+    ret = attach.provider in ("kretprobe", "fexit")
+    if not can_probe(unit, attach.provider):
+        return [_stand_in(unit, attach, ret)]
+    if attach.target:
+        raise later("functions of modules", attach.span)
+    return [_function(unit, attach, word, ret) for word in _names(unit, attach)]
+
+
+def can_probe(unit: Unit, provider: str) -> bool:
+    """Whether this kernel can attach to functions, one way or the other."""
+    features = unit.target.features
+    if features is None:
+        return False
+    return bool(features("fentry") or features("kprobe"))
+
+
+def _names(unit: Unit, attach: ast.AttachPoint) -> list[str]:
+    btf = unit.btf
+    word = attach.func
+    if has_glob(word):
+        found = btf.names(G_FUNC, word) if word[0] not in "*?[" else glob_filter(word, btf.names(G_FUNC))
+        if not found:
+            raise error("E304", f"no function of this kernel matches '{word}'", attach.span)
+        return found  # type: ignore[no-any-return]
+    if btf.find_func(word) is None and attach.provider in ("fentry", "fexit"):
+        raise _unknown(btf, word, attach)
+    symbols = unit.target.symbols
+    if btf.find_func(word) is None and symbols is not None and symbols.address(word) is None:
+        raise _unknown(btf, word, attach)
+    return [word]
+
+
+def _unknown(btf: Any, word: str, attach: ast.AttachPoint) -> Exception:
+    near = did_you_mean(word, btf.names(G_FUNC, word[:2] + "*"))
+    hint = f"did you mean '{near}'?" if near else ""
+    return error("E304", f"this kernel has no function '{word}'", attach.span, hint)
+
+
+def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool) -> Point:
+    args = {"module": attach.target, "ret": ret, "offset": attach.offset}
+    text = attach.name if word == attach.func else f"{attach.provider}:{word}"
+    point = Point(attach.provider, text, Event("function", word, args), attach.span, f"function {word}")
+    point.function = word
+    point.registers = attach.provider in ("kprobe", "kretprobe")
+    func = unit.btf.find_func(word)
+    params = func.type.params if func is not None else ()
+    typed = attach.provider in ("fentry", "fexit")
+    if not ret or typed:
+        makes: list[Make] = []
+        for n, param in enumerate(params[:REGISTERS]):
+            made = c_argument(unit.btf, param.type, n)
+            makes.append(made if typed else _untyped(made))
+            if typed and param.name:
+                point.fields[param.name] = made
+        if func is None:
+            makes = [_untyped(c_argument(unit.btf, None, n)) for n in range(REGISTERS)]
+        point.arguments = makes
+    if ret:
+        result = func.type.type if func is not None else None
+        made = c_argument(unit.btf, result, len(params))
+        point.retval = made if typed else _untyped(made)
+        if typed:
+            point.fields["retval"] = made
+    return point
+
+
+def _untyped(make: Make) -> Make:
+    """argN of a kprobe: the same word as an unsigned 64-bit number."""
+
+    def plain(body: Body) -> Val:
+        value = make(body)
+        return Val(types.UINT64, value.ops)
+
+    return plain
+
+
+# ---- stand-ins ----------------------------------------------------------------------------
+
+
+def _stand_in(unit: Unit, attach: ast.AttachPoint, ret: bool) -> Point:
+    word = attach.func
+    found = find(word, ret)
+    allowed = getattr(unit.options, "standins", True)
+    hint = "a tracepoint may tell the same: pystap -l 'tracepoint:*'"
+    if has_glob(word) or found is None:
+        words = f"this kernel can't probe functions, and '{word}' has no stand-in"
+        if not has_glob(word) and unit.btf.find_func(word) is None and found is None:
+            near = did_you_mean(word, unit.btf.names(G_FUNC, word[:2] + "*"))
+            hint = f"did you mean '{near}'?" if near else hint
+            words = f"this kernel has no function '{word}'"
+        raise error("E304", words, attach.span, hint)
+    if not allowed:
+        words = f"this kernel can't probe '{word}', and stand-ins are switched off"
+        raise error("E304", words, attach.span, f"its stand-in is the tracepoint '{found.tracepoint}'")
+    if attach.offset:
+        raise error("E304", "a stand-in has no offsets into the function", attach.span)
+    return _as_point(unit, attach, found)
+
+
+def _as_point(unit: Unit, attach: ast.AttachPoint, found: StandIn) -> Point:
+    tracepoint = unit.btf.find_tracepoint(found.tracepoint)
+    if tracepoint is None:
+        words = f"this kernel can't probe functions, and lacks the tracepoint '{found.tracepoint}'"
+        raise error("E304", f"{words}, which could stand in for '{found.function}'", attach.span)
+    unit.note_once(
+        f"stand-in {found.function}",
+        "W301",
+        f"this kernel can't probe functions: '{found.function}' is probed by the tracepoint '{found.tracepoint}' instead",
+        attach.span,
+        f"what differs: {found.differs}",
+    )
+    event = Event("tp_btf", found.tracepoint)
+    point = Point(attach.provider, attach.name, event, attach.span, f"stand-in of {found.function}")
+    point.function = found.function
+    makes: list[Make] = []
+    for name_, number in found.params:
+        if number is None or number >= len(tracepoint.params):
+            makes.append(_missing(found, name_, attach))
+            continue
+        made = c_argument(unit.btf, tracepoint.params[number].type, number)
+        makes.append(made if attach.provider in ("fentry", "fexit") else _untyped(made))
+        if attach.provider in ("fentry", "fexit"):
+            point.fields[name_] = made
+    if found.returns:
+        point.retval = makes[0] if makes else None
+    else:
+        point.arguments = makes
+    point.guard = _guard(unit, found, tracepoint)
+    return point
+
+
+def _missing(found: StandIn, name_: str, attach: ast.AttachPoint) -> Make:
+    def make(body: Body) -> Val:
+        raise later(f"'{name_}' of {found.function} by its stand-in '{found.tracepoint}'", body.b.span)
+
+    return make
+
+
+def _guard(unit: Unit, found: StandIn, tracepoint: Any) -> Any:
+    """Return what writes the condition that the event is the function's own."""
+    path = found.guard_path
+    if path is None:
+        return None
+    name_, fields, wanted = path
+    number = dict(found.params)[name_]
+    assert number is not None
+    source = c_argument(unit.btf, tracepoint.params[number].type, number)
+
+    def guard(body: Body) -> Operand:
+        from ...lang.bt import ast
+        from .access import field, pointed
+
+        span = body.b.span
+        node: Any = ast.Identifier(span, name_)
+        value = source(body)
+        for word in fields:
+            step = ast.Member(span, node, word, True, span)
+            value = field(body, pointed(body, value, node) if value.type.kind == "ptr" else value, step, span)
+        return body.b.op("eq", (body.ops(value)[0], Const(wanted)))
+
+    return guard
+
+
+_ = T
