@@ -76,7 +76,8 @@ def _traces(parts: Sequence[Part], env: Env) -> list[Resolved]:
     pattern = word.arg.rpartition(":")[2]
     btf: Btf = env.target.btf
     names = btf.tracepoints(pattern) if has_glob(pattern) else [pattern]
-    found = [r for r in (tracepoint(btf, name) for name in names) if r is not None]
+    numbered = word.name == "tracepoint"
+    found = [r for r in (tracepoint(btf, name, numbered) for name in names) if r is not None]
     if not found:
         near = None if has_glob(pattern) else did_you_mean(pattern, btf.tracepoints())
         hints = (f"did you mean '{near}'?",) if near else ()
@@ -84,12 +85,15 @@ def _traces(parts: Sequence[Part], env: Env) -> list[Resolved]:
     return found
 
 
-def tracepoint(btf: Btf, name: str) -> Resolved | None:
-    """Return the event of the tracepoint of that name, or None."""
+def tracepoint(btf: Btf, name: str, numbered: bool = False) -> Resolved | None:
+    """Return the event of the tracepoint of that name, or None. numbered: its variables are $arg1, $arg2, ...."""
     point = btf.find_tracepoint(name)
     if point is None:
         return None
-    context = Context(f"tracepoint {name}", arguments(point), name=name, function=name, provider="kernel")
+    variables = arguments(point)
+    if numbered:
+        variables = [v.replace(name=f"arg{n}") for n, v in enumerate(variables, 1)]
+    context = Context(f"tracepoint {name}", variables, name=name, function=name, provider="kernel")
     return Resolved(Event("tp_btf", name), f'kernel.trace("{name}")', context, "tracepoint")
 
 

@@ -12,7 +12,7 @@ from ...lang.stp import ast
 from . import check_access, check_calls, check_expr, check_stmt
 from .points import add_probes
 from .prologue import complete
-from .symbols import Var
+from .symbols import Body, Var
 from .types import LONG, T, want
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...source import Span
-    from .symbols import Body, Derived, FileScope, FunctionInstance, GlobalVar
+    from .symbols import Derived, FileScope, FunctionInstance, GlobalVar
     from .unit import Unit
 
     Pending = tuple["Checker", Body, FileScope, ast.Deref, T]
@@ -40,10 +40,26 @@ def run(unit: Unit) -> None:
                     complete(unit, added)
                     _handlers(unit, added, pending)
     _settle(unit, pending)
+    _unused_functions(unit)
     if not unit.bag.errors:
         from .warn import run as warn
 
         warn(unit)
+
+
+def _unused_functions(unit: Unit) -> None:
+    """Check the script's functions that nothing calls too; what they do to globals doesn't count."""
+    globals_ = list(unit.scope.globals.values())
+    before = [(g.read, g.written) for g in globals_]
+    called = {f for function in unit.functions for f in function.overloads}
+    pending: list[Pending] = []
+    checker = Checker(unit, Body(None, None), pending)
+    for overloads in unit.scope.functions.values():
+        for function in overloads:
+            if function not in called and not check_calls.depends(checker, function, unit.scope):
+                check_calls.check_function(checker, check_calls.instance(checker, [function], unit.scope))
+    for glob, (read, written) in zip(globals_, before, strict=True):
+        glob.read, glob.written = read, written
 
 
 def _handlers(unit: Unit, probes: list[Derived], pending: list[Pending]) -> None:

@@ -33,7 +33,7 @@ def call(c: Checker, e: ast.Call) -> T:
     for param, type, arg in zip(function.params, types, e.args, strict=True):
         flow(c.bag, param.type, type, arg.span)
     if not function.checked:
-        _check_function(c, function)
+        check_function(c, function)
     return function.result
 
 
@@ -136,7 +136,8 @@ def depends(c: Checker, function: ast.Function, scope: FileScope) -> bool:
     return result
 
 
-def _check_function(c: Checker, function: FunctionInstance) -> None:
+def check_function(c: Checker, function: FunctionInstance) -> None:
+    """Check the body of a function instance."""
     function.checked = True
     before = (c.body, c.scope, c.function)
     c.body, c.scope, c.function = function, function.scope, function

@@ -6,8 +6,8 @@ that need more than a table row. Only the tapset and probe kinds' prologues may 
     __builtin_load(addr, size, signed)         a kernel integer; size and signed are literals
     __builtin_load_user(addr, size, signed)    one of the process
     __builtin_load_str(addr)                   a string; a char[N] of known size is read no further
-    __builtin_load_str_n(addr, n)              at most n bytes; n is a literal
-    __builtin_load_str_user(addr)
+    __builtin_load_str_n(addr, n)              at most n bytes
+    __builtin_load_str_user(addr) __builtin_load_str_n_user(addr, n)
     __builtin_load_buf(addr, n)                n bytes; n is a literal
     __builtin_sext(x, bits) __builtin_zext(x, bits)
     __builtin_sys_nr() __builtin_sys_arg(n) __builtin_sys_ret()
@@ -29,9 +29,9 @@ OTHERS: dict[str, tuple[str, str]] = {
     "load": ("i##", LONG),
     "load_user": ("i##", LONG),
     "load_str": ("i", STRING),
-    "load_str_n": ("i#", STRING),
+    "load_str_n": ("ii", STRING),
     "load_str_user": ("i", STRING),
-    "load_str_n_user": ("i#", STRING),
+    "load_str_n_user": ("ii", STRING),
     "load_buf": ("i#", BUF),
     "sext": ("i#", LONG),
     "zext": ("i#", LONG),

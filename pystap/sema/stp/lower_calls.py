@@ -9,6 +9,7 @@ from ...lang.stp import ast
 from ..build import latin, zero
 from ..paths import Place, char_array
 from . import intrinsics
+from .types import IR_TYPE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _wrapper(lo: Lower, function: FunctionInstance, e: ast.Call) -> Value:
     else:
         assert isinstance(only, ast.ExprStmt)
         lo.value(only.expr)
-        result = zero(I64)
+        result = zero(IR_TYPE[function.result.find().kind])
     lo.body, lo.scope, lo.bound, lo.b.span = saved
     return result
 
@@ -141,13 +142,17 @@ def _load_str(lo: Lower, e: ast.Call) -> Operand:
     space = "user" if e.name.endswith("_user") else "kernel"
     most = lo.unit.options.maxstringlen
     size = most
-    if len(e.args) > 1:
-        size = min(most, _literal(e.args[1]) + 1)
+    limit = lo.expr(e.args[1]) if len(e.args) > 1 else None
+    if isinstance(limit, Const):
+        size = max(1, min(most, limit.value + 1))
     known = char_array(lo.unit.target.btf, place.type)
     if known:
         size = min(size, known)
     load = Load(place.off, size, False, "error", _struct(place, space), space, place.what)
-    return lo.b.op("load_str", (place.base,), load, STR)
+    text = lo.b.op("load_str", (place.base,), load, STR)
+    if limit is None or isinstance(limit, Const):
+        return text
+    return lo.b.op("call", (text, Const(0), limit), "substr", STR)
 
 
 def _load_buf(lo: Lower, e: ast.Call) -> Operand:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.nodes import STR, Const, ForEach, Label, Op, Text
+from ...ir.nodes import STAT, STR, Const, ForEach, Label, Op, Text
 from ...lang.stp import ast
 from ..build import latin, wrap
 from ..paths import Place
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...ir.nodes import Stmt
+    from ...source import Span
     from ..build import Operand
     from .lower import Lower, Value
     from .symbols import GlobalVar
@@ -52,8 +53,7 @@ def name(lo: Lower, e: ast.Name) -> Value:
     if isinstance(var, Var):
         bound = lo.bound.get(var)
         return lo.local(var) if bound is None else bound
-    assert var.ir is not None
-    return lo.b.op("get", (), var.ir, var.ir.value)
+    return element(lo, var, (), e.span)
 
 
 def array(lo: Lower, node: ast.Name) -> GlobalVar:
@@ -68,9 +68,20 @@ def index(lo: Lower, e: ast.Index) -> Operand:
     if isinstance(e.base, ast.HistOp):
         return bucket(lo, e.base, [k for k in e.keys if k is not None])
     var = array(lo, e.base)
-    assert var.ir is not None
     keys = lo.exprs([k for k in e.keys if k is not None])
-    return lo.b.op("get", tuple(keys), var.ir, var.ir.value)
+    return element(lo, var, tuple(keys), e.span)
+
+
+def element(lo: Lower, var: GlobalVar, keys: tuple[Operand, ...], span: Span) -> Operand:
+    """Read a scalar or an element; a statistic has no value of its own."""
+    glob = var.ir
+    assert glob is not None
+    if glob.value == STAT:
+        lo.unit.bag.error(
+            "E215", f"the statistic '{var.name}' has no value of its own", span, "use @count, @sum, @avg, ..."
+        )
+        return Const(0)
+    return lo.b.op("get", keys, glob, glob.value)
 
 
 def unary(lo: Lower, e: ast.Unary) -> Operand:

@@ -7,7 +7,6 @@ from ...lang.stp import ast
 from .lower_assign import assign, inc_dec
 from .lower_expr import array, stat_keys
 from .symbols import Var
-from .types import IR_TYPE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -188,7 +187,10 @@ def foreach(lo: Lower, s: ast.Foreach) -> None:
         keys.append(local)
         body += after
     value = None
-    if s.value is not None:
+    if s.value is not None and glob.value == "stat":
+        words = f"the elements of '{glob.name}' are statistics, which have no value of their own"
+        lo.unit.bag.error("E215", words, s.value.span, "use @count(array[key]), @sum, ... in the body")
+    elif s.value is not None:
         value, after = _binding(lo, s.value)
         body += after
     label = Label("foreach")
@@ -286,4 +288,3 @@ TABLE: dict[type, Any] = {
     ast.Try: try_,
     ast.Delete: delete,
 }
-_ = IR_TYPE

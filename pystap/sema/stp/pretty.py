@@ -36,6 +36,11 @@ def pretty(lo: Lower, e: ast.Access, walk: Walk, base: Operand, indexes: list[Op
         here = None if target is None else walk.btf.resolve(target)
         if isinstance(here, t.Composite):
             value = Place(value, 0, here.name if isinstance(here, t.Struct) else "", here, walk.what)
+        elif isinstance(here, t.Int) and here.is_char:
+            load = Load(0, lo.unit.options.maxstringlen, False, "error", "", "kernel", walk.what)
+            out.parts += ['"', Directive("s"), '"']
+            out.operands.append(lo.b.op("load_str", (value,), load, STR))
+            return write(lo, out.parts, out.operands, True)
         else:
             out.parts.append(Directive("x", "#") if target is not None else Directive("d"))
             out.operands.append(value)
