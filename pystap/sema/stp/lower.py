@@ -12,6 +12,7 @@ from ..build import Builder, latin, wrap
 from ..paths import Place
 from . import lower_access, lower_assign, lower_calls, lower_expr, lower_print, lower_stmt
 from .collect import number_of
+from .recursion import mark as mark_recursion
 from .types import IR_TYPE, STAT, STRING
 
 TYPE_CHECKING = False
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 def run(unit: Unit) -> None:
     """Make `unit.module`."""
     _globals(unit)
-    _recursion(unit)
+    mark_recursion(unit.functions)
     made: list[FunctionInstance] = []
     handlers = [_handler(unit, derived, made) for derived in unit.probes]
     for function in made:  # grows while it is walked
@@ -36,20 +37,6 @@ def run(unit: Unit) -> None:
     functions = [f.ir for f in made if f.ir is not None]
     globals_ = [g.ir for g in unit.globals if g.ir is not None]
     unit.module = ir.Module("stp", globals_, functions, handlers)
-
-
-def _recursion(unit: Unit) -> None:
-    """Mark the functions that can come to call themselves."""
-    for function in unit.functions:
-        seen: set[FunctionInstance] = set()
-        todo = list(function.callees)
-        while todo and not function.recursive:
-            callee = todo.pop()
-            if callee is function:
-                function.recursive = True
-            elif callee not in seen:
-                seen.add(callee)
-                todo += callee.callees
 
 
 def _globals(unit: Unit) -> None:

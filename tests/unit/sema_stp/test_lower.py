@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from .tools import begin, body_text, function_text, handler_text, lines, module
+from .tools import attempt, begin, body_text, function_text, handler_text, lines, module
 
 
 @pytest.mark.parametrize(
@@ -322,3 +324,23 @@ def test_conditions_guard_the_handler() -> None:
     assert body_text(made.handlers[0].body).split("\n")[:5] == [
         *("t1 = get on", "t2 = gt t1 1", "if t2", "else", "    leave handler")
     ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=16))
+def test_recursion_is_what_reachability_says(calls: list[tuple[int, int]]) -> None:
+    bodies = {n: "".join(f"f{b}() " for a, b in calls if a == n) for n in range(8)}
+    text = "".join(f"function f{n}() {{ {body} x++ }}\n" for n, body in bodies.items())
+    made = module(text + "probe begin { " + " ".join(f"f{n}()" for n in range(8)) + " }")
+    reach = {n: {b for a, b in calls if a == n} for n in range(8)}
+    for _ in range(8):
+        for n in reach:
+            reach[n] = reach[n].union(*(reach[b] for b in reach[n])) if reach[n] else reach[n]
+    assert {f.name: f.recursive for f in made.functions} == {f"f{n}": n in reach[n] for n in range(8)}
+
+
+def test_long_chains() -> None:
+    made = module("probe begin { x = " + " + ".join(["1"] * 1000) + " println(x) }")
+    assert len(made.handlers[0].body) == 1000
+    ladder = " else ".join(f"if (pid() == {i}) println({i})" for i in range(900))
+    assert attempt(f"probe begin {{ {ladder} }}")[0] is not None
