@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from . import compiling, events, room, starting
+from . import compiling, events, records, room, starting
 from .peers import Peer, PeerError, Run, bpftrace, pystap
 from .plan import Plan
 from .table import format_table, header
@@ -26,6 +26,7 @@ FIGURES: dict[str, Callable[[Plan], list[Row | None]]] = {
     "stop": starting.stop,
     "nothing": starting.nothing,
     "events": events.events,
+    "records": records.records,
     "compile": compiling.compiling,
 }
 

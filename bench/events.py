@@ -63,8 +63,16 @@ class Counters:
             os.close(fd)
 
 
-def _wait_attached(run: Run, load: Load, counters_on: int) -> Counters:
-    """Wait until one of the peer's programs runs at each system call. counters_on: statistics must be on."""
+def wait_attached(run: Run, load: Load) -> Counters:
+    """Wait until one of the peer's programs runs at each system call."""
+    statistics = enable_stats()
+    try:
+        return _wait_attached(run, load)
+    finally:
+        os.close(statistics)
+
+
+def _wait_attached(run: Run, load: Load) -> Counters:
     waited = 0.0
     while waited < _ATTACHED:
         run.rest(0.05)
@@ -100,8 +108,8 @@ class Meter:
         bare = self.load.call_ns(self.chunks, CALLS)
         script = scripts.unseen(peer.lang, scripts.syscalls(peer.lang, self.name))
         with Run(peer, script) as run:
+            counters = wait_attached(run, self.load)
             statistics = enable_stats()
-            counters = _wait_attached(run, self.load, statistics)
             os.sched_setaffinity(run.pid, self.others)
             per_run = self._per_run(counters)
             os.close(statistics)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # mov r8, rdi; again: mov eax, 110; syscall; dec r8; jnz again; ret
 _X86_64 = bytes.fromhex("4989f8 b86e000000 0f05 49ffc8 75f4 c3")
+NUMBER = 110 if os.uname().machine == "x86_64" else 173  # of getppid
 _keep: list[mmap.mmap] = []
 
 

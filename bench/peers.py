@@ -69,10 +69,18 @@ class Usage:
 
 
 class Run:
-    """A peer at work on a script, from exec until `stop()`. `with` makes sure that nothing is left behind."""
+    """A peer at work on a script, from exec until `stop()`. `with` makes sure that nothing is left behind.
+
+    Its output is taken from a pipe, or goes `to` a file that exists.
+    """
 
     def __init__(
-        self, peer: Peer, script: str, cache: str | None = None, options: tuple[str, ...] = ()
+        self,
+        peer: Peer,
+        script: str,
+        cache: str | None = None,
+        options: tuple[str, ...] = (),
+        to: str | None = None,
     ) -> None:
         self.peer = peer
         self.output = b""
@@ -83,8 +91,11 @@ class Run:
         words = [*peer.words, *options, self.path]
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115
         read_end, write_end = os.pipe()
+        out: tuple[object, ...] = (os.POSIX_SPAWN_DUP2, write_end, 1)
+        if to is not None:
+            out = (os.POSIX_SPAWN_OPEN, 1, to, os.O_WRONLY | os.O_TRUNC, 0)
         actions = [
-            (os.POSIX_SPAWN_DUP2, write_end, 1),
+            out,
             (os.POSIX_SPAWN_DUP2, self.errors.fileno(), 2),
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         ]
@@ -139,8 +150,14 @@ class Run:
         """Wait, and take the output meanwhile."""
         limit = time.monotonic() + seconds
         while (left := limit - time.monotonic()) > 0:
-            if select.select([self.pipe], [], [], left)[0] and not self._read():
+            if self.gone():
                 raise PeerError(self.complaint())
+            if select.select([self.pipe], [], [], min(left, 0.05))[0] and not self._read():
+                time.sleep(min(left, 0.05))
+
+    def gone(self) -> bool:
+        """Return whether the peer has ended."""
+        return bool(select.select([self.fd], [], [], 0)[0])
 
     def complaint(self) -> str:
         """Return what the peer said in place of working, in one line."""

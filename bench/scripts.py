@@ -167,6 +167,15 @@ def syscalls(lang: str, name: str) -> str:
     return f'{variable}probe kernel.trace("sys_enter") {stp}\n{end}'
 
 
+def each_call(lang: str, pid: int) -> str:
+    """Return the script that prints a line for each system call of a process."""
+    if lang == "bt":
+        show = 'printf("%d %s %d\\n", pid, comm, args->id);'
+        return f"tracepoint:raw_syscalls:sys_enter /pid == {pid}/ {{ {show} }}\n"
+    show = 'printf("%d %s %d\\n", pid(), execname(), $id)'
+    return f'probe kernel.trace("sys_enter") {{ if (pid() == {pid}) {show} }}\n'
+
+
 def many_probes(lang: str, count: int) -> str:
     """Return a script of `count` probes."""
     if lang == "bt":

@@ -75,6 +75,11 @@ def ns(nanoseconds: float) -> str:
     return f"{nanoseconds:.0f} ns"
 
 
+def share(part: float) -> str:
+    """Show a share of 1 in percent."""
+    return f"{part * 100:.1f} %"
+
+
 def mib(kibibytes: float) -> str:
     """Show KiB as MiB."""
     return f"{kibibytes / 1024:.1f} MiB"
