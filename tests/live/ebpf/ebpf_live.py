@@ -49,7 +49,13 @@ class Live:
             self.homes[glob] = Home(glob, layout.add(glob, home, shapes, resets))
         target = target or live_target("rdonly_cast")
         self.progs = [
-            generate(KernelProgram(f"p{n}", event, body, sizes, (n,)), self.homes, self.errors, target, options or Options())
+            generate(
+                KernelProgram(f"p{n}", event, body, sizes, (n,)),
+                self.homes,
+                self.errors,
+                target,
+                options or Options(),
+            )
             for n, (event, body, sizes) in enumerate(bodies)
         ]
         specs = layout.all_maps()
@@ -74,11 +80,17 @@ class Live:
         kind = getattr(abi, "BPF_MAP_TYPE_" + spec.type.upper())
         if spec.type != "array_of_maps":
             return kernel_maps.create_map(
-                kind, spec.key_size, spec.value_size, spec.max_entries, spec.flags, spec.name[:15].replace(".", "_")
+                kind,
+                spec.key_size,
+                spec.value_size,
+                spec.max_entries,
+                spec.flags,
+                spec.name[:15].replace(".", "_"),
             )
         cpus = len(possible_cpus())
         self.inner = [
-            kernel_maps.create_map(abi.BPF_MAP_TYPE_RINGBUF, 0, 0, spec.inner.max_entries) for _ in range(cpus)
+            kernel_maps.create_map(abi.BPF_MAP_TYPE_RINGBUF, 0, 0, spec.inner.max_entries)
+            for _ in range(cpus)
         ]
         outer = kernel_maps.create_map(kind, 4, 4, cpus, 0, spec.name, inner_fd=self.inner[0].fd)
         for n, ring in enumerate(self.inner):
