@@ -129,7 +129,7 @@ class Lower:
     """Writes one body. `bound`: parameters of wrappers that are being written in place, with their values."""
 
     __slots__ = (
-        *("b", "body", "bound", "break_label", "continue_label", "function", "made", "next_label", "scope"),
+        *("b", "body", "bound", "break_label", "continue_label", "function", "made", "next_label", "pinned", "scope"),
         "unit",
     )
 
@@ -143,13 +143,15 @@ class Lower:
         self.break_label: ir.Label | None = None
         self.continue_label: ir.Label | None = None
         self.bound: dict[Var, Value] = {}
+        self.pinned = False  # inside a wrapper: what is written there comes from the place of the call
         self.made = made  # functions that have an IR function, in order; their bodies follow
 
     def value(self, node: ast.Expr) -> Value:
         """Write an expression; return its value, which may be a place whose address nobody computed yet."""
         b = self.b
         before = b.span
-        b.span = node.span
+        if not self.pinned:
+            b.span = node.span
         value: Value = EXPRESSIONS[type(node)](self, node)
         b.span = before
         return value

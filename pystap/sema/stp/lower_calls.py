@@ -66,8 +66,11 @@ def _wrapper(lo: Lower, function: FunctionInstance, e: ast.Call) -> Value:
             and changes_any(list(e.args[number + 1 :]))
         ):
             value = lo.b.copy(value)
+        if not isinstance(value, Place) and value.type == I64:
+            value = Place(value, 0, "", pointee(lo, arg), arg.span.text)  # an address, should it be read
         values.append(value)
-    saved = lo.body, lo.scope, lo.bound, lo.b.span
+    saved = lo.body, lo.scope, lo.bound, lo.b.span, lo.pinned
+    lo.pinned = True
     lo.bound = dict(zip(function.params, values, strict=True))
     lo.body, lo.scope = function, function.scope
     body = function.overloads[0].body
@@ -75,13 +78,12 @@ def _wrapper(lo: Lower, function: FunctionInstance, e: ast.Call) -> Value:
     only = body.body[0]
     result: Value
     if isinstance(only, ast.Return) and only.value is not None:
-        # the place that messages name is the script's, not the library's
         result = lo.value(only.value)
     else:
         assert isinstance(only, ast.ExprStmt)
         lo.value(only.expr)
         result = zero(IR_TYPE[function.result.find().kind])
-    lo.body, lo.scope, lo.bound, lo.b.span = saved
+    lo.body, lo.scope, lo.bound, lo.b.span, lo.pinned = saved
     return result
 
 
