@@ -71,7 +71,9 @@ class Session:
         self._prepared = False
         self._gap_since = 0
         self._deadline: int | None = None
-        self.on_start: Callable[[], None] | None = None  # called when events are traced, before -c's command goes
+        self.on_start: Callable[[], None] | None = (
+            None  # called when events are traced, before -c's command goes
+        )
 
     # -- before
 
@@ -384,7 +386,7 @@ class Session:
         if not self.options.display_globals:
             return
         shown = [spec for spec in self.program.globals if spec.display]
-        if not shown or (self.failed and self.program.lang == "stp" and not self.program.error):
+        if not shown or (self.failed and self.program.lang == "stp"):
             return
         wanted = [spec.index for spec in shown]
         try:
