@@ -67,7 +67,8 @@ def _field(*steps: tuple[str, str], signed: bool = True) -> Callable[[Lower, Op]
             return False
         reg, off, size, null = place
         fn.ldx(size, value, reg, off)
-        widen(lo, value, 8 * size, signed)
+        if signed:
+            widen(lo, value, 8 * size, True)
         fn.label(null)
         lo.done(op.dst, value)
         return True

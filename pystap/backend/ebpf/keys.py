@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from ...source import Span
     from .lower import Lower
 
-_MULTIPLIER = 0x9E3779B97F4A7C15
+# Odd numbers without pattern, one for each word: their products don't wait for each other.
+_MULTIPLIERS = (
+    *(0x9E3779B97F4A7C15, 0xD1B54A32D192ED03, 0xAEF17502108EF2D9, 0xDB4F0B9175AE2165),
+    *(0xBBE0563303A4615F, 0xA0F2EC75A1FE1575, 0x89E182857D9ED689, 0xC6D1D6C8ED0C9631),
+)
 _IN_REGISTERS = 4  # words; more of them are compared from the stack
 
 
@@ -115,16 +119,15 @@ def _in_registers(lo: Lower, spec: GlobalSpec, args: tuple[Any, ...]) -> list[in
 
 
 def slot_number(lo: Lower, key: Key) -> int:
-    """A register with the key's place in a front table of 256 slots: the top bits of a multiplied sum."""
+    """A register with the key's place in a front table of 256 slots: the top bits of a sum of products."""
     fn = lo.fn
-    multiplier = fn.imm(_MULTIPLIER)
-    total = fn.copy(key.word(0))
-    fn.alu(I.MUL, total, multiplier)
-    for number in range(1, key.size // 8):
-        high = fn.copy(total)
-        fn.alui(I.RSH, high, 32)
-        fn.alu(I.XOR, total, high)
-        fn.alu(I.ADD, total, key.word(number))
-        fn.alu(I.MUL, total, multiplier)
+    total = 0
+    for number in range(key.size // 8):
+        part = fn.copy(key.word(number))
+        fn.alu(I.MUL, part, fn.imm(_MULTIPLIERS[number % len(_MULTIPLIERS)]))
+        if number:
+            fn.alu(I.ADD, total, part)
+        else:
+            total = part
     fn.alui(I.RSH, total, 56)
     return total

@@ -100,12 +100,16 @@ def load(lo: Lower, op: Op) -> None:
         _probed(lo, op)
 
 
-def check_pointer(lo: Lower, operand: object, pointer: int, bad: int) -> None:
-    """Jump when a pointer can't be read, once on every path."""
+def check_pointer(lo: Lower, operand: object, pointer: int, bad: int, attr: Load) -> None:
+    """Jump when a pointer can't be read, once on every path.
+
+    Where a fault gives 0, the load itself does that, but for the NULL that the verifier insists on.
+    """
     if ("ok", operand) in lo.facts:
         return
     fn = lo.fn
-    fn.jumpi(I.JSGE, lo.value(operand), -MAX_ERRNO, bad)
+    if attr.fault != "zero":
+        fn.jumpi(I.JSGE, lo.value(operand), -MAX_ERRNO, bad)
     fn.jumpi(I.JEQ, pointer, 0, bad)
 
 
@@ -114,7 +118,7 @@ def _direct(lo: Lower, op: Op, pointer: int) -> None:
     fn = lo.fn
     address = op.args[0]
     if attr.fault == "error":
-        check_pointer(lo, address, pointer, lo.fault(message(attr), op.span, lo.value(address)))
+        check_pointer(lo, address, pointer, lo.fault(message(attr), op.span, lo.value(address)), attr)
         lo.learn(("ok", address))
         value = fn.load(attr.size, pointer, attr.off)
         _loaded(lo, op, value, lo.target.access(attr.struct, attr.off, attr.size) or "")
@@ -123,9 +127,10 @@ def _direct(lo: Lower, op: Op, pointer: int) -> None:
     value = fn.vreg()
     fn.const(value, 0)
     after, bad = fn.new_label(), fn.new_label()
-    check_pointer(lo, address, pointer, bad)
+    check_pointer(lo, address, pointer, bad, attr)
     fn.ldx(attr.size, value, pointer, attr.off)
-    widen(lo, value, 8 * attr.size, attr.signed and attr.size < 8)
+    if attr.signed:
+        widen(lo, value, 8 * attr.size, True)
     if attr.size == 8:
         fn.forget(value)
     fn.goto(after)
@@ -144,7 +149,8 @@ def _loaded(lo: Lower, op: Op, value: int, struct: str) -> None:
         return
     dst = lo.target_of(op.dst)
     lo.fn.mov(dst, value)
-    widen(lo, dst, 8 * attr.size, attr.signed)
+    if attr.signed:
+        widen(lo, dst, 8 * attr.size, True)
     lo.done(op.dst, dst)
 
 
@@ -215,7 +221,8 @@ def _probed(lo: Lower, op: Op) -> None:
             _capture(lo, op, attr)
             fn.label(fine)
         fn.ldx(attr.size, dst, I.FP, at)
-    widen(lo, dst, 8 * attr.size, attr.signed and attr.size < 8)
+    if attr.signed:
+        widen(lo, dst, 8 * attr.size, True)
     lo.done(op.dst, dst)
     fn.frame.give(at, 8)
 
@@ -271,7 +278,7 @@ def _direct_str(lo: Lower, op: Op, pointer: int) -> None:
     words = [fn.vreg() for _ in range(count)]
     after = fn.new_label()
     if attr.fault == "error":
-        check_pointer(lo, address, pointer, lo.fault(message(attr), op.span, lo.value(address)))
+        check_pointer(lo, address, pointer, lo.fault(message(attr), op.span, lo.value(address)), attr)
         lo.learn(("ok", address))
         _fetch(lo, words, pointer, attr)
     else:
@@ -279,7 +286,7 @@ def _direct_str(lo: Lower, op: Op, pointer: int) -> None:
         bad = fn.new_label()
         for word in words:
             fn.const(word, 0)
-        check_pointer(lo, address, pointer, bad)
+        check_pointer(lo, address, pointer, bad, attr)
         _fetch(lo, words, pointer, attr)
         fn.goto(after)
         fn.label(bad)
@@ -320,7 +327,7 @@ def _keep(lo: Lower, got: Words, to: Mem) -> None:
 def _direct_buf(lo: Lower, op: Op, to: Mem) -> bool:
     """Small buffers by plain loads: an IPv6 address, a MAC."""
     attr: Load = op.attr
-    if attr.size > _PLAIN_LOADS or attr.size > to.cap or attr.fault != "error":
+    if attr.size > _PLAIN_LOADS or attr.size > to.cap:
         return False
     step = next((s for s in (8, 4, 2, 1) if attr.size % s == 0 and attr.size // s <= _MOST_PIECES), 0)
     while step and any(
@@ -332,10 +339,25 @@ def _direct_buf(lo: Lower, op: Op, to: Mem) -> bool:
         return False
     fn = lo.fn
     address = op.args[0]
-    check_pointer(lo, address, pointer, lo.fault(message(attr), op.span, lo.value(address)))
-    lo.learn(("ok", address))
-    for n in range(0, attr.size, step):
-        fn.stx(step, to.base, to.off + n, fn.load(step, pointer, attr.off + n))
+    count = attr.size // step
+    after = fn.new_label()
+    if attr.fault == "error":
+        check_pointer(lo, address, pointer, lo.fault(message(attr), op.span, lo.value(address)), attr)
+        lo.learn(("ok", address))
+        for n in range(count):
+            fn.stx(step, to.base, to.off + step * n, fn.load(step, pointer, attr.off + step * n))
+    else:
+        _begin_capture(lo, op)
+        bad = fn.new_label()
+        check_pointer(lo, address, pointer, bad, attr)
+        for n in range(count):
+            fn.stx(step, to.base, to.off + step * n, fn.load(step, pointer, attr.off + step * n))
+        fn.goto(after)
+        fn.label(bad)
+        _capture(lo, op, attr)
+        for n in range(count):
+            fn.sti(step, to.base, to.off + step * n, 0)
+    fn.label(after)
     if attr.size < to.cap:
         _zero_behind(lo, to, attr.size)
     return True

@@ -10,6 +10,7 @@ from bisect import bisect_right
 
 from .lir import LABEL, VIRT, TooBig
 from .liveness import prune, ranges, reads_writes
+from .spill import spill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def allocate(func: Func) -> list[Lir]:
         where, homeless = _assign(code, short)
         if not homeless:
             return _rewrite(code, where)
-        code = _spill(func, code, homeless, slots, short)
+        code = spill(func, code, homeless, slots, short)
     raise TooBig("the register allocation found no end", code[0][5])
 
 
@@ -120,85 +121,6 @@ def _assign(code: list[Lir], short: set[int]) -> tuple[dict[int, int], list[int]
         where[reg] = machine
         rows[machine].add(mine)
     return where, homeless
-
-
-def _spill(
-    func: Func, code: list[Lir], homeless: list[int], slots: dict[int, int], short: set[int]
-) -> list[Lir]:
-    """Give the registers stack slots, or make their constants again, through new short-lived registers."""
-    lost = set(homeless)
-    again = _constants(code, lost)
-    for reg in homeless:
-        if reg in short:
-            raise TooBig("too many values at once for ten registers", code[0][5])
-        if reg not in again:
-            slots[reg] = func.frame.spill(code[0][5])
-    out: list[Lir] = []
-    for insn in code:
-        op, dst, src, off, imm, span = insn
-        reads, write = ((), -1) if op == LABEL else reads_writes(insn)
-        if write not in lost and not any(reg in lost for reg in reads):
-            out.append(insn)
-            continue
-        if op == 0xBF and off == 0:  # a move is the load or the store
-            if dst in lost and src not in lost:
-                out.append((0x7B, 10, src, slots[dst], 0, span))
-                continue
-            if src in lost and dst not in lost:
-                out.append(again[src](dst, span) if src in again else (0x79, dst, 10, slots[src], 0, span))
-                continue
-        if write in again:
-            continue
-        if op == 0xB7 and dst in lost:
-            out.append((0x7A, 10, 0, slots[dst], imm, span))
-            continue
-        fresh: dict[int, int] = {}
-        for reg in reads:
-            if reg in lost and reg not in fresh:
-                new = fresh[reg] = func.vreg()
-                short.add(new)
-                out.append(again[reg](new, span) if reg in again else (0x79, new, 10, slots[reg], 0, span))
-        if write in lost and write not in fresh:
-            fresh[write] = func.vreg()
-            short.add(fresh[write])
-        if op != 0x85:
-            dst, src = fresh.get(dst, dst), fresh.get(src, src)
-        out.append((op, dst, src, off, imm, span))
-        if write in lost:
-            out.append((0x7B, 10, fresh[write], slots[write], 0, span))
-    return out
-
-
-class _Again:
-    """Makes a constant once more."""
-
-    __slots__ = ("insn",)
-
-    def __init__(self, insn: Lir) -> None:
-        self.insn = insn
-
-    def __call__(self, dst: int, span: object) -> Lir:
-        op, _, src, off, imm, own = self.insn
-        return (op, dst, src, off, imm, own)
-
-
-def _constants(code: list[Lir], lost: set[int]) -> dict[int, _Again]:
-    """Those of the registers that are written once, with a constant."""
-    found: dict[int, _Again] = {}
-    bad: set[int] = set()
-    for insn in code:
-        op = insn[0]
-        if op == LABEL:
-            continue
-        write = reads_writes(insn)[1]
-        if write in lost:
-            if op in (0xB7, 0xB4, 0x18) and write not in found:
-                found[write] = _Again(insn)
-            else:
-                bad.add(write)
-    for reg in bad:
-        found.pop(reg, None)
-    return found
 
 
 def _rewrite(code: list[Lir], where: dict[int, int]) -> list[Lir]:
