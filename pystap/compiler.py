@@ -81,7 +81,12 @@ def _stage(c: Compilation) -> None:
     from .staging import stage
 
     assert c.module is not None
-    c.staged = stage(c.module, mirror=c.options.stage == "mirror", ring=c.options.buffer)
+    c.staged = stage(
+        c.module,
+        mirror=c.options.stage == "mirror",
+        ring=c.options.buffer,
+        first_error_ends=c.options.maxerrors == 0,
+    )
 
 
 def _ebpf(c: Compilation) -> None:

@@ -14,6 +14,7 @@ from .homes import DELTA, USER, Homes, user_globals
 from .layout import Layout, Shape
 from .places import Places, global_of, key_operands
 from .plan import Home, KernelProgram, Staged, UserFunction
+from .returns import pair_returns
 from .shape import flatten, nest
 from .sizes import sizes_of
 from .split import Splitter, prune
@@ -39,15 +40,23 @@ class Note:
         self.text = text
 
 
-def stage(module: Module, *, mirror: bool = False, ring: int = 1 << 20) -> Staged:
-    """Stage an optimised module. mirror: everything that can run in the user stage does."""
-    return _Stager(module, mirror, ring).run()
+def stage(
+    module: Module, *, mirror: bool = False, ring: int = 1 << 20, first_error_ends: bool = True
+) -> Staged:
+    """Stage an optimised module.
+
+    mirror: everything that can run in the user stage does; ring: bytes of each CPU's ring; first_error_ends: the
+    run ends with its first run-time error.
+    """
+    return _Stager(module, mirror, ring, first_error_ends).run()
 
 
 class _Stager:
-    def __init__(self, module: Module, mirror: bool, ring: int) -> None:
+    def __init__(self, module: Module, mirror: bool, ring: int, first_error_ends: bool) -> None:
+        self.first_error_ends = first_error_ends
         self.module = module
         self.mirror = mirror
+        pair_returns(module)
         for handler in module.handlers:
             if not handler.event.user:
                 handler.body = nest(handler.body, frozenset({handler.label}))
@@ -128,7 +137,7 @@ class _Stager:
 
     def _event(self, number: int, handler: Handler, places: Places) -> None:
         mirrored = self._explain(number, handler, places)
-        body, user = Splitter(places).block(handler.body)
+        body, user = Splitter(places, handler.label, self.first_error_ends).block(handler.body)
         body = self._flat_keys(body, places)
         user = prune(sweep(user), frozenset({handler.label}))
         capture = Capture(body, user, len(self.records))

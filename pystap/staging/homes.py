@@ -36,7 +36,7 @@ class Homes:
             for op, glob in _global_ops(handler.body):
                 self.ops.setdefault(glob, []).append((handler, op))
         for glob in module.globals:
-            self.home[glob] = USER if mirror else self._first(glob)
+            self.home[glob] = USER if mirror and not glob.internal else self._first(glob)
         self.places: dict[int, Places] = {}
         self.settle()
 

@@ -7,7 +7,7 @@ the place at which the values that the statement needs are captured. The marks b
 
 from __future__ import annotations
 
-from ..ir.nodes import I64, Call, ForEach, If, Label, Leave, Local, Loop, Op, Scope, Stmt, Try
+from ..ir.nodes import I64, Call, Const, ForEach, If, Label, Leave, Local, Loop, Op, Scope, Stmt, Try
 from ..ir.ops import Load
 from ..ir.walk import blocks, uses
 from ..opt.simplify import effects
@@ -22,10 +22,16 @@ class Mark(Stmt):
 
 
 class Splitter:
-    """Splits one body by its Places."""
+    """Splits one body by its Places.
 
-    def __init__(self, places: Places) -> None:
+    label: leaving it ends the run. first_error_ends: no error is forgiven, so that the kernel stage stops at one.
+    """
+
+    def __init__(self, places: Places, label: Label, first_error_ends: bool) -> None:
+        self.first_error_ends = first_error_ends
         self.places = places
+        self.label = label
+        self._seen_effect = False  # of the user stage: what came before a fault must still happen
 
     def block(self, body: list[Stmt]) -> tuple[list[Stmt], list[Stmt]]:
         """Return (kernel half, user half) of a body that the kernel runs."""
@@ -41,6 +47,7 @@ class Splitter:
                 region = self._region(stmt, kernel)
                 kernel.append(Mark(region, True))
                 user.append(region)
+                self._seen_effect = True
             elif isinstance(stmt, If):
                 self._if(stmt, kernel, user)
             elif isinstance(stmt, Scope):
@@ -60,8 +67,24 @@ class Splitter:
         elif id(op) in places.user:
             kernel.append(Mark(op, False))
             user.append(op)
+            if isinstance(op, Call) or {"output", "write", "state", "control"} & set(effects(op).split()):
+                self._seen_effect = True
+        elif self._seen_effect and isinstance(op, Op) and _may_fault(op):
+            self._fault_in_order(op, kernel, user)
         else:
             kernel.append(op)
+
+    def _fault_in_order(self, op: Op, kernel: list[Stmt], user: list[Stmt]) -> None:
+        """The kernel ends the run at a fault; the user stage raises it behind what it did before."""
+        assert op.dst is not None
+        error = Local("fault", I64)
+        kernel.append(op.replace(attr=op.attr.replace(fault="capture")))
+        kernel.append(Op(error, "fault_of", (), op.dst, op.span))
+        raising = Op(None, "raise_site", (error,), None, op.span)
+        kernel.append(Mark(raising, False))
+        end: list[Stmt] = [Op(None, "exit", (Const(1),), None, op.span)] if self.first_error_ends else []
+        kernel.append(If(error, [*end, Leave(self.label, op.span)], [], op.span))
+        user.append(raising)
 
     def _own_copy(self, op: Op, kernel: list[Stmt], user: list[Stmt], marked: bool) -> None:
         """The kernel makes the value, a local of the user stage keeps it."""
@@ -75,7 +98,7 @@ class Splitter:
 
     def _hoist(self, op: Op, kernel: list[Stmt], user: list[Stmt], marked: bool) -> None:
         """The kernel captures the value; where it may fault, the fault is raised where the script would meet it."""
-        if "fault" in effects(op) and isinstance(op.attr, Load) and op.attr.fault == "error":
+        if _may_fault(op):
             assert op.dst is not None
             value = op.dst if id(op) not in self.places.split else Local(op.dst.name, op.dst.type)
             op = op.replace(dst=value, attr=op.attr.replace(fault="capture"))
@@ -130,6 +153,10 @@ class Splitter:
             else:
                 out.append(self._region(stmt, kernel))
         return out
+
+
+def _may_fault(op: Op) -> bool:
+    return isinstance(op.attr, Load) and op.attr.fault == "error" and op.dst is not None
 
 
 def prune(body: list[Stmt], ends: frozenset[Label]) -> list[Stmt]:
