@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...bpf import insn as I
 from ...ir.nodes import I64, Const, Local
 from ...program import ErrorSite
+from ..python.names import place
 from .census import Census
 from .frame import Frame
 from .lir import FP, Func, TooBig
@@ -118,6 +119,7 @@ class Lower:
         self.run_end = self.run_skipped = 0
         self.left_with: dict[int, set[int]] = {}
         self.faults: dict[Local, int] = {}
+        self.sites: dict[tuple[str, int], int] = {}
         if self.census.loops:
             self._place_shared()
 
@@ -222,14 +224,13 @@ class Lower:
     # -- errors
 
     def site(self, message: str, span: Span) -> int:
-        """1 + the number of an error site."""
-        place = repr(span)
-        errors = self.errors
-        for number, known in enumerate(errors):
-            if known.message == message and known.place == place:
-                return number + 1
-        errors.append(ErrorSite(message, place))
-        return len(errors)
+        """1 + the number of an error site; the same for the same error of one program."""
+        key = (message, id(span))
+        number = self.sites.get(key)
+        if number is None:
+            self.errors.append(ErrorSite(message, place(span)))
+            number = self.sites[key] = len(self.errors)
+        return number
 
     def fault(self, message: str, span: Span, arg: int | None = None, final: bool = False) -> int:
         """The label to jump to when this error happens. arg: a register with what the message shows; final: no Try
