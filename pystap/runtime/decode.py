@@ -145,10 +145,16 @@ class Dispatcher:
             next(iter(runners.values()))(batch)
             return
         exiting = self._exiting
-        for record in batch:
-            runners[record[1]]((record,))
+        start, count = 0, len(batch)
+        while start < count:
+            number = batch[start][1]
+            end = start + 1
+            while end < count and batch[end][1] == number:
+                end += 1
+            runners[number](batch[start:end])
             if exiting:
                 return
+            start = end
 
 
 class Merger:

@@ -111,8 +111,12 @@ class Session:
 
     def run(self) -> int:
         """Run to the end and return the exit status."""
+        import gc
+
         if not self._prepared:
             self.prepare()
+        collecting = gc.isenabled()
+        gc.disable()  # batches of records are many young tuples and no cycles
         try:
             self.signals.install()
             self._whole()
@@ -124,6 +128,8 @@ class Session:
         finally:
             self.signals.restore()
             self.close()
+            if collecting:
+                gc.enable()
         if self.failed:
             return 1
         return self.context.exiting[0] & 255 if self.context.exiting else 0

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from ...ir.nodes import Call, Const, ForEach, If, Label, Leave, Local, Loop, Op, Scope, Stmt, Text, Try
 from ...ir.walk import count_defs, count_uses
-from ...staging.plan import UserFunction
 from . import arith, foreach
 from .emit import EMIT
 from .names import DEFAULTS, clean, constant, place, text
@@ -20,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...ir.nodes import Function
     from ...source import Span
+    from ...staging.plan import UserFunction
     from .module import Unit
 
 NOTHING: frozenset[Label] = frozenset()

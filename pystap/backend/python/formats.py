@@ -1,7 +1,8 @@
 """printf formats as Python expressions.
 
-A directive that Python's `%` gives exactly as C (or SystemTap) does becomes part of one `%` expression, which
-CPython turns into an f-string where it only has `%s`; the others are calls of runtime helpers whose text is put in by `%s`.
+A directive that Python's `%` gives exactly as C (or SystemTap) does becomes part of one `%` expression; the others
+are calls of runtime helpers whose text is put in by `%s`. CPython makes an f-string of an expression that only
+has `%s`, which is faster as long as no field has a width: so plain integers are `%s`, wide ones stay `%d`.
 
 Where Python differs: `%#o`; precision 0; a `0` flag beside a precision; `+` and space on
 unsigned conversions; negative precisions; and in C (bpftrace), not in SystemTap, `%#x` of 0.
@@ -90,12 +91,15 @@ def _integer(
     if conv == "d":
         sign = "+" if "+" in d.flags else " " if " " in d.flags else ""
         zero = _zero(d, left)
-        letter = "s" if not (sign or precision or zero) else "d"
+        letter = "s" if not (sign or precision or zero or width) else "d"
         return f"%{left}{sign}{zero}{width}{precision}{letter}", [*values, number]
     number = _unsigned(body, d, value)
     if conv == "u":
         zero = _zero(d, left)
-        return f"%{left}{zero}{width}{precision}{'d' if zero or precision else 's'}", [*values, number]
+        return f"%{left}{zero}{width}{precision}{'d' if zero or precision or width else 's'}", [
+            *values,
+            number,
+        ]
     alt = "#" if "#" in d.flags else ""
     return f"%{alt}{left}{_zero(d, left)}{width}{precision}{conv}", [*values, number]
 
