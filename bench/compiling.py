@@ -53,7 +53,7 @@ def _one(name: str, numbers: list[Numbers], size: int) -> Row | None:
         return None
     cpu = sorted(found[f"cpu {size}"] for found in numbers)[len(numbers) // 2]
     return Row(
-        name, [(found[str(size)], 0.0) for found in numbers], lambda value: f"{ms(value)} ({cpu * 1e3:.0f})"
+        name, [(found[str(size)], None) for found in numbers], lambda value: f"{ms(value)} ({cpu * 1e3:.0f})"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from statistics import median
 from typing import TYPE_CHECKING
 
 from . import scripts
@@ -25,22 +26,23 @@ _SLICE = 0.005
 _SETTLED = 0.3  # seconds without a new line: that was the last
 
 
-def _paced(load: Load, rate: int) -> None:
-    """Make LINES calls, at `rate` a second or as fast as they go."""
+def _paced(load: Load, rate: int) -> float:
+    """Make LINES calls, at `rate` a second or as fast as they go; return the caller's ns a call."""
     if not rate:
-        load.chunks(1, LINES)
-        return
+        return load.call_ns(1, LINES)
+    took = []
     calls = int(rate * _SLICE)
     begun = time.monotonic()
     for number in range(LINES // calls):
         left = begun + number * _SLICE - time.monotonic()
         if left > 0:
             time.sleep(left)
-        load.chunks(1, calls)
+        took += load.chunks(1, calls)
+    return median(took)
 
 
 def _measure(peer: Peer, load: Load, cpu: int, rate: int) -> Numbers:
-    """Return CPU ns a delivered line, and the share that was lost."""
+    """Return CPU ns a delivered line, the share that was lost, and ns a traced call."""
     script = scripts.unseen(peer.lang, scripts.each_call(peer.lang, load.process.pid))
     with tempfile.NamedTemporaryFile(prefix="bench-", dir="/dev/shm") as file:
         with Run(peer, script, to=file.name) as run:
@@ -48,12 +50,12 @@ def _measure(peer: Peer, load: Load, cpu: int, rate: int) -> Numbers:
             os.sched_setaffinity(run.pid, os.sched_getaffinity(0) - {cpu} or {cpu})
             size = _quiet(run, file.name)
             before, already = Usage(run.pid).cpu, _lines(file.name, size)
-            _paced(load, rate)
+            call = _paced(load, rate)
             size = _quiet(run, file.name)
             spent = Usage(run.pid).cpu - before
             run.stop()
         got = min(LINES, _lines(file.name, size) - already)
-    return {"line": spent * 1e9 / max(got, 1), "lost": 1 - got / LINES}
+    return {"line": spent * 1e9 / max(got, 1), "lost": 1 - got / LINES, "call": call}
 
 
 def _quiet(run: Run, path: str) -> int:
@@ -87,6 +89,7 @@ def records(plan: Plan) -> list[Row | None]:
             for peer in plan.ours:
                 rows += [
                     results.row(f"printf {name}, {peer.lang}: tracer's CPU a line", peer, "line", ns),
+                    results.row(f"printf {name}, {peer.lang}: traced call", peer, "call", ns),
                     results.row(f"printf {name}, {peer.lang}: lines lost", peer, "lost", share),
                 ]
     finally:

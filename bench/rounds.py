@@ -33,11 +33,11 @@ class Results:
     ) -> Row | None:
         """Return the row of a quantity for a peer, or None if it never measured that."""
         other = self.peers[-1].name
-        pairs = []
+        pairs: list[tuple[float, float | None]] = []
         for numbers in self.numbers:
             ours = numbers.get(peer.name, {}).get(quantity)
             if ours is not None:
-                theirs = numbers.get(other, {}).get(quantity, 0.0)
+                theirs = numbers.get(other, {}).get(quantity)
                 pairs.append((ours, theirs))
         return Row(name, pairs, show, target) if pairs else None
 

@@ -12,12 +12,12 @@ MISSING = "-"
 
 
 class Row:
-    """One figure: (ours, theirs) of each round; `target` is the largest ratio that is wanted, or None."""
+    """One figure: (ours, theirs or None) of each round; `target`: the largest ratio that is wanted, or None."""
 
     def __init__(
         self,
         name: str,
-        pairs: Sequence[tuple[float, float]],
+        pairs: Sequence[tuple[float, float | None]],
         show: Callable[[float], str],
         target: float | None = None,
     ) -> None:
@@ -28,13 +28,14 @@ class Row:
 
     def ratios(self) -> list[float]:
         """Return the ratio of every round, sorted."""
-        return sorted(ours / theirs for ours, theirs in self.pairs if theirs > 0)
+        return sorted(ours / theirs for ours, theirs in self.pairs if theirs)
 
     def cells(self) -> tuple[str, ...]:
         """Return figure, pystap, peer, ratio, range, target, verdict."""
         ratios = self.ratios()
         ours = self.show(median(pair[0] for pair in self.pairs)) if self.pairs else MISSING
-        theirs = self.show(median(pair[1] for pair in self.pairs)) if ratios else MISSING
+        others = [pair[1] for pair in self.pairs if pair[1] is not None]
+        theirs = self.show(median(others)) if others else MISSING
         if not ratios:
             return (self.name, ours, theirs, MISSING, MISSING, MISSING, MISSING)
         ratio = median(ratios)
