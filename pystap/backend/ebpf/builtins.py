@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...bpf import insn as I
-from ...ir.nodes import Op
+from ...ir.nodes import Op, Text
 from ...program import CTL_REALTIME
 from .arith import byteswap, widen
 from .loads import context
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .lower import Lower
 
 COMM = 16
+PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID = 1, 2, 3
+SIZEOF_UPID = 16  # a number and its namespace
+# Kinds of programs whose context is, or begins with, the registers.
+REGISTER_KINDS = frozenset({"perf", "kprobe", "kretprobe", "uprobe", "uretprobe"})
 # pt_regs of x86-64, part of the kernel's interface (struct user_regs_struct).
 _X86_ORDER = (
     *("r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi"),
@@ -220,7 +224,7 @@ def _user_mode(lo: Lower, op: Op) -> None:
     """Whether the interrupted code was user code: its code segment's privilege."""
     fn = lo.fn
     dst = lo.target_of(op.dst)
-    if lo.kind in ("perf", "function", "uprobe") and lo.target.arch == "x86_64":
+    if lo.kind in REGISTER_KINDS and lo.target.arch == "x86_64":
         fn.ldx(8, dst, context(lo), X86_REGS["cs"])
         fn.alui(I.AND, dst, 3)
         zero_, one = fn.new_label(), fn.new_label()
@@ -241,6 +245,72 @@ def _is_return(lo: Lower, op: Op) -> None:
     lo.done(op.dst, lo.fn.imm(int(ret)))
 
 
+def _group(position: int) -> Callable[[Lower, Op], None]:
+    """A number of the task's process group or session: signal->pids[position]->numbers[0].nr."""
+
+    def read(lo: Lower, op: Op) -> None:
+        fn = lo.fn
+        pids, numbers = lo.target.offset("signal_struct", "pids"), lo.target.offset("pid", "numbers")
+        value = fn.imm(0)
+        place = _walk(lo, (_T, "signal"), ("signal_struct", "pids"))
+        if place is None or pids is None or numbers is None:
+            raise lo.unfit(f"{op.attr}() can't be read on this kernel", op.span)
+        reg, off, _, null = place
+        pid = fn.load(8, reg, off + 8 * position)
+        fn.jumpi(I.JEQ, pid, 0, null)
+        fn.ldx(4, value, pid, numbers[0])
+        widen(lo, value, 32, True)
+        fn.label(null)
+        lo.done(op.dst, value)
+
+    return read
+
+
+def _ns_pid(lo: Lower, op: Op) -> None:
+    """The process's number in its own namespace: the last of its pid's numbers."""
+    fn = lo.fn
+    target = lo.target
+    numbers, level = target.offset("pid", "numbers"), target.offset("pid", "level")
+    value = fn.imm(0)
+    place = _walk(lo, (_T, "signal"), ("signal_struct", "pids"))
+    if place is None or numbers is None or level is None:
+        raise lo.unfit("ns_pid() can't be read on this kernel", op.span)
+    reg, off, _, null = place
+    pid = fn.load(8, reg, off + 8 * PIDTYPE_TGID)
+    fn.jumpi(I.JEQ, pid, 0, null)
+    depth = fn.load(level[1], pid, level[0])
+    fn.alui(I.LSH, depth, SIZEOF_UPID.bit_length() - 1)
+    address = fn.copy(pid)
+    fn.forget(address)
+    fn.alu(I.ADD, address, depth)
+    fn.alui(I.ADD, address, numbers[0])
+    at = fn.frame.take(8, op.span)
+    fn.addr(I.R1, I.FP, at)
+    fn.const(I.R2, 4)
+    fn.mov(I.R3, address)
+    fn.call("probe_read_kernel", 3)
+    fn.ldx(4, value, I.FP, at)
+    fn.frame.give(at, 8)
+    fn.label(null)
+    lo.done(op.dst, value)
+
+
+def _register(lo: Lower, op: Op) -> None:
+    """A register of the interrupted code, by its name with or without the first letter."""
+    name = op.args[0]
+    text = name.value if isinstance(name, Text) else ""
+    if lo.kind not in REGISTER_KINDS or lo.target.arch != "x86_64":
+        raise lo.unfit("there are no registers here", op.span)
+    known = next((n for n in (text, f"r{text}", f"r{text[1:]}") if n in X86_REGS), None)
+    if known is None:
+        raise lo.unfit(f"there is no register '{text}'", op.span)
+    dst = lo.target_of(op.dst)
+    lo.fn.ldx(8, dst, context(lo), X86_REGS[known])
+    if text[:1] == "e":
+        lo.fn.zext32(dst)
+    lo.done(op.dst, dst)
+
+
 _CODE: dict[str, Callable[[Lower, Op], None]] = {
     "cpu": _zext("get_smp_processor_id"),
     "cgroup_id": _plain("get_current_cgroup_id"),
@@ -258,6 +328,10 @@ _CODE: dict[str, Callable[[Lower, Op], None]] = {
     "user_stack": _stack(True),
     "user_mode": _user_mode,
     "is_return": _is_return,
+    "pgrp": _group(PIDTYPE_PGID),
+    "sid": _group(PIDTYPE_SID),
+    "ns_pid": _ns_pid,
+    "register": _register,
     **dict.fromkeys(("bswap16", "ntohs", "htons"), _swap(16)),
     **dict.fromkeys(("bswap32", "ntohl", "htonl"), _swap(32)),
     **dict.fromkeys(("bswap64", "ntohll", "htonll"), _swap(64)),

@@ -27,8 +27,23 @@ def ctx_arg(lo: Lower, op: Op) -> None:
     """Argument n of the event. A typed pointer is kept as such, besides its value."""
     assert op.dst is not None
     n = int(op.attr[0] if isinstance(op.attr, tuple) else op.attr)
-    pointer = lo.fn.load(8, context(lo), 8 * n)
+    pointer = lo.fn.load(8, context(lo), _argument_place(lo, op, n))
     define_pointer(lo, op.dst, pointer, _argument_type(lo, n))
+
+
+# Where pt_regs has the arguments of a function.
+_REGISTERS = {"x86_64": (112, 104, 96, 88, 72, 64), "aarch64": (0, 8, 16, 24, 32, 40, 48, 56)}
+_BY_REGISTER = frozenset({"kprobe", "uprobe"})
+
+
+def _argument_place(lo: Lower, op: Op, n: int) -> int:
+    """Offset of argument n in the context."""
+    if lo.kind not in _BY_REGISTER:
+        return 8 * n
+    places = _REGISTERS.get(lo.target.arch, ())
+    if n >= len(places):
+        raise lo.unfit(f"argument {n + 1} isn't in a register", op.span)
+    return places[n]
 
 
 def _argument_type(lo: Lower, n: int) -> str:

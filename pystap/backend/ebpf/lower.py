@@ -142,12 +142,21 @@ class Lower:
     def load_shared(self, offset: int) -> int:
         """A new register with a number of the shared block.
 
-        The verifier must not know it, or it follows every turn of a loop by itself, for each value: so a zero is
-        mixed in that it can't see.
+        The verifier must not know it, or it follows every turn of a loop by itself, for each value.
         """
         reg = self.fn.load(8, *self.slot(offset))
-        self.fn.alu(I.XOR, reg, self.fn.load(8, *self.slot(SH_ZERO)))
+        self.hide(reg)
         return reg
+
+    def hide(self, reg: int) -> None:
+        """Make the verifier forget what it knows of a number: mix in a zero that it can't see."""
+        fn = self.fn
+        if self.census.loops:
+            fn.alu(I.XOR, reg, fn.load(8, *self.slot(SH_ZERO)))
+            return
+        base = fn.vreg()
+        fn.ld_value(base, "ctl", CTL_ZERO)
+        fn.alu(I.XOR, reg, fn.load(8, base, 0))
 
     @property
     def looping(self) -> bool:

@@ -69,8 +69,8 @@ def _extreme(lo: Lower, value: int, base: int, off: int, least: bool, signed: bo
     fn.label(done)
 
 
-def log2(lo: Lower, value: int) -> tuple[int, int]:
-    """(register with the place of the highest bit, register with the value shifted to 1) of a value that isn't 0."""
+def log2(lo: Lower, value: int) -> int:
+    """A register with the place of the highest bit of a value that isn't 0."""
     fn = lo.fn
     rest = fn.copy(value)
     power = fn.imm(0)
@@ -82,7 +82,8 @@ def log2(lo: Lower, value: int) -> tuple[int, int]:
         fn.mov(rest, high)
         fn.alui(I.ADD, power, step)
         fn.label(small)
-    return power, rest
+    lo.hide(power)  # or the verifier follows each of the 64 ways that lead here by itself
+    return power
 
 
 def _log(lo: Lower, value: int) -> int:
@@ -96,7 +97,7 @@ def _log(lo: Lower, value: int) -> int:
     size = fn.copy(value)
     fn.alu(I.XOR, size, sign)
     fn.alu(I.SUB, size, sign)
-    power, _ = log2(lo, size)
+    power = log2(lo, size)
     fn.alui(I.ADD, power, 1)
     fn.jumpi(I.JEQ, sign, 0, positive)
     fn.neg(power)
@@ -110,7 +111,6 @@ def _bounded(lo: Lower, bucket: int, last: int) -> int:
     """A bucket number that the verifier knows to be in range."""
     fn = lo.fn
     fine = fn.new_label()
-    fn.forget(bucket)  # else it follows each of the ways that led here by itself
     fn.jumpi(I.JLE, bucket, last, fine)
     fn.const(bucket, last)
     fn.label(fine)
@@ -130,7 +130,7 @@ def _hist(lo: Lower, value: int, bits: int) -> int:
     fn.alui(I.ADD, bucket, 1)
     fn.goto(done)
     fn.label(large)
-    power, _ = log2(lo, value)
+    power = log2(lo, value)
     part = fn.copy(value)
     fn.mov(bucket, power)
     if bits:

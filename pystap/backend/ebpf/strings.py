@@ -51,20 +51,19 @@ def may_be_words(lo: Lower, local: Local | None) -> bool:
 
 
 def room(lo: Lower, local: Local, span: Span) -> Mem:
-    """The memory of a str or buf local."""
+    """The memory of a str or buf local. On the stack strings are filled up, as no byte may be read unwritten."""
     if isinstance(local, RecordLocal):
         field = local.field
         base, off = record_base(lo)
         return Mem(base, off + field.offset, field.size, local in lo.census.padded)
     cap = lo.kp.sizes.get(local, 8)
-    padded = local in lo.census.padded or local in lo.shared
     offset = lo.shared.get(local)
     if offset is not None:
         base, at = lo.slot(offset)
         return Mem(base, at, cap, True)
     place = lo.places.get(local)
     if place is None:
-        place = lo.places[local] = Mem(I.FP, lo.state.fn.frame.take(cap, span), cap, padded)
+        place = lo.places[local] = Mem(I.FP, lo.state.fn.frame.take(cap, span), cap, True)
     return place
 
 

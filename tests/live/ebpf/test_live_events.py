@@ -146,7 +146,17 @@ NAMES = [
     "tai_ns",
     "realtime_ns",
 ]
-NAMES += ["cgroup_id", "random_u32", "task_current", "jiffies", "cycles", "is_return", "user_mode"]
+NAMES += [
+    "pgrp",
+    "sid",
+    "cgroup_id",
+    "random_u32",
+    "task_current",
+    "jiffies",
+    "cycles",
+    "is_return",
+    "user_mode",
+]
 KINDS = [
     Event("tp_btf", "sys_enter"),
     Event("raw_tp", "sys_enter"),
@@ -159,7 +169,9 @@ KINDS = [
 @pytest.mark.parametrize("event", KINDS, ids=lambda e: e.kind)
 @pytest.mark.parametrize("direct", [True, False])
 def test_context_of_every_kind(event, direct):
-    names = NAMES if direct else [n for n in NAMES if n not in ("ppid", "euid", "egid")]
+    names = (
+        NAMES if direct else [n for n in NAMES if n not in ("ppid", "euid", "egid", "pgrp", "sid", "ns_pid")]
+    )
     comm = string("comm")
     stack = RecordLocal("k", "buf", Field(32 + 8 * len(names), "buf", 64))
     outs = [i64(n) for n in names]
@@ -187,6 +199,8 @@ def test_context_of_every_kind(event, direct):
         assert got["tid"] == os.getpid()
         assert (got["uid"], got["gid"]) == (os.getuid(), os.getgid())
         if direct:
+            assert got["ns_pid"] == os.getpid()
+            assert (got["pgrp"], got["sid"]) == (os.getpgrp(), os.getsid(0))
             assert (got["ppid"], got["euid"], got["egid"]) == (os.getppid(), os.geteuid(), os.getegid())
         assert record[16:32].split(b"\0")[0] == own
         frames = struct.unpack_from("<8Q", record, 32 + 8 * len(names))
