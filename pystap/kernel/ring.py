@@ -172,8 +172,9 @@ def create_rings(count: int, size: int, name: str = "rings") -> tuple[Map, list[
     """`count` rings in an array of maps, which programs index with the CPU's number."""
     rings = [RingMap(size, name) for _ in range(count)]
     outer = create_map(abi.BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, count, 0, name, inner_fd=rings[0].map.fd)
-    for i, ring in enumerate(rings):
-        outer.update(i.to_bytes(4, "little"), ring.map.fd.to_bytes(4, "little"))
+    # in one call: each update of an array of maps waits for all running programs, 10 ms and more
+    keys = b"".join([i.to_bytes(4, "little") for i in range(count)])
+    outer.update_batch(keys, b"".join([ring.map.fd.to_bytes(4, "little") for ring in rings]))
     return outer, rings
 
 

@@ -85,7 +85,7 @@ class _Stager:
             kernel=self.kernel,
             user=self.user + self.layout.renders,
             homes=homes,
-            maps=self.layout.all_maps(),
+            maps=self.layout.all_maps(bool(self.records)),
             records=self.records,
             begin=begin,
             end=end,

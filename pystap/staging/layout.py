@@ -203,13 +203,15 @@ class Layout:
         slots = generations * FRONT_SLOTS
         self.maps.append(MapSpec(f"{spec.map}.front", "percpu_array", 4, entry, slots))
 
-    def all_maps(self) -> list[MapSpec]:
-        """Return every map of the program."""
+    def all_maps(self, records: bool) -> list[MapSpec]:
+        """Return every map of the program; records: whether some program writes records."""
         fixed = [
             MapSpec("ctl", "array", 4, self.ctl, 1, BPF_F_MMAPABLE),
             MapSpec("cpu", "percpu_array", 4, CPU_SIZE, 1),
-            MapSpec("rings", "array_of_maps", 4, 4, 0, 0, MapSpec("ring", "ringbuf", 0, 0, self.ring)),
         ]
+        if records:
+            ring = MapSpec("ring", "ringbuf", 0, 0, self.ring)
+            fixed.append(MapSpec("rings", "array_of_maps", 4, 4, 0, 0, ring))
         if self.delta:
             fixed.append(MapSpec("delta", "percpu_array", 4, self.delta, 2))
         return fixed + self.maps
