@@ -113,3 +113,15 @@ STATE: dict[str, Builtin] = {
 }
 
 TABLE: dict[str, Builtin] = {**CONTEXT, **CLOCKS, **NUMBERS, **RENDERED, **STRINGS, **STATE}
+
+# bpftrace's own
+BPFTRACE: dict[str, Builtin] = {
+    "ncpus": Builtin("", "i", "u"),  # CPUs of this machine
+    "enum_text": Builtin("is", "s", "u"),  # value, "0=A;5=B": the name of the value, else the number
+    "cat_file": Builtin("s", "", "u", "output"),  # prints a file's content
+    # "sys_enter" or "sys_exit", number: tracepoint:syscalls:sys_enter_openat
+    "syscall_tracepoint": Builtin("si", "s", "u", injective=True),
+    "usym_text": Builtin("ii", "s", "u"),  # address, process id: the symbol, 0x.. when unknown
+    "ustack_text": Builtin("bis", "s", "u"),  # frames, process id, mode (bpftrace perf raw build_id)
+}
+TABLE.update(BPFTRACE)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ..target import Target
     from .points import Point
 
-body.EXPRESSIONS.update({**expr.TABLE, **access.TABLE, **assign.TABLE, **calls.TABLE})
+for _table in (expr.TABLE, access.TABLE, assign.TABLE, calls.TABLE):
+    body.EXPRESSIONS.update(_table)
 body.STATEMENTS.update(stmts.TABLE)
 
 MOST_PASSES = 12
@@ -88,10 +89,7 @@ def _handler(unit: Unit, probe: ast.Probe, point: Point, number: int) -> ir.Hand
         b.into(b.branch(point.guard(writer))[0])
     try:
         if probe.predicate is not None:
-            cond, value = writer.truth(probe.predicate)
-            if value.const is None or not value.const:
-                b.span = probe.predicate.span
-                b.into(b.branch(cond)[0])
+            writer.guard(probe.predicate)
     except CompileError as failed:
         unit.report(failed)
     writer.block(probe.body)

@@ -16,6 +16,8 @@ from .values import UNKNOWN, Mem, Val, number, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...source import Span
     from ..build import Operand
     from .body import Body
@@ -25,7 +27,11 @@ def member(body: Body, e: ast.Member) -> Val:
     """`base.name`, `base->name`; `args.name` and `ctx->name` are the event's."""
     base = e.base
     where = e.name_span or e.span
-    if isinstance(base, (ast.Identifier, ast.Call)) and base.name == "args" and body.scope.bound("args") is None:
+    if (
+        isinstance(base, (ast.Identifier, ast.Call))
+        and base.name == "args"
+        and body.scope.bound("args") is None
+    ):
         return body.point.argument(body, e.name, where)
     value = body.value(base)
     type = value.type
@@ -38,7 +44,11 @@ def member(body: Body, e: ast.Member) -> Val:
     if type.kind == "ptr":
         return field(body, pointed(body, value, e), e, where)
     if type.kind != "record":
-        hint = f"cast it to a struct first: ((struct name *){base.span.text})->{e.name}" if is_number(type) else ""
+        hint = (
+            f"cast it to a struct first: ((struct name *){base.span.text})->{e.name}"
+            if is_number(type)
+            else ""
+        )
         raise error("E231", f"{name(type)} has no members", where, hint)
     return field(body, value, e, where)
 
@@ -47,13 +57,21 @@ def pointed(body: Body, value: Val, e: ast.Expr) -> Val:
     """Return what a pointer points to, as a place."""
     type = value.type
     if type.ctype is None:
-        raise error("E231", "a void pointer can't be followed", e.span, "cast it: ((struct name *)pointer)->member")
+        raise error(
+            "E231", "a void pointer can't be followed", e.span, "cast it: ((struct name *)pointer)->member"
+        )
     base = body.ops(value)[0]
     target = types.of_ctype(body.unit.btf, type.ctype, type.space)
     here = body.unit.btf.resolve(type.ctype)
-    struct = here.name if isinstance(here, bt.Struct) else ""
-    what = value.mem.what if value.mem is not None else e.span.text[:60]
+    struct = struct_of(body, here)
+    source = e.base if isinstance(e, ast.Member) else e
+    what = value.mem.what if value.mem is not None else source.span.text[:60]
     return Val(target, None, Mem(base, 0, struct, type.space, what))
+
+
+def struct_of(body: Body, type: bt.Type) -> str:
+    """Return the name of a struct of the kernel's, "" for other types: the name is for direct loads."""
+    return type.name if isinstance(type, bt.Struct) and type.btf is body.unit.target.btf else ""
 
 
 def field(body: Body, value: Val, e: ast.Member, where: Span) -> Val:
@@ -111,6 +129,11 @@ def index(body: Body, e: ast.Index) -> Val:
     if type.kind == "tuple":
         at = body.constant(e.index, "a tuple's index")
         return tuple_index(body, ast.TupleIndex(e.span, e.base, at))
+    if type.kind == "array" and value.element is not None:
+        at = body.constant(e.index, "this index")
+        if not 0 <= at < type.ctype.count:
+            raise error("E232", f"index {at} is outside of an array of {type.ctype.count}", e.index.span)
+        return value.element(body, at)  # type: ignore[no-any-return]
     if type.kind == "array" and value.mem is not None:
         return _element(body, value.mem, type.ctype.type, type.ctype.count, e)
     if type.kind == "ptr":
@@ -146,7 +169,7 @@ def _element(body: Body, mem: Mem, element: bt.Type, count: int, e: ast.Index) -
     base = body.b.op("add", (mem.base, scaled))
     if mem.off:
         base = body.b.offset(base, mem.off)
-    return Val(type, None, Mem(base, 0, here.name if isinstance(here, bt.Struct) else "", mem.space, what))
+    return Val(type, None, Mem(base, 0, struct_of(body, here), mem.space, what))
 
 
 def dereference(body: Body, e: ast.Unary) -> Val:
@@ -301,7 +324,7 @@ def type_as_value(body: Body, node: ast.Type) -> Val:
     raise error("E210", "a type can't stand here", node.span)
 
 
-TABLE = {
+TABLE: dict[Any, Any] = {
     ast.Member: member,
     ast.TupleIndex: tuple_index,
     ast.Index: index,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.nodes import I64, TUPLE, Const, Local
+from ...ir.nodes import I64, TUPLE, Const
 from ...lang.bt import ast
 from ..build import wrap
 from . import types
@@ -15,6 +15,8 @@ from .values import UNKNOWN, Val, number, zeros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...source import Span
     from ..build import Operand
     from .body import Body
@@ -164,7 +166,9 @@ def push(body: Body, info: MapInfo, keys: list[Operand], call: ast.Call) -> None
         if low_ >= high_ or step <= 0:
             raise error("E207", "lhist(n, low, high, step) needs low < high and a step above 0", call.span)
         if (high_ - low_) // step > 1000:
-            raise error("E207", f"lhist() would have {(high_ - low_) // step} buckets; at most 1000", call.span)
+            raise error(
+                "E207", f"lhist() would have {(high_ - low_) // step} buckets; at most 1000", call.span
+            )
         _agree(info, "linear", (low_, high_, step), call.span)
     if info.value.kind == "stat" and info.value.note == kind and info.value.signed != signed:
         stat = info.value if info.value.signed else stat
@@ -223,7 +227,9 @@ def store(body: Body, var: Var, value: Val, span: Span) -> None:
         return
     _check_declared(var, value, span)
     both = merge(var.type, type)
-    if both is None or (var.type.kind in ("int", "bool")) != (both.kind in ("int", "bool")) and var.assigned:
+    if both is None or (
+        (var.type.kind in ("int", "bool")) != (both.kind in ("int", "bool")) and var.assigned
+    ):
         words = f"${var.name} is {name(var.type)}, and can't become {name(type)}"
         raise error("E251", words, span, "use another variable")
     if var.declared is not None:
@@ -245,13 +251,13 @@ def _stored(body: Body, var: Var, value: Val, span: Span) -> list[Operand]:
 
 
 def _grow(body: Body, var: Var, type: T) -> None:
-    known = body.unit.var_types.get(var.key)
-    if known is not None and not same(known, type) and var.declared is None:
-        body.unit.dirty = True
-    elif known is None and var.type.kind not in ("none",) and not same(var.type, type):
-        body.unit.dirty = True
-    if var.type.kind == "none" and var.read:
-        body.unit.dirty = body.unit.dirty or known is None
+    """Give the variable a type; another walk is needed when somebody read it with a different one."""
+    before = body.unit.var_types.get(var.key, var.type)
+    if before.kind == "none":
+        changed = var.read
+    else:
+        changed = var.declared is None and not same(before, type)
+    body.unit.dirty = body.unit.dirty or changed
     body.unit.var_types[var.key] = type
     var.settle(type)
 
@@ -268,7 +274,9 @@ def _check_declared(var: Var, value: Val, span: Span) -> None:
                 raise error("E251", f"{value.const} doesn't fit ${var.name}, which is {name(declared)}", span)
         elif type.size > declared.size:
             hint = f"cast it: ({name(declared)})..."
-            raise error("E251", f"{name(type)} doesn't fit ${var.name}, which is {name(declared)}", span, hint)
+            raise error(
+                "E251", f"{name(type)} doesn't fit ${var.name}, which is {name(declared)}", span, hint
+            )
         return
     if merge(declared, type) is None:
         raise error("E251", f"${var.name} is {name(declared)}, not {name(type)}", span)
@@ -310,7 +318,12 @@ def assign(body: Body, node: ast.Assign) -> None:
             _compound(body, node)
         elif isinstance(target, ast.Variable):
             if isinstance(value, ast.Call) and value.name in STATS and value.name not in body.unit.macros:
-                raise error("E206", f"{value.name}() can only be assigned to a map", value.span, f"@{target.name} = ...")
+                raise error(
+                    "E206",
+                    f"{value.name}() can only be assigned to a map",
+                    value.span,
+                    f"@{target.name} = ...",
+                )
             assign_variable(body, target.name, body.value(value), node.span)
         else:
             assert isinstance(target, (ast.Map, ast.MapAccess))
@@ -353,7 +366,7 @@ def _compound(body: Body, node: ast.Assign) -> None:
     if op in ("+", "-") and info.value.kind in ("none", "int", "bool"):
         if op == "-":
             amount = Const(wrap(-amount.value)) if isinstance(amount, Const) else body.b.op("neg", (amount,))
-        type = types.INT64 if value.type.note or op == "-" and info.value.kind == "none" else value.type
+        type = types.INT64 if value.type.note or (op == "-" and info.value.kind == "none") else value.type
         map_add(body, info, keys, amount, info.value if info.value.kind == "int" else type, node.span)
         return
     old = body.coerced(element(body, info, keys, target.span))
@@ -409,14 +422,15 @@ def _step_variable(body: Body, e: ast.IncDec, target: ast.Variable, step: int) -
     if not is_number(old.type):
         raise error("E251", f"'{e.op}' needs a number, not {name(old.type)}", target.span)
     before = body.held(old)
-    one = number(1 if step > 0 else 1)
-    new = arithmetic_op(body, "+" if step > 0 else "-", (body.ops(before)[0], old.type), (body.ops(one)[0], one.type))
+    one = number(1)
+    new = arithmetic_op(
+        body, "+" if step > 0 else "-", (body.ops(before)[0], old.type), (body.ops(one)[0], one.type)
+    )
     new.type = old.type
     new = _fit(body, new)
     assign_variable(body, target.name, new, e.span)
-    return new if e.prefix else before
+    return body.held(variable(body, target)) if e.prefix else before
 
 
-TABLE = {ast.Map: map_read, ast.MapAccess: map_read, ast.IncDec: inc_dec}
-STATEMENTS = {ast.Assign: assign, ast.Let: let}
-_ = Local
+TABLE: dict[Any, Any] = {ast.Map: map_read, ast.MapAccess: map_read, ast.IncDec: inc_dec}
+STATEMENTS: dict[Any, Any] = {ast.Assign: assign, ast.Let: let}

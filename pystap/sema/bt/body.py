@@ -83,6 +83,8 @@ class Body:
         """Return the parts of a value, read from memory if it lies there."""
         if value.type.kind == "stat":
             value = self.coerced(value)
+        if value.ops is None and value.mem is None:
+            raise later("this array as a whole", self.b.span, "use its elements")
         return read(self.b, value)
 
     def coerced(self, value: Val) -> Val:
@@ -140,6 +142,18 @@ class Body:
         """Write a condition: a number, true unless 0."""
         return self.number_of(node, "a condition")
 
+    def guard(self, node: ast.Expr) -> None:
+        """Write a condition; what follows is written where it holds. `a && b` is one inside of the other."""
+        links: list[ast.Expr] = []
+        while isinstance(node, ast.Binary) and node.op == "&&":
+            links.append(node.right)
+            node = node.left
+        for link in (node, *reversed(links)):
+            cond, value = self.truth(link)
+            if value.const is None or not value.const:
+                self.b.span = link.span
+                self.b.into(self.b.branch(cond)[0])
+
     def local(self, type: str, stem: str = "v") -> Local:
         """Return a fresh local that may be assigned several times."""
         self.b.count += 1
@@ -188,7 +202,16 @@ class Body:
         return UNKNOWN
 
 
-_SIMPLE = (ast.Integer, ast.String, ast.Variable, ast.Identifier, ast.Member, ast.Boolean, ast.Positional, ast.Cast)
+_SIMPLE = (
+    ast.Integer,
+    ast.String,
+    ast.Variable,
+    ast.Identifier,
+    ast.Member,
+    ast.Boolean,
+    ast.Positional,
+    ast.Cast,
+)
 
 
 def _may_change(nodes: Sequence[ast.Expr]) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ...ir.nodes import BUF, I64, STR, Const, Global
-from . import types
-from .types import BOOL, INT32, INT64, UINT32, UINT64, T
+from ...ir.nodes import BUF, I64, Const, Global
+from .types import BOOL, UINT32, UINT64, T
 from .values import Val, number, string
 
 TYPE_CHECKING = False
@@ -77,7 +76,9 @@ def _cpid(body: Body, e: Any) -> Val:
 
     pid = body.unit.options.target_pid
     if not pid:
-        raise error("E264", "cpid is the process of -c, and there is none", e.span, "has_cpid tells whether there is")
+        raise error(
+            "E264", "cpid is the process of -c, and there is none", e.span, "has_cpid tells whether there is"
+        )
     return number(pid, UINT64)
 
 
@@ -171,4 +172,3 @@ BUILTINS: dict[str, Callable[[Body, Any], Val]] = {
     **{f"arg{n}": _argument(n) for n in range(10)},
     **{f"sarg{n}": _stack_argument for n in range(10)},
 }
-_ = (INT32, INT64, STR, types)

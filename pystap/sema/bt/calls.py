@@ -13,6 +13,7 @@ from .values import Val
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ...diag import CompileError
     from .body import Body
@@ -32,10 +33,11 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     **calls_type.TABLE,
 }
 
-LATER = frozenset(
+_LATER = (
     "find cgroupid dw_ustack kfunc_allowed kfunc_exist memcmp override path percpu_kaddr signal signal_thread "
-    "skboutput socket_cookie tseries uaddr unwatch write_user typeinfo fail strcap str_concat default_str_length".split()
+    "skboutput socket_cookie tseries uaddr unwatch write_user typeinfo fail strcap str_concat default_str_length"
 )
+LATER = frozenset(_LATER.split())
 
 
 def call(body: Body, e: ast.Call) -> Val:
@@ -64,7 +66,9 @@ def call(body: Body, e: ast.Call) -> Val:
         raise error("E202", f"{word} takes no arguments", e.span)
     for function in body.unit.tree.functions:
         if function.name == word:
-            raise later("functions of the script (fn)", where, "a macro can do the same: macro name(x) { ... }")
+            raise later(
+                "functions of the script (fn)", where, "a macro can do the same: macro name(x) { ... }"
+            )
     near = did_you_mean(word, (*FUNCTIONS, *BUILTINS, *STATS, *LATER, *body.unit.macros))
     raise error("E201", f"unknown function '{word}'", where, f"did you mean '{near}'?" if near else "")
 
@@ -76,4 +80,4 @@ def arity_error(e: ast.Call, low: int, high: int) -> CompileError:
     return error("E202", f"{e.name}() takes {many} {noun}, not {len(e.args)}", e.span)
 
 
-TABLE = {ast.Call: call}
+TABLE: dict[Any, Any] = {ast.Call: call}

@@ -52,7 +52,9 @@ def delete(body: Body, call: ast.Call) -> Val:
             info, keys = _with_key(body, call)
         elif isinstance(node, (ast.Map, ast.MapAccess)):
             if isinstance(node, ast.Map) and body.unit.map(node.name, node.span).keys:
-                raise error("E252", f"'@{node.name}' has keys", node.span, "delete(@map, key); clear(@map) for all")
+                raise error(
+                    "E252", f"'@{node.name}' has keys", node.span, "delete(@map, key); clear(@map) for all"
+                )
             info, keys = assign.place_of(body, node)
         else:
             raise error("E251", "delete() needs a map and a key", node.span, "delete(@name, key)")
@@ -91,7 +93,7 @@ def len_(body: Body, call: ast.Call) -> Val:
     value = body.value(node)
     type = value.type
     if type.kind in ("kstack", "ustack"):
-        return Val(UINT64, [body.call("stack_len", body.ops(value)[-1])])
+        raise later("len() of a stack", node.span)
     if type.kind == "array":
         from .values import number
 
@@ -119,4 +121,3 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "len": (1, 1, len_),
     "exit": (0, 1, exit_),
 }
-_ = later

@@ -9,7 +9,7 @@ from ..build import latin
 from . import types
 from .body import error, later
 from .builtins import stack
-from .types import BOOL, INET, INT32, INT64, KSYM, MAC, UINT64, USYM, T, is_number, name
+from .types import BOOL, INET, INT64, KSYM, MAC, UINT64, USYM, T, is_number, name
 from .values import UNKNOWN, Val, number, size_of, string
 
 TYPE_CHECKING = False
@@ -37,7 +37,9 @@ def str_(body: Body, call: ast.Call) -> Val:
         text = body.ops(value)[0]
     else:
         address, space = pointer_of(body, value, first)
-        text = body.b.op("load_str", (address,), Load(0, size, False, "zero", "", space, first.span.text[:60]), STR)
+        text = body.b.op(
+            "load_str", (address,), Load(0, size, False, "zero", "", space, first.span.text[:60]), STR
+        )
     if cut is not None:
         text = body.text_call("substr", text, Const(0), cut)
     return Val(T("str", size), [text])
@@ -96,8 +98,10 @@ def ntop(body: Body, call: ast.Call) -> Val:
     node = call.args[-1]
     family = 0
     if len(call.args) == 2:
-        family = body.constant(call.args[0], "the family of ntop()")  # type: ignore[arg-type]
-        if family not in (AF_INET, AF_INET6):
+        known = body.number_of(call.args[0], "the family of ntop()")[1].const  # type: ignore[arg-type]
+        # one that isn't constant says nothing that the address's size doesn't
+        family = known if isinstance(known, int) else 0
+        if known is not None and family not in (AF_INET, AF_INET6):
             raise error("E207", "the family of ntop() is AF_INET or AF_INET6", call.args[0].span)
     value = body.coerced(body.value(node))
     type = value.type
@@ -126,7 +130,9 @@ def macaddr(body: Body, call: ast.Call) -> Val:
     value = body.value(node)
     if value.type.kind == "none":
         return UNKNOWN
-    if value.type.kind not in ("array", "str", "ptr") or (value.type.kind != "ptr" and size_of(value.type) != 6):
+    if value.type.kind not in ("array", "str", "ptr") or (
+        value.type.kind != "ptr" and size_of(value.type) != 6
+    ):
         raise error("E251", f"macaddr() needs an array of 6 bytes, not {name(value.type)}", node.span)
     address, space = pointer_of(body, value, node)
     load = Load(0, 6, False, "zero", "", space, node.span.text[:60])
@@ -182,7 +188,15 @@ def strncmp(body: Body, call: ast.Call) -> Val:
     one = body.string_of(call.args[0], "strncmp()")  # type: ignore[arg-type]
     two = body.string_of(call.args[1], "strncmp()")  # type: ignore[arg-type]
     count = body.number_of(call.args[2], "strncmp()")[0]  # type: ignore[arg-type]
-    return Val(INT64, [body.call("strncmp", one, two, count)])
+    cut = [_start(body, text, count) for text in (one, two)]
+    return Val(INT64, [body.b.op("str_ne", (cut[0], cut[1]))])
+
+
+def _start(body: Body, text: Operand, count: Operand) -> Operand:
+    """Return the first bytes of a string."""
+    if isinstance(text, Text) and isinstance(count, Const):
+        return Text(text.value[: max(0, count.value)])
+    return body.text_call("substr", text, Const(0), count)
 
 
 def strcontains(body: Body, call: ast.Call) -> Val:
@@ -273,7 +287,9 @@ def _space(space: str) -> Callable[[Body, ast.Call], Val]:
     def write(body: Body, call: ast.Call) -> Val:
         operand, value = body.number_of(call.args[0], f"{call.name}()")  # type: ignore[arg-type]
         ctype = value.type.ctype if value.type.kind == "ptr" else None
-        return Val(T("ptr", 8, False, ctype, space=space, note="kernel" if space == "kernel" else ""), [operand])
+        return Val(
+            T("ptr", 8, False, ctype, space=space, note="kernel" if space == "kernel" else ""), [operand]
+        )
 
     return write
 
@@ -292,7 +308,7 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "strncmp": (3, 3, strncmp),
     "strcontains": (2, 2, strcontains),
     "strstr": (2, 2, strstr),
-    "strerror": (1, 1, _one_number(T("str", 64), "strerror")),
+    "strerror": (1, 1, _one_number(T("str", 64), "errno_str")),
     "signal_name": (1, 1, _one_number(T("str", 32), "signal_name")),
     "syscall_name": (1, 1, _one_number(T("str", 32), "syscall_name")),
     "cgroup_path": (1, 2, _one_number(T("cgroup_path"))),
@@ -306,4 +322,3 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "kptr": (1, 1, _space("kernel")),
     "uptr": (1, 1, _space("user")),
 }
-_ = INT32

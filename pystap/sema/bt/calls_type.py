@@ -7,7 +7,7 @@ from ...lang.bt import ast
 from ..build import latin
 from . import ctypes_, types
 from .body import error
-from .types import BOOL, is_number
+from .types import BOOL
 from .values import Val, number, string
 
 TYPE_CHECKING = False
@@ -98,4 +98,3 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "getopt": (1, 3, getopt),
     "container_of": (3, 3, container_of),
 }
-_ = is_number

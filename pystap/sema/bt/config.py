@@ -32,7 +32,13 @@ KEYS: dict[str, tuple[Any, Any]] = {
     "print_maps_on_exit": ("bool", True),
     "use_blazesym": ("bool", True),
     **dict.fromkeys(
-        ("unstable_tseries", "unstable_dw_ustack", "unstable_typeinfo", "unstable_import_statement", "unstable_macro"),
+        (
+            "unstable_tseries",
+            "unstable_dw_ustack",
+            "unstable_typeinfo",
+            "unstable_import_statement",
+            "unstable_macro",
+        ),
         (("error", "warn", "enable"), "warn"),
     ),
 }
@@ -57,7 +63,12 @@ class Config:
             known = KEYS.get(key)
             if known is None:
                 near = did_you_mean(key, KEYS)
-                bag.error("E270", f"unknown setting '{entry.key}'", entry.span, *([f"did you mean '{near}'?"] if near else []))
+                bag.error(
+                    "E270",
+                    f"unknown setting '{entry.key}'",
+                    entry.span,
+                    *([f"did you mean '{near}'?"] if near else []),
+                )
                 continue
             value = _value(entry.value, known[0])
             if value is None:
@@ -75,7 +86,13 @@ def _value(node: ast.Expr, kind: Any) -> Any:
         if isinstance(node, ast.Integer) and node.value in (0, 1):
             return bool(node.value)
         return None
-    word = node.name if isinstance(node, ast.Identifier) else node.value if isinstance(node, ast.String) else None
+    word = (
+        node.name
+        if isinstance(node, ast.Identifier)
+        else node.value
+        if isinstance(node, ast.String)
+        else None
+    )
     if kind == "str":
         return word
     return word if word in kind else None

@@ -8,6 +8,7 @@ from ...lang.bt import ast
 from ...lang.bt import constants as fold
 from ..build import latin, wrap
 from . import types
+from .access import address_of, dereference, struct_of
 from .body import error, later
 from .builtins import BUILTINS
 from .scope import Scope
@@ -100,7 +101,7 @@ def defined(body: Body, define: ast.Define, e: ast.Identifier) -> Val:
 def expand(body: Body, bound: Any) -> Val:
     """The value of a macro's parameter, in the scope of who called the macro."""
     if bound.value is not None:
-        return bound.value  # type: ignore[no-any-return]
+        return bound.value(body)  # type: ignore[no-any-return]
     before = body.scope
     body.scope = bound.scope
     value = body.value(bound.node)
@@ -116,20 +117,18 @@ def variable(body: Body, e: ast.Variable) -> Val:
     var = body.scope.find(e.name)
     if var is None:
         near = did_you_mean(e.name, body.scope.names())
-        hint = f"did you mean '${near}'?" if near else f"assign it first; outside of its block: let ${e.name};"
+        hint = (
+            f"did you mean '${near}'?" if near else f"assign it first; outside of its block: let ${e.name};"
+        )
         raise error("E250", f"undefined variable '${e.name}'", e.span, hint)
     var.read = True
     if var.type.kind in ("none", "void"):
         return UNKNOWN
     if var.type.kind in ("record", "array"):
-        mem = Mem(var.locals[0], 0, types_struct(var.type), var.type.space, f"${e.name}")
+        struct = struct_of(body, var.type.ctype) if var.type.kind == "record" else ""
+        mem = Mem(var.locals[0], 0, struct, var.type.space, f"${e.name}")
         return Val(var.type, None, mem)
     return Val(var.type, list(var.locals), None, None, var.element)
-
-
-def types_struct(type: T) -> str:
-    """Return the BTF name of a record, "" for others."""
-    return type.ctype.name if type.kind == "record" and type.ctype is not None else ""
 
 
 def positional(body: Body, e: ast.Positional) -> Val:
@@ -160,8 +159,6 @@ _COMPARE = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"
 def unary(body: Body, e: ast.Unary) -> Val:
     """`! ~ - +`; `*` and `&` stand in access."""
     if e.op in ("*", "&"):
-        from .access import address_of, dereference
-
         return dereference(body, e) if e.op == "*" else address_of(body, e)
     operand, value = body.number_of(e.operand, f"'{e.op}'")
     type = value.type
@@ -194,7 +191,11 @@ def binary(body: Body, e: ast.Binary) -> Val:
         node = node.left
     left = logical(body, node) if isinstance(node, ast.Binary) else body.value(node)
     for link in reversed(chain):
-        if left.ops is not None and isinstance(link.left, ast.Variable) and not isinstance(link.right, _LEAVES):
+        if (
+            left.ops is not None
+            and isinstance(link.left, ast.Variable)
+            and not isinstance(link.right, _LEAVES)
+        ):
             left = body.held(left)
         right = body.value(link.right)
         body.b.span = link.span
@@ -252,7 +253,11 @@ def _pointer_arithmetic(body: Body, op: str, left: tuple[Operand, T], right: tup
     base = a if one.kind == "ptr" else b
     size = pointee_size(body, pointer)
     if size != 1:
-        count = Const(wrap(count.value * size)) if isinstance(count, Const) else body.b.op("mul", (count, Const(size)))
+        count = (
+            Const(wrap(count.value * size))
+            if isinstance(count, Const)
+            else body.b.op("mul", (count, Const(size)))
+        )
     return Val(pointer, [body.b.op(_ARITHMETIC[op], (base, count))])
 
 
@@ -339,12 +344,14 @@ def ternary(body: Body, e: ast.Ternary) -> Val:
         if known.const and e.then is None:
             return known
         return body.value(e.then if known.const and e.then is not None else e.orelse)
-    return choose(
-        body, cond, (lambda: known) if e.then is None else (lambda: body.value(e.then)), lambda: body.value(e.orelse), e
-    )
+    then = e.then
+    first = (lambda: known) if then is None else (lambda: body.value(then))
+    return choose(body, cond, first, lambda: body.value(e.orelse), e)
 
 
-def choose(body: Body, cond: Operand, first: Callable[[], Val], second: Callable[[], Val], e: ast.Expr) -> Val:
+def choose(
+    body: Body, cond: Operand, first: Callable[[], Val], second: Callable[[], Val], e: ast.Expr
+) -> Val:
     """The value of one of two expressions; both have one type."""
     b = body.b
     then, els = b.branch(cond)
@@ -357,7 +364,9 @@ def choose(body: Body, cond: Operand, first: Callable[[], Val], second: Callable
     b.into(before)
     type = merge(one.type, two.type)
     if type is None or (one.type.kind == "void") != (two.type.kind == "void"):
-        raise error("E251", f"the branches have different types: {name(one.type)} and {name(two.type)}", e.span)
+        raise error(
+            "E251", f"the branches have different types: {name(one.type)} and {name(two.type)}", e.span
+        )
     if type.kind in ("none", "void"):
         return Val(type, [])
     locals_ = [body.local(part, "c") for part in types.parts(type)]
@@ -433,7 +442,7 @@ def comptime(body: Body, e: ast.Comptime) -> Val:
     return value
 
 
-TABLE = {
+TABLE: dict[Any, Any] = {
     ast.Integer: integer,
     ast.Boolean: boolean,
     ast.String: text,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...diag import Bag
 from ...ir import format as irf
 from ...ir.nodes import STR, TUPLE, Const, Text
 from ...lang.bt import ast
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from ...source import Span
     from ..build import Operand
     from .body import Body
+    from .maps import MapInfo
 
 _BITS = {"hh": 8, "h": 16}
 _SIGNED = frozenset("di")
@@ -79,7 +79,7 @@ def _directive(
     else:
         if not is_number(type):
             raise error("E272", f"%{d.conv} needs a number, not {name(type)}", span)
-        operand, conv = body.text_call("gfp_flags", body.ops(value)[0]), "s"
+        raise later("%gr", span)
     width = "*" if d.width == STAR else d.width
     precision = "*" if d.precision == STAR else d.precision
     parts.append(irf.Directive(conv, d.flags, width, precision, bits))
@@ -100,7 +100,9 @@ def _number(body: Body, value: Val, conv: str, bits: int, d: Directive, span: Sp
 def _raw(body: Body, value: Val, conv: str, span: Span) -> Operand:
     kind = value.type.kind
     if kind not in ("buffer", "array", "mac", "record"):
-        raise error("E272", f"%{conv} needs a buffer, not {name(value.type)}", span, "buf(pointer, length) makes one")
+        raise error(
+            "E272", f"%{conv} needs a buffer, not {name(value.type)}", span, "buf(pointer, length) makes one"
+        )
     return body.ops(value)[0]
 
 
@@ -112,16 +114,19 @@ def as_text(body: Body, value: Val, span: Span) -> Operand:
     if kind in ("str", "inet"):
         return ops[0]
     if kind == "int" and type.ctype is not None:
-        return body.text_call("enum_text", ops[0], Text(enum_text(type.ctype)))
+        return _enum(body, value, ops[0])
     render = _RENDER.get(kind)
     if render is not None:
         return body.text_call(render, *ops)
+    if kind == "mac":
+        return body.text_call("toupper", body.text_call("mac_text", ops[0]))
     if kind == "kstack":
-        return body.text_call("kstack_text", ops[0], Text(type.note))
+        return body.text_call("stack_text", ops[0], Text(type.note))
     if kind == "ustack":
         return body.text_call("ustack_text", ops[1], ops[0], Text(type.note))
     if kind == "timestamp":
-        return body.text_call("strftime_boot", Text(type.note), ops[0])
+        boot = body.b.op("sub", (body.call("realtime_ns"), body.call("boottime_ns")))
+        return body.text_call("strftime", Text(type.note), body.b.op("add", (ops[0], boot)))
     if kind == "bool":
         return _bool_text(body, ops[0])
     hint_ = ""
@@ -130,7 +135,18 @@ def as_text(body: Body, value: Val, span: Span) -> Operand:
     raise error("E272", f"%s needs a string, not {name(type)}", span, hint_)
 
 
-_RENDER = {"ksym": "ksym", "usym": "usym_text", "mac": "macaddr_text", "cgroup_path": "cgroup_path"}
+_RENDER = {"ksym": "ksym", "usym": "usym_text", "cgroup_path": "cgroup_path"}
+
+
+def _enum(body: Body, value: Val, operand: Operand) -> Operand:
+    """An enumerator's name; the kernel's own enums are known to the runtime by name."""
+    enum = value.type.ctype
+    if isinstance(value.const, int):
+        known = {number: word for word, number in reversed(enum.values)}
+        return Text(known.get(value.const, str(value.const)))
+    if enum.name and enum.btf is body.unit.target.btf:
+        return body.text_call("enum_name", operand, Text(enum.name))
+    return body.text_call("enum_text", operand, Text(enum_text(enum)))
 
 
 def _bool_text(body: Body, operand: Operand) -> Operand:
@@ -235,7 +251,11 @@ def print_(body: Body, call: ast.Call) -> Val:
     first = call.args[0]
     if isinstance(first, (ast.Map, ast.MapAccess)):
         bound = body.scope.bound("@" + first.name)
-        if bound is not None and isinstance(first, ast.Map) and isinstance(bound.node, (ast.Map, ast.MapAccess)):
+        if (
+            bound is not None
+            and isinstance(first, ast.Map)
+            and isinstance(bound.node, (ast.Map, ast.MapAccess))
+        ):
             first = bound.node
     if isinstance(first, ast.Map):
         return _print_map(body, call, first)
@@ -249,10 +269,44 @@ def print_(body: Body, call: ast.Call) -> Val:
         if type.kind == "void":
             raise error("E251", "this has no value to print", first.span)
         return Val(types.VOID, [])
-    ops = body.ops(value)
-    whole = ops[0] if len(ops) == 1 and type.kind != "tuple" else body.b.op("tuple", tuple(ops), None, TUPLE)
-    body.b.do("print_value", (whole,), hint(type))
+    _show(body, value, first.span)
     return Val(types.VOID, [])
+
+
+_SHOWN_AS_TEXT = frozenset(("bool", "ksym", "usym", "mac", "kstack", "ustack", "timestamp", "cgroup_path"))
+
+
+def _show(body: Body, value: Val, span: Span) -> None:
+    """Write `print_value`; what has to be rendered is, so that the hint says how numbers and bytes are shown."""
+    type = value.type
+    if type.kind in _SHOWN_AS_TEXT or (type.kind == "int" and type.ctype is not None):
+        body.b.do("print_value", (as_text(body, value, span),), "str")
+        return
+    if type.kind != "tuple":
+        body.b.do("print_value", (body.ops(value)[0],), hint(type))
+        return
+    operand, shown = _shown_tuple(body, value, span)
+    body.b.do("print_value", (operand,), shown)
+
+
+def _shown_tuple(body: Body, value: Val, span: Span) -> tuple[Operand, object]:
+    from .access import element_of
+
+    ops: list[Operand] = []
+    hints: list[object] = []
+    for n, type in enumerate(value.type.elems):
+        item = element_of(body, value, n)
+        if type.kind == "tuple":
+            operand, shown = _shown_tuple(body, item, span)
+        elif type.kind in _SHOWN_AS_TEXT or (type.kind == "int" and type.ctype is not None):
+            operand, shown = as_text(body, item, span), "str"
+        else:
+            operand, shown = body.ops(item)[0], hint(type)
+        ops.append(operand)
+        hints.append(shown)
+    names = value.type.names
+    whole: object = ("named", tuple(zip(names, hints, strict=True))) if names else ("tuple", tuple(hints))
+    return body.b.op("tuple", tuple(ops), None, TUPLE), whole
 
 
 def _print_map(body: Body, call: ast.Call, e: ast.Map) -> Val:
@@ -296,37 +350,34 @@ def _print_element(body: Body, e: ast.MapAccess) -> Val:
         return Val(types.VOID, [])
     value = body.coerced(assign.element(body, info, keys, e.span))
     body.b.do("printf", (label,), irf.Format((irf.Directive("s"), ": ")))
-    ops = body.ops(value)
-    whole = ops[0] if len(ops) == 1 and value.type.kind != "tuple" else body.b.op("tuple", tuple(ops), None, TUPLE)
-    body.b.do("print_value", (whole,), hint(value.type))
+    _show(body, value, e.span)
     return Val(types.VOID, [])
 
 
-def _label(body: Body, info: assign.MapInfo, keys: list[Operand], e: ast.MapAccess) -> Operand:
+def _label(body: Body, info: MapInfo, keys: list[Operand], e: ast.MapAccess) -> Operand:
     """Return `@name[key, ...]` as text."""
-    parts: list[str | irf.Directive] = [info.text + "["]
+    parts: list[str | irf.Directive] = [info.text]
     ops: list[Operand] = []
-    at = 0
-    for number, type in enumerate(info.keys or ()):
-        count = len(types.parts(type))
-        value = Val(type, list(keys[at : at + count]))
-        at += count
-        if number:
-            parts.append(", ")
-        if is_number(type) and type.kind in ("int", "ptr") and type.ctype is None:
+    if info.keys:
+        whole = Val(T("tuple", elems=tuple(info.keys)), list(keys))
+        _spelled(body, whole, "[]", e.span, parts, ops)
+    return body.b.op("sprintf", tuple(ops), irf.Format(tuple(parts)), STR)
+
+
+def _spelled(
+    body: Body, value: Val, around: str, span: Span, parts: list[str | irf.Directive], ops: list[Operand]
+) -> None:
+    from .access import element_of
+
+    for n, type in enumerate(value.type.elems):
+        parts.append(", " if n else around[0])
+        item = element_of(body, value, n)
+        if type.kind == "tuple":
+            _spelled(body, item, "()", span, parts, ops)
+        elif type.kind in ("int", "ptr") and type.ctype is None:
             parts.append(irf.Directive("d" if type.signed else "u"))
-            ops.append(value.ops[0])  # type: ignore[index]
-        elif type.kind == "tuple":
-            raise later("printing one element of a map with tuples as keys", e.span)
+            ops.append(body.ops(item)[0])
         else:
             parts.append(irf.Directive("s"))
-            ops.append(as_text(body, value, e.span))
-    return body.b.op("sprintf", tuple(ops), irf.Format((*parts, "]")), STR)
-
-
-def silent(text: str, span: Span) -> tuple[Literal | Directive, ...]:
-    """Return the components of a format that was checked before."""
-    return parse_format(text, span, Bag())
-
-
-_ = T
+            ops.append(as_text(body, item, span))
+    parts.append(around[1])

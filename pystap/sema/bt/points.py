@@ -8,11 +8,10 @@ from __future__ import annotations
 from ...btf import resolve as strip
 from ...btf import types as bt
 from ...diag import CompileError, did_you_mean
-from ...ir.nodes import Const, Event
+from ...ir.nodes import Event
 from . import types
 from .body import error, later
-from .types import T
-from .values import Val, number
+from .values import Val
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,7 +190,12 @@ def _raw_arguments(point: Point, btf: Any, found: Any) -> None:
 
 def _no_tracepoint(text: str, known: list[str], attach: ast.AttachPoint) -> CompileError:
     near = did_you_mean(text, known)
-    return error("E303", f"this kernel has no tracepoint '{text}'", attach.span, f"did you mean '{near}'?" if near else "")
+    return error(
+        "E303",
+        f"this kernel has no tracepoint '{text}'",
+        attach.span,
+        f"did you mean '{near}'?" if near else "",
+    )
 
 
 def _tracepoint(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
@@ -230,4 +234,3 @@ PROVIDERS: dict[str, Callable[[Unit, ast.AttachPoint], list[Point]]] = {
     "fexit": _function,
     **dict.fromkeys(("uprobe", "uretprobe", "usdt", "watchpoint", "iter", "test", "bench"), _later),
 }
-_ = (Const, T, number)

@@ -1,7 +1,7 @@
 """kprobe, kretprobe, fentry, fexit: kernel functions, or their stand-ins where the kernel can't probe functions.
 
-Event("function", name, {"module", "ret", "offset", "multi"}); arguments are `ctx_arg` (n, nullable) in the order of the function's
-prototype, and the return value is the `ctx_arg` behind the last of them, as fexit has it.
+Event("function", name, {"module", "ret", "offset"}); arguments are `ctx_arg` (n, nullable) in the order of the
+function's prototype, and the return value is the `ctx_arg` behind the last of them, as fexit has it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from ...probes.standins import find
 from . import types
 from .body import error, later
 from .points import Point, c_argument
-from .types import T
 from .values import Val
 
 TYPE_CHECKING = False
@@ -60,7 +59,7 @@ def _names(unit: Unit, attach: ast.AttachPoint) -> list[str]:
         found = btf.names(G_FUNC, word) if word[0] not in "*?[" else glob_filter(word, btf.names(G_FUNC))
         if not found:
             raise error("E304", f"no function of this kernel matches '{word}'", attach.span)
-        return found  # type: ignore[no-any-return]
+        return list(found)
     if btf.find_func(word) is None and attach.provider in ("fentry", "fexit"):
         raise _unknown(btf, word, attach)
     symbols = unit.target.symbols
@@ -198,6 +197,3 @@ def _guard(unit: Unit, found: StandIn, tracepoint: Any) -> Any:
         return body.b.op("eq", (body.ops(value)[0], Const(wanted)))
 
     return guard
-
-
-_ = T

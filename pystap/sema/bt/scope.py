@@ -9,14 +9,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ...lang.bt import ast
     from ...source import Span
 
 
 class Var:
     """A `$name`. locals: its parts, made when its type is known; declared: the type that `let` gave it, or None."""
 
-    __slots__ = ("assigned", "declared", "element", "key", "locals", "name", "read", "readonly", "span", "type")
+    __slots__ = (
+        "assigned",
+        "declared",
+        "element",
+        "key",
+        "locals",
+        "name",
+        "read",
+        "readonly",
+        "span",
+        "type",
+    )
 
     def __init__(self, name: str, span: Span, key: Any) -> None:
         self.name = name
@@ -46,10 +56,10 @@ class Bound:
 
     __slots__ = ("node", "scope", "value")
 
-    def __init__(self, node: ast.Expr | None, scope: Scope | None, value: Any = None) -> None:
-        self.node = node
-        self.scope = scope
-        self.value = value  # a Val, for names that have one already
+    def __init__(self, node: Any, scope: Any, value: Any = None) -> None:
+        self.node: Any = node  # ast.Expr
+        self.scope: Any = scope  # Scope
+        self.value = value  # what writes the value, for words that aren't expressions
 
 
 class Scope:
@@ -57,11 +67,13 @@ class Scope:
 
     __slots__ = ("binds", "depth", "frame", "parent", "place", "vars")
 
-    def __init__(self, parent: Scope | None, binds: dict[str, Bound] | None = None, place: Any = ()) -> None:
+    def __init__(
+        self, parent: Scope | None, binds: dict[str, Bound] | None = None, place: tuple[Any, ...] = ()
+    ) -> None:
         self.parent = parent
         self.vars: dict[str, Var] = {}
         self.binds = binds
-        self.place = place if binds is not None or parent is None else parent.place
+        self.place: tuple[Any, ...] = place if binds is not None or parent is None else parent.place
         self.frame: Scope = self if binds is not None or parent is None else parent.frame
         self.depth: int = 0 if parent is None else parent.depth + (binds is not None)
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from ...ir.nodes import I64, Const, ForEach, Label, Local, Loop, Scope as IrScope
+from ...ir.nodes import I64, Const, ForEach, Label, Local, Loop
+from ...ir.nodes import Scope as IrScope
 from ...lang.bt import ast
 from . import assign, types
 from .body import error, later
-from .scope import Scope
+from .scope import Scope, Var
 from .types import T, parts
 from .values import Val
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...ir.nodes import Stmt
     from .body import Body
     from .maps import MapInfo
-    from .scope import Var
 
 
 def expression(body: Body, node: ast.ExprStatement) -> None:
@@ -28,8 +30,14 @@ def expression(body: Body, node: ast.ExprStatement) -> None:
     else:
         value = body.value(expr)
         if isinstance(expr, (ast.Binary, ast.Integer, ast.String, ast.Variable, ast.Map, ast.MapAccess)):
-            word = "did you mean an assignment, with one '='?" if isinstance(expr, ast.Binary) and expr.op == "==" else ""
-            body.unit.bag.warn("W202", "the value of this expression isn't used", expr.span, *filter(None, (word,)))
+            word = (
+                "did you mean an assignment, with one '='?"
+                if isinstance(expr, ast.Binary) and expr.op == "=="
+                else ""
+            )
+            body.unit.bag.warn(
+                "W202", "the value of this expression isn't used", expr.span, *filter(None, (word,))
+            )
         _ = value
 
 
@@ -41,6 +49,11 @@ def discard(body: Body, node: ast.Discard) -> None:
 def if_(body: Body, node: ast.If) -> None:
     """`if c { } else if d { } else { }`; a chain is a loop here."""
     outer = body.b.out
+    if node.orelse is None and isinstance(node.cond, ast.Binary) and node.cond.op == "&&":
+        body.guard(node.cond)
+        body.block(node.then)
+        body.b.into(outer)
+        return
     current: ast.If | ast.Block | None = node
     while isinstance(current, ast.If):
         body.b.span = current.span
@@ -118,7 +131,7 @@ def _counted(
     body.b.into(before)
     vars: dict[str, Var] = {}
     if isinstance(node, ast.ForRange):
-        vars[node.name] = var = assign.Var(node.name, node.span, None)
+        vars[node.name] = var = Var(node.name, node.span, None)
         var.settle(type)
         body.b.mov(var.locals[0], counter)
         var.assigned = var.readonly = True
@@ -148,11 +161,11 @@ def for_map(body: Body, node: ast.ForMap) -> None:
     """`for ($kv : @map) { }`: `$kv` is (key, value)."""
     _hides(body, node)
     bound = body.scope.bound("@" + node.map.name)
-    word = bound.node.name if bound is not None else node.map.name  # type: ignore[union-attr]
+    word = bound.node.name if bound is not None else node.map.name
     info = body.unit.map(word, node.map.span)
     if info.keys is None or info.value.kind == "none":
         body.unit.missing(info, node.map.span)
-        var = assign.Var(node.name, node.span, None)
+        var = Var(node.name, node.span, None)
         _turn(body, Label("for"), node.body, {node.name: var})
         return
     if not info.keys:
@@ -167,7 +180,7 @@ def _walk(body: Body, node: ast.ForMap, info: MapInfo) -> None:
     for key in info.keys:
         flat += parts(key)
     keys = tuple(Local(f"{node.name}.0.{n}", kind) for n, kind in enumerate(flat))
-    var = assign.Var(node.name, node.span, None)
+    var = Var(node.name, node.span, None)
     var.type = T("tuple", elems=(key_type, info.value))
     var.locals = list(keys)
     var.assigned = var.readonly = True
@@ -220,7 +233,7 @@ def import_(body: Body, node: ast.Import) -> None:
     raise later("imports", node.span)
 
 
-TABLE = {
+TABLE: dict[Any, Any] = {
     **assign.STATEMENTS,
     ast.ExprStatement: expression,
     ast.Discard: discard,

@@ -218,7 +218,7 @@ def _merge_same(a: T, b: T) -> T | None:
     if kind == "tuple":
         if len(a.elems) != len(b.elems) or a.names != b.names:
             return None
-        elems = []
+        elems: list[T] = []
         for one, two in zip(a.elems, b.elems, strict=True):
             both = merge(one, two)
             if both is None:
@@ -226,15 +226,18 @@ def _merge_same(a: T, b: T) -> T | None:
             elems.append(both)
         if all(x is y for x, y in zip(elems, a.elems, strict=True)):
             return a
-        return a.replace(elems=tuple(elems))
+        return T("tuple", elems=tuple(elems), names=a.names)
     if kind in ("record", "array"):
         return a if type_name(a.ctype) == type_name(b.ctype) else None
     if kind == "stat":
         return a if a.note == b.note else None
-    if kind == "ptr" and a.ctype is not b.ctype and a.ctype is not None:
-        if b.ctype is None or type_name(a.ctype) != type_name(b.ctype):
-            return T("ptr", 8, False, None, space=a.space)
+    if kind == "ptr" and a.ctype is not None and not _same_ctype(a.ctype, b.ctype):
+        return T("ptr", 8, False, None, space=a.space)
     return a
+
+
+def _same_ctype(a: bt.Type, b: bt.Type | None) -> bool:
+    return a is b or (b is not None and type_name(a) == type_name(b))
 
 
 def same(a: T, b: T) -> bool:

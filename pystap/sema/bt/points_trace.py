@@ -1,0 +1,151 @@
+"""tracepoint:subsystem:event, by the raw tracepoint of the same name.
+
+`args.field` is computed from the raw tracepoint's arguments (`probes/bt_tracepoints.py`); the record's struct in BTF
+says the field's type, and which fields there are that can't be read yet.
+"""
+
+from __future__ import annotations
+
+from ...btf.layout import members
+from ...diag import Bag
+from ...ir.nodes import Event
+from ...probes.base import glob_filter, has_glob
+from ...probes.bt_tracepoints import fields_of, subsystem_of
+from ...source import Source
+from . import types
+from .body import error, later
+from .points import Point, _no_tracepoint, c_argument
+from .scope import Bound, Scope
+from .types import T, is_number
+from .values import Val, size_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...btf import types as bt
+    from ...lang.bt import ast
+    from .body import Body
+    from .points import Make
+    from .unit import Unit
+
+HIDDEN = frozenset(("ent", "__data"))
+
+
+def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
+    """Return the points of a tracepoint that isn't of a system call."""
+    if attach.target == "raw_syscalls":
+        from .points_syscall import raw
+
+        return raw(unit, attach)
+    btf = unit.btf
+    if has_glob(attach.target):
+        raise later("wildcards for subsystems", attach.span)
+    if has_glob(attach.func):
+        names = [n for n in glob_filter(attach.func, btf.tracepoints()) if _belongs(btf, attach.target, n)]
+        if not names:
+            raise later(
+                f"the tracepoints of '{attach.target}' by a pattern", attach.span, "name them one by one"
+            )
+    else:
+        names = [attach.func]
+    return [_point(unit, attach, word) for word in names]
+
+
+def _belongs(btf: Any, subsystem: str, event: str) -> bool:
+    known = subsystem_of(event)
+    return known == subsystem if known else event.startswith(subsystem + "_")
+
+
+def _point(unit: Unit, attach: ast.AttachPoint, event: str) -> Point:
+    btf = unit.btf
+    found = btf.find_tracepoint(event)
+    if found is None:
+        raise _no_tracepoint(event, btf.tracepoints(), attach)
+    known = subsystem_of(event)
+    if known and known != attach.target:
+        words = f"this kernel has no tracepoint '{attach.target}:{event}'"
+        raise error("E303", words, attach.span, f"did you mean '{known}:{event}'?")
+    text = f"tracepoint:{attach.target}:{event}"
+    point = Point("tracepoint", text, Event("tp_btf", event), attach.span, f"tracepoint {event}")
+    params = {p.name: c_argument(btf, p.type, n) for n, p in enumerate(found.params) if p.name}
+    record, texts = fields_of(attach.target, event)
+    struct = btf.find_struct("trace_event_raw_" + record)
+    declared = _declared(struct)
+    for word, ctype in declared.items():
+        expression = texts.get(word)
+        type = None if ctype is None else types.of_ctype(btf, ctype)
+        if expression is not None:
+            point.fields[word] = _computed(params, expression, type, text)
+        elif word in params:
+            point.fields[word] = _retyped(params[word], type)
+    for word, expression in texts.items():
+        if struct is None:
+            point.fields[word] = _computed(params, expression, None, text)
+    if struct is None:
+        for word, make in params.items():
+            point.fields.setdefault(word, make)
+    point.unsupported = tuple(w for w in declared if w not in point.fields)
+    return point
+
+
+def _declared(struct: Any) -> dict[str, bt.Type | None]:
+    """Return the fields of a record with their types; None for text of any length."""
+    out: dict[str, bt.Type | None] = {}
+    for member in members(struct) if struct is not None else ():
+        if member.name.startswith("__data_loc_"):
+            out[member.name.removeprefix("__data_loc_")] = None
+        elif member.name not in HIDDEN:
+            out[member.name] = member.type
+    return out
+
+
+def _computed(params: dict[str, Make], expression: str, type: T | None, where: str) -> Make:
+    def make(body: Body) -> Val:
+        binds = {word: Bound(None, None, source) for word, source in params.items()}
+        outer = body.scope
+        body.scope = Scope(outer, binds, outer.place)
+        value = body.value(_parsed(expression, where))
+        body.scope = outer
+        return retype(body, value, type)
+
+    return make
+
+
+def _retyped(source: Make, type: T | None) -> Make:
+    return lambda body: retype(body, source(body), type)
+
+
+_expressions: dict[str, Any] = {}
+
+
+def _parsed(text: str, where: str) -> Any:
+    found = _expressions.get(text)
+    if found is None:
+        from ...lang.bt.parser import Parser
+        from ...lang.bt.report import Reporter
+
+        source = Source(f"<{where}>", text)
+        parser = Parser(source, [], Reporter(source, Bag()))
+        parser._start(0, "")
+        found = _expressions[text] = parser.expression()
+    return found
+
+
+def retype(body: Body, value: Val, type: T | None) -> Val:
+    """Return a value with the type that the record's field has."""
+    if type is None or type.kind in ("void", "record"):
+        return value
+    if type.kind in ("int", "bool") and is_number(value.type):
+        if value.type.kind == type.kind and value.type.size == type.size and value.type.signed == type.signed:
+            return Val(type, value.ops, value.mem, value.const)
+        operand = body.ops(value)[0]
+        if type.size < 8 and value.type.size > type.size:
+            operand = body.b.op("sext" if type.signed else "zext", (operand,), 8 * type.size)
+        return Val(type, [operand])
+    if type.kind == "array" and value.mem is not None and size_of(value.type) == size_of(type):
+        return Val(type, None, value.mem)
+    if type.kind == "ptr" and is_number(value.type):
+        known = value.type if value.type.kind == "ptr" and type.ctype is None else type
+        return Val(known, body.ops(value))
+    return value
