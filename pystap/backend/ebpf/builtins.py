@@ -6,9 +6,10 @@ from ...bpf import insn as I
 from ...ir.nodes import Op, Text
 from ...program import CTL_REALTIME
 from .arith import byteswap, widen
-from .loads import context
+from .context import context, define_pointer
 from .lower import Mem
 from .strings import Words, may_be_words, room
+from .texts import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,8 +148,6 @@ def _realtime(lo: Lower, op: Op) -> None:
 
 
 def _task_current(lo: Lower, op: Op) -> None:
-    from .loads import define_pointer
-
     assert op.dst is not None
     define_pointer(lo, op.dst, task(lo), _T)
 
@@ -182,9 +181,7 @@ def _name(lo: Lower, op: Op, *steps: tuple[str, str]) -> None:
     if may_be_words(lo, op.dst):
         lo.words[op.dst] = Words(words, True)  # type: ignore[assignment]
         return
-    from .loads import _keep
-
-    _keep(lo, Words(words, True), room(lo, op.dst, op.span))
+    keep(lo, Words(words, True), room(lo, op.dst, op.span))
 
 
 def _comm_helper(lo: Lower, op: Op) -> None:

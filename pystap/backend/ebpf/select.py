@@ -15,7 +15,7 @@ from ...program import (
     STATE_RUNNING,
     STATE_STOPPING,
 )
-from . import arith, builtins, globals, loads, records, strings, syscalls
+from . import arith, builtins, context, globals, loads, records, strings, syscalls, texts
 from .lower import MAYBE, SH_LOCALS, Lower, Mem
 
 TYPE_CHECKING = False
@@ -376,14 +376,14 @@ _CODE: dict[str, Callable[[Any, Op], None]] = {
         arith.divide,
     ),
     "call": builtins.call,
-    "ctx_arg": loads.ctx_arg,
+    "ctx_arg": context.ctx_arg,
     "sys_nr": syscalls.number,
     "sys_arg": syscalls.argument,
     "sys_ret": syscalls.result,
     "sys_abi": syscalls.abi,
     "load": loads.load,
-    "load_str": loads.load_str,
-    "load_buf": loads.load_buf,
+    "load_str": texts.load_str,
+    "load_buf": texts.load_buf,
     "fault_of": loads.fault_of,
     "put": records.put,
     "exit": _exit,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...bpf import insn as I
 from .arith import widen
 from .builtins import X86_REGS, task
-from .loads import context
+from .context import context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

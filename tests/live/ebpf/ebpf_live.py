@@ -58,7 +58,7 @@ class Live:
             )
             for n, (event, body, sizes) in enumerate(bodies)
         ]
-        specs = layout.all_maps()
+        specs = layout.all_maps(True)
         zero = zero_map(self.homes)
         if zero:
             specs.append(zero)

@@ -148,6 +148,7 @@ NAMES = [
 ]
 NAMES += [
     "pgrp",
+    "ns_pid",
     "sid",
     "cgroup_id",
     "random_u32",

@@ -85,7 +85,7 @@ class Rig:
         event = event or Event("tp_btf", "test")
         self.kp = KernelProgram("main", event, body, sizes or {}, (0,))
         self.prog = generate(self.kp, self.homes, self.errors, target_ or target(), options or Options())
-        specs = layout.all_maps()
+        specs = layout.all_maps(True)
         zero = zero_map(self.homes)
         if zero:
             specs.append(zero)

@@ -1,0 +1,58 @@
+"""The event's context: its arguments as numbers, and as typed pointers where the verifier knows them."""
+
+from __future__ import annotations
+
+from .lower import SH_CTX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...ir.nodes import Local, Op
+    from .lower import Lower
+
+
+def ctx_arg(lo: Lower, op: Op) -> None:
+    """Argument n of the event. A typed pointer is kept as such, besides its value."""
+    assert op.dst is not None
+    n = int(op.attr[0] if isinstance(op.attr, tuple) else op.attr)
+    pointer = lo.fn.load(8, context(lo), _argument_place(lo, op, n))
+    define_pointer(lo, op.dst, pointer, _argument_type(lo, n))
+
+
+# Where pt_regs has the arguments of a function.
+_REGISTERS = {"x86_64": (112, 104, 96, 88, 72, 64), "aarch64": (0, 8, 16, 24, 32, 40, 48, 56)}
+_BY_REGISTER = frozenset({"kprobe", "uprobe"})
+
+
+def _argument_place(lo: Lower, op: Op, n: int) -> int:
+    """Offset of argument n in the context."""
+    if lo.kind not in _BY_REGISTER:
+        return 8 * n
+    places = _REGISTERS.get(lo.target.arch, ())
+    if n >= len(places):
+        raise lo.unfit(f"argument {n + 1} isn't in a register", op.span)
+    return places[n]
+
+
+def _argument_type(lo: Lower, n: int) -> str:
+    if lo.kind == "tp_btf":
+        return lo.target.argument(lo.kp.event.name, n)
+    if lo.kind == "iter":
+        return lo.target.access(f"bpf_iter__{lo.kp.event.name}", 8 * n, 8) or ""
+    return ""
+
+
+def context(lo: Lower) -> int:
+    """A register with the program's context."""
+    if lo.state.parent is None:
+        return lo.state.ctx
+    return lo.fn.load(8, *lo.slot(SH_CTX))
+
+
+def define_pointer(lo: Lower, dst: Local, pointer: int, struct: str) -> None:
+    """Give a local the value of a register that may be a typed pointer: arithmetic gets a plain number."""
+    number = lo.target_of(dst)
+    lo.fn.mov(number, pointer)
+    lo.fn.forget(number)
+    lo.done(dst, number)
+    if struct and "direct" in lo.target.features and lo.census.steady(dst):
+        lo.learn(dst, (pointer, struct))
