@@ -39,7 +39,7 @@ def compiling(plan: Plan) -> list[Row | None]:
     rows: list[Row | None] = []
     for what, text in (("probes", scripts.many_probes), ("statements", scripts.many_statements)):
         for peer in plan.ours:
-            results = run_rounds([peer], plan.rounds(5), partial(_times, text), what)
+            results = run_rounds([peer], plan.rounds(9), partial(_times, text), what)
             plan.failures += results.failures
             numbers = [found[peer.name] for found in results.numbers if peer.name in found]
             title = f"{what}, {peer.lang}: wall (CPU)"
@@ -58,8 +58,9 @@ def _one(name: str, numbers: list[Numbers], size: int) -> Row | None:
 
 
 def _growth(name: str, numbers: list[Numbers]) -> Row | None:
-    pairs = []
-    for found in numbers:
-        low, middle, high = (found[f"cpu {size}"] for size in SIZES)
-        pairs.append(((high - middle) / (SIZES[2] - SIZES[1]), (middle - low) / (SIZES[1] - SIZES[0])))
-    return Row(name, pairs, lambda value: f"{value * 1e3:.3f} ms", LINEAR) if pairs else None
+    """Compare the slopes, between the least that each size took: a difference of single runs is mostly noise."""
+    if not numbers:
+        return None
+    low, middle, high = (min(found[f"cpu {size}"] for found in numbers) for size in SIZES)
+    pair = ((high - middle) / (SIZES[2] - SIZES[1]), (middle - low) / (SIZES[1] - SIZES[0]))
+    return Row(name, [pair], lambda value: f"{value * 1e3:.3f} ms", LINEAR)

@@ -186,12 +186,19 @@ class Run:
                 os.kill(self.pid, signal.SIGKILL)
                 killed = True
                 limit += PATIENCE
+        if not killed:
+            self._rest_of_output()
         _, status, self.usage = os.wait4(self.pid, 0)
         self.status = os.waitstatus_to_exitcode(status)
         self.ended = True
         if killed:
             raise PeerError(f"did not end within {patience:.0f} s of being told to")
         return ended
+
+    def _rest_of_output(self) -> None:
+        """Read what the ended peer left in the pipe; a child of its own may still hold the other end."""
+        while select.select([self.pipe], [], [], 0)[0] and self._read():
+            pass
 
     def stop(self) -> float:
         """Send SIGINT; return the seconds from there to the end.
