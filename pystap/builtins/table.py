@@ -121,7 +121,14 @@ BPFTRACE: dict[str, Builtin] = {
     "cat_file": Builtin("s", "", "u", "output"),  # prints a file's content
     # "sys_enter" or "sys_exit", number: tracepoint:syscalls:sys_enter_openat
     "syscall_tracepoint": Builtin("si", "s", "u", injective=True),
+    "strncmp": Builtin("ssi", "i", "u"),
+    "strerror": Builtin("i", "s", "u", injective=True),
+    "strftime_boot": Builtin("si", "s", "u"),  # format, ns since boot
+    "macaddr_text": Builtin("b", "s", "u", injective=True),  # 6 bytes, AA:BB:CC:DD:EE:FF
     "usym_text": Builtin("ii", "s", "u"),  # address, process id: the symbol, 0x.. when unknown
-    "ustack_text": Builtin("bis", "s", "u"),  # frames, process id, mode (bpftrace perf raw build_id)
+    "kstack_text": Builtin("bs", "s", "u"),  # frames, mode (bpftrace perf raw build_id)
+    "ustack_text": Builtin("bis", "s", "u"),  # frames, process id, mode
+    "stack_len": Builtin("b", "i", "u"),  # how many frames
+    "gfp_flags": Builtin("i", "s", "u", injective=True),  # GFP_KERNEL|__GFP_ZERO
 }
 TABLE.update(BPFTRACE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...ir.nodes import I64, Const
 from ...lang.bt import ast
 from . import assign, types
-from .body import error, later
+from .body import error
 from .types import BOOL, UINT64, name
 from .values import Val
 
@@ -93,7 +93,7 @@ def len_(body: Body, call: ast.Call) -> Val:
     value = body.value(node)
     type = value.type
     if type.kind in ("kstack", "ustack"):
-        raise later("len() of a stack", node.span)
+        return Val(UINT64, [body.call("stack_len", body.ops(value)[-1])])
     if type.kind == "array":
         from .values import number
 

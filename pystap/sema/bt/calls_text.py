@@ -188,15 +188,7 @@ def strncmp(body: Body, call: ast.Call) -> Val:
     one = body.string_of(call.args[0], "strncmp()")  # type: ignore[arg-type]
     two = body.string_of(call.args[1], "strncmp()")  # type: ignore[arg-type]
     count = body.number_of(call.args[2], "strncmp()")[0]  # type: ignore[arg-type]
-    cut = [_start(body, text, count) for text in (one, two)]
-    return Val(INT64, [body.b.op("str_ne", (cut[0], cut[1]))])
-
-
-def _start(body: Body, text: Operand, count: Operand) -> Operand:
-    """Return the first bytes of a string."""
-    if isinstance(text, Text) and isinstance(count, Const):
-        return Text(text.value[: max(0, count.value)])
-    return body.text_call("substr", text, Const(0), count)
+    return Val(INT64, [body.call("strncmp", one, two, count)])
 
 
 def strcontains(body: Body, call: ast.Call) -> Val:
@@ -308,7 +300,7 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "strncmp": (3, 3, strncmp),
     "strcontains": (2, 2, strcontains),
     "strstr": (2, 2, strstr),
-    "strerror": (1, 1, _one_number(T("str", 64), "errno_str")),
+    "strerror": (1, 1, _one_number(T("str", 64), "strerror")),
     "signal_name": (1, 1, _one_number(T("str", 32), "signal_name")),
     "syscall_name": (1, 1, _one_number(T("str", 32), "syscall_name")),
     "cgroup_path": (1, 2, _one_number(T("cgroup_path"))),

@@ -8,7 +8,7 @@ from ...lang.bt import ast
 from ...lang.bt.formats import STAR, Directive, Literal, parse_format
 from ..build import latin
 from . import assign, types
-from .body import error, later
+from .body import error
 from .display import enum_text, hint
 from .types import T, is_number, name
 from .values import Val
@@ -79,7 +79,7 @@ def _directive(
     else:
         if not is_number(type):
             raise error("E272", f"%{d.conv} needs a number, not {name(type)}", span)
-        raise later("%gr", span)
+        operand, conv = body.text_call("gfp_flags", body.ops(value)[0]), "s"
     width = "*" if d.width == STAR else d.width
     precision = "*" if d.precision == STAR else d.precision
     parts.append(irf.Directive(conv, d.flags, width, precision, bits))
@@ -118,15 +118,12 @@ def as_text(body: Body, value: Val, span: Span) -> Operand:
     render = _RENDER.get(kind)
     if render is not None:
         return body.text_call(render, *ops)
-    if kind == "mac":
-        return body.text_call("toupper", body.text_call("mac_text", ops[0]))
     if kind == "kstack":
-        return body.text_call("stack_text", ops[0], Text(type.note))
+        return body.text_call("kstack_text", ops[0], Text(type.note))
     if kind == "ustack":
         return body.text_call("ustack_text", ops[1], ops[0], Text(type.note))
     if kind == "timestamp":
-        boot = body.b.op("sub", (body.call("realtime_ns"), body.call("boottime_ns")))
-        return body.text_call("strftime", Text(type.note), body.b.op("add", (ops[0], boot)))
+        return body.text_call("strftime_boot", Text(type.note), ops[0])
     if kind == "bool":
         return _bool_text(body, ops[0])
     hint_ = ""
@@ -135,17 +132,15 @@ def as_text(body: Body, value: Val, span: Span) -> Operand:
     raise error("E272", f"%s needs a string, not {name(type)}", span, hint_)
 
 
-_RENDER = {"ksym": "ksym", "usym": "usym_text", "cgroup_path": "cgroup_path"}
+_RENDER = {"mac": "macaddr_text", "ksym": "ksym", "usym": "usym_text", "cgroup_path": "cgroup_path"}
 
 
 def _enum(body: Body, value: Val, operand: Operand) -> Operand:
-    """An enumerator's name; the kernel's own enums are known to the runtime by name."""
+    """An enumerator's name."""
     enum = value.type.ctype
     if isinstance(value.const, int):
         known = {number: word for word, number in reversed(enum.values)}
         return Text(known.get(value.const, str(value.const)))
-    if enum.name and enum.btf is body.unit.target.btf:
-        return body.text_call("enum_name", operand, Text(enum.name))
     return body.text_call("enum_text", operand, Text(enum_text(enum)))
 
 
@@ -285,11 +280,12 @@ def _show(body: Body, value: Val, span: Span) -> None:
     if type.kind != "tuple":
         body.b.do("print_value", (body.ops(value)[0],), hint(type))
         return
-    operand, shown = _shown_tuple(body, value, span)
-    body.b.do("print_value", (operand,), shown)
+    ops, shown = _shown_tuple(body, value, span)
+    body.b.do("print_value", (body.b.op("tuple", tuple(ops), None, TUPLE),), shown)
 
 
-def _shown_tuple(body: Body, value: Val, span: Span) -> tuple[Operand, object]:
+def _shown_tuple(body: Body, value: Val, span: Span) -> tuple[list[Operand], object]:
+    """Return the flat parts of a tuple and the hint for them."""
     from .access import element_of
 
     ops: list[Operand] = []
@@ -297,16 +293,19 @@ def _shown_tuple(body: Body, value: Val, span: Span) -> tuple[Operand, object]:
     for n, type in enumerate(value.type.elems):
         item = element_of(body, value, n)
         if type.kind == "tuple":
-            operand, shown = _shown_tuple(body, item, span)
+            inner, shown = _shown_tuple(body, item, span)
+            ops += inner
         elif type.kind in _SHOWN_AS_TEXT or (type.kind == "int" and type.ctype is not None):
-            operand, shown = as_text(body, item, span), "str"
+            ops.append(as_text(body, item, span))
+            shown = "str"
         else:
-            operand, shown = body.ops(item)[0], hint(type)
-        ops.append(operand)
+            ops += body.ops(item)
+            shown = hint(type)
         hints.append(shown)
     names = value.type.names
-    whole: object = ("named", tuple(zip(names, hints, strict=True))) if names else ("tuple", tuple(hints))
-    return body.b.op("tuple", tuple(ops), None, TUPLE), whole
+    if names:
+        return ops, ("named", tuple(zip(names, hints, strict=True)))
+    return ops, ("tuple", tuple(hints))
 
 
 def _print_map(body: Body, call: ast.Call, e: ast.Map) -> Val:
