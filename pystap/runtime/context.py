@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .calls import KernelCalls
     from .door import Door
     from .symbols import Symbols
+    from .usersyms import UserSymbols
 
 
 class Context:
@@ -25,7 +26,17 @@ class Context:
     """
 
     __slots__ = (
-        *("_calls", "_symbols", "bodies", "children", "door", "exiting", "lang", "maxstring"),
+        *(
+            "_calls",
+            "_symbols",
+            "_user_symbols",
+            "bodies",
+            "children",
+            "door",
+            "exiting",
+            "lang",
+            "maxstring",
+        ),
         *("namespace", "options", "program", "sink", "specs", "start_ns", "warned"),
     )
 
@@ -45,6 +56,7 @@ class Context:
         self.children: list[int] = []
         self._calls: KernelCalls | None = None
         self._symbols: Symbols | None = None
+        self._user_symbols: UserSymbols | None = None
 
     @property
     def calls(self) -> KernelCalls:
@@ -54,6 +66,15 @@ class Context:
 
             self._calls = KernelCalls(self.door, self.sink.terminal)
         return self._calls
+
+    @property
+    def user_symbols(self) -> UserSymbols:
+        """Symbols of processes: read when first needed."""
+        if self._user_symbols is None:
+            from .usersyms import UserSymbols
+
+            self._user_symbols = UserSymbols()
+        return self._user_symbols
 
     @property
     def symbols(self) -> Symbols:

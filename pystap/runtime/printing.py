@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import text
+from .display import Display
 from .errors import ScriptError
 from .formatting import plain
 from .stat import stat_or_0
@@ -21,15 +22,21 @@ if TYPE_CHECKING:
 class Printing:
     """The printers of one run."""
 
-    __slots__ = ("_context",)
+    __slots__ = ("_context", "_show")
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._show = Display(context)
 
     # -- what generated code calls
 
     def hist(self, stat: Stat | None, kind: str, place: str) -> None:
-        """SystemTap's print(@hist_log(..)), print(@hist_linear(..))."""
+        """SystemTap's print(@hist_log(..)), print(@hist_linear(..)); for bpftrace the box of one element."""
+        spec: GlobalSpec | None = getattr(stat, "spec", None)
+        if self._context.lang == "bt":
+            if stat is not None and spec is not None:
+                self._context.sink.emit(text.bt_hist(_rows(spec, stat), kind == "log").removesuffix("\n"))
+            return
         if stat is None or not stat.count:
             raise ScriptError("empty aggregate", place)
         options = self._context.options
@@ -37,7 +44,8 @@ class Printing:
         if kind == "log":
             self._context.sink.emit(text.stp_hist_log(stat.buckets_log, *look))
         else:
-            low, high, step = stat.spec.linear  # type: ignore[attr-defined]
+            assert spec is not None and spec.linear is not None
+            low, high, step = spec.linear
             self._context.sink.emit(text.stp_hist_linear(stat.buckets_linear, low, high, step, *look))
 
     def map(self, index: int, top: int = 0, div: int = 1) -> None:
@@ -49,9 +57,9 @@ class Printing:
         """bpftrace's print(value)."""
         sink = self._context.sink
         if sink.structured:
-            sink.event("value", value)
+            sink.event("value", self._show.data(value, hint))
         else:
-            sink.emit(plain(value) + "\n")
+            sink.emit(self._show.value(value, hint) + "\n")
 
     # -- at the end
 
@@ -74,13 +82,19 @@ class Printing:
     def _stp_global(self, spec: GlobalSpec, value: Any) -> None:
         emit = self._context.sink.emit
         stat = spec.value == "stat"
-        line = text.stp_global_stat if stat else text.stp_global
+        pointer = spec.fmt == "pointer"
+
+        def line(keys: tuple[object, ...] | None, one: Any) -> str:
+            if stat:
+                return text.stp_global_stat(spec.name, keys, one)
+            return text.stp_global(spec.name, keys, one, pointer)
+
         if not spec.keys:
-            emit(line(spec.name, None, value))
+            emit(line(None, value))
             return
         by = (lambda e: e[1].count) if stat else (lambda e: e[1])
         for key, one in sorted(value.items(), key=by, reverse=True):
-            emit(line(spec.name, key if isinstance(key, tuple) else (key,), one))
+            emit(line(key if isinstance(key, tuple) else (key,), one))
 
     # -- bpftrace's maps
 
@@ -91,67 +105,89 @@ class Printing:
             return
         kind = spec.stat_kind
         sink = self._context.sink
+        event = "stats" if kind in ("stats", "avg") else "map"
         if not spec.keys:
-            shown = _divided(text.bt_number(value, kind), div)
+            number = text.bt_number(value, kind)
             if sink.structured:
-                sink.event("stats" if kind in ("stats", "avg") else "map", {name: shown})
+                sink.event(event, {name: self._data(spec, number, div)})
             else:
-                sink.emit(f"{name}: {text.bt_value(shown, kind)}\n")
+                sink.emit(f"{name}: {self._text(spec, number, div)}\n")
             return
         elements = [(key, text.bt_number(one, kind)) for key, one in value.items()]
         elements.sort(key=lambda e: _order(e[1]))
         if top > 0:
             elements = elements[-top:]
         if sink.structured:
-            data = {_json_key(key): _divided(one, div) for key, one in elements}
-            sink.event("stats" if kind in ("stats", "avg") else "map", {name: data})
+            sink.event(
+                event, {name: {self._json_key(spec, key): self._data(spec, n, div) for key, n in elements}}
+            )
             return
-        for key, one in elements:
-            sink.emit(f"{name}{text.bt_key(key)}: {text.bt_value(_divided(one, div), kind)}\n")
+        for key, number in elements:
+            sink.emit(f"{name}[{', '.join(self._keys(spec, key))}]: {self._text(spec, number, div)}\n")
         sink.emit("\n")
+
+    def _keys(self, spec: GlobalSpec, key: Any) -> list[str]:
+        """The texts of a key's parts."""
+        if spec.fmt is not None:
+            return self._show.key(key, spec.fmt[0])
+        return [plain(part) for part in (key if isinstance(key, tuple) else (key,))]
+
+    def _json_key(self, spec: GlobalSpec, key: Any) -> str:
+        return ",".join(self._keys(spec, key))
+
+    def _text(self, spec: GlobalSpec, number: Any, div: int) -> str:
+        """The text of an element's value."""
+        number = _divided(number, div)
+        if spec.fmt is None or spec.value == "stat":
+            return text.bt_value(number, spec.stat_kind)
+        return self._show.value(number, spec.fmt[1])
+
+    def _data(self, spec: GlobalSpec, number: Any, div: int) -> Any:
+        """An element's value for JSON."""
+        number = _divided(number, div)
+        if spec.fmt is None or spec.value == "stat":
+            return number
+        return self._show.data(number, spec.fmt[1])
 
     def _bt_hists(self, spec: GlobalSpec, name: str, value: Any, top: int, div: int) -> None:
         sink = self._context.sink
+        log = spec.hist_log is not None
         if not spec.keys:
-            rows = self._rows(spec, value)
+            rows = _rows(spec, value)
             if sink.structured:
                 sink.event("hist", {name: _json_rows(rows)})
             else:
-                sink.emit(f"{name}: \n{text.bt_hist(rows, spec.hist_log is not None, div)}")
+                sink.emit(f"{name}: \n{text.bt_hist(rows, log, div)}")
             return
         elements = sorted(value.items(), key=lambda e: stat_or_0(e[1], "count"))
         if top > 0:
             elements = elements[-top:]
         if sink.structured:
-            sink.event("hist", {name: {_json_key(k): _json_rows(self._rows(spec, s)) for k, s in elements}})
+            sink.event(
+                "hist", {name: {self._json_key(spec, k): _json_rows(_rows(spec, s)) for k, s in elements}}
+            )
             return
         for key, stat in elements:
-            box = text.bt_hist(self._rows(spec, stat), spec.hist_log is not None, div)
-            sink.emit(f"{name}{text.bt_key(key)}: \n{box}")
+            box = text.bt_hist(_rows(spec, stat), log, div)
+            sink.emit(f"{name}[{', '.join(self._keys(spec, key))}]: \n{box}")
         sink.emit("\n")
 
-    def _rows(self, spec: GlobalSpec, stat: Stat) -> list[tuple[int | None, int | None, int]]:
-        if spec.linear is not None:
-            return text.bt_lhist_rows(stat.buckets_linear, *spec.linear)
-        return text.bt_hist_rows(stat.buckets_log, spec.hist_log or 0)
+
+def _rows(spec: GlobalSpec, stat: Stat) -> list[tuple[int | None, int | None, int]]:
+    if spec.linear is not None:
+        return text.bt_lhist_rows(stat.buckets_linear, *spec.linear)
+    return text.bt_hist_rows(stat.buckets_log, spec.hist_log or 0)
 
 
 def _order(value: Any) -> Any:
-    """Sort by number; stats by their count, texts by themselves."""
-    if isinstance(value, dict):
-        return value["total"]
-    return value
+    """Sort by number; stats by their total, texts by themselves."""
+    return value["total"] if isinstance(value, dict) else value
 
 
 def _divided(value: Any, div: int) -> Any:
     if div == 1 or not isinstance(value, int):
         return value
     return value // div if value >= 0 else -(-value // div)
-
-
-def _json_key(key: Any) -> str:
-    parts = key if isinstance(key, tuple) else (key,)
-    return ",".join([plain(p) for p in parts])
 
 
 def _json_rows(rows: list[tuple[int | None, int | None, int]]) -> list[dict[str, int]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..types.hist import LOG_ZERO, hist_range, linear_buckets, log_low
 from .formatting import plain, visible
+from .numbers import MASK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,10 +93,13 @@ def _elided(rows: list[tuple[str, int]], elision: int) -> set[int]:
     return found
 
 
-def stp_global(name: str, keys: tuple[object, ...] | None, value: object) -> str:
+def stp_global(name: str, keys: tuple[object, ...] | None, value: object, pointer: bool = False) -> str:
     """One line of an unread global: `x=5`, `a["k",1]=3`; keys None for a scalar."""
     place = name if keys is None else f"{name}[{','.join([_stp_key(k) for k in keys])}]"
-    text = f'"{visible(value)}"' if isinstance(value, str) else str(value)
+    if pointer and isinstance(value, int):
+        text = f"{value & MASK:#x}"
+    else:
+        text = f'"{visible(value)}"' if isinstance(value, str) else str(value)
     return f"{place}={text}\n"
 
 
@@ -112,12 +116,6 @@ def _stp_key(key: object) -> str:
 
 
 # -- bpftrace
-
-
-def bt_key(key: object) -> str:
-    """`[k]`, `[k1, k2]`."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return f"[{', '.join([plain(p) for p in parts])}]"
 
 
 def bt_value(value: object, kind: str) -> str:

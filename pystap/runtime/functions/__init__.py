@@ -17,19 +17,24 @@ if TYPE_CHECKING:
 _AREAS: dict[str, str] = {
     "strings": (
         "strlen substr stringat isinstr str_find str_replace strtol text_str text_strn toupper tolower buf_str "
-        "text_of_int"
+        "text_of_int strncmp"
     ),
     "matching": "tokenize str_match matched",
-    "clock": "ktime_ns boottime_ns realtime_ns tai_ns jiffies cycles random_u32 ctime tz_ctime strftime",
-    "net": "bswap16 bswap32 bswap64 ntohs ntohl ntohll htons htonl htonll ip4_text ip6_text mac_text",
-    "names": "errno_str errno_name signal_name enum_name user_name cgroup_path syscall_name",
-    "stacks": "symname symdata ksym stack_text print_backtrace_text kernel_addr",
+    "clock": "ktime_ns boottime_ns realtime_ns tai_ns jiffies cycles random_u32 ctime tz_ctime strftime strftime_boot",
+    "net": "bswap16 bswap32 bswap64 ntohs ntohl ntohll htons htonl htonll ip4_text ip6_text mac_text macaddr_text",
+    "names": (
+        "errno_str errno_name strerror signal_name enum_name enum_text user_name cgroup_path syscall_name "
+        "syscall_tracepoint gfp_flags"
+    ),
+    "stacks": (
+        "symname symdata ksym usym_text stack_text kstack_text ustack_text stack_len print_backtrace_text kernel_addr"
+    ),
     "indentation": "thread_indent indent",
     "process": (
         "pid tid ppid uid euid gid egid pgrp sid cpu ns_pid execname pexecname task_current cgroup_id user_mode "
-        "register is_return kernel_stack user_stack pid2task"
+        "register is_return kernel_stack user_stack pid2task ncpus"
     ),
-    "actions": "system ftrace",
+    "actions": "system ftrace cat_file",
 }
 MODULES: dict[str, str] = {name: area for area, names in _AREAS.items() for name in names.split()}
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..context import Context
 
 PURE: dict[str, Callable[..., Any]] = {}
+_CAT_BYTES = 10240
 _MARKERS = ("/sys/kernel/tracing/trace_marker", "/sys/kernel/debug/tracing/trace_marker")
 
 
@@ -42,4 +43,12 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             return
         context.warn_once("ftrace", "ftrace(): there is no trace buffer to write to")
 
-    return {"system": system, "ftrace": ftrace}
+    def cat_file(path: str) -> None:
+        """Print a file, or the first part of a long one."""
+        try:
+            with open(path.encode("latin-1"), "rb") as file:
+                context.sink.emit(file.read(_CAT_BYTES).decode("latin-1"))
+        except OSError as error:
+            context.warn(f"cat(): {path}: {error.strerror}")
+
+    return {"system": system, "ftrace": ftrace, "cat_file": cat_file}

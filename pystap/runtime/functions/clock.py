@@ -93,4 +93,7 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
     def jiffies() -> int:
         return context.calls.jiffies()
 
-    return {"jiffies": jiffies}
+    def strftime_boot(form: str, ns: int) -> str:
+        return strftime(form, ns + time.time_ns() - boottime_ns())
+
+    return {"jiffies": jiffies, "strftime_boot": strftime_boot}

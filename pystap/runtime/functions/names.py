@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from ..display import enumerators
 from ..symbols import latin
 
 TYPE_CHECKING = False
@@ -58,6 +59,11 @@ def errno_str(number: int) -> str:
     return latin(os.strerror(abs(number) & 0x7FFFFFFF))
 
 
+def syscall_tracepoint(kind: str, number: int) -> str:
+    """bpftrace's name of a system call's probe: `tracepoint:syscalls:sys_enter_read`."""
+    return f"tracepoint:syscalls:{kind}_{syscall_name(number)}"
+
+
 def signal_name(number: int) -> str:
     """`SIGKILL`, `SIGRTMIN+1`."""
     if 1 <= number <= len(_SIGNALS):
@@ -100,6 +106,8 @@ def _machine() -> str:
 PURE: dict[str, Callable[..., Any]] = {
     "errno_name": errno_name,
     "errno_str": errno_str,
+    "strerror": errno_str,
+    "syscall_tracepoint": syscall_tracepoint,
     "signal_name": signal_name,
     "user_name": user_name,
     "syscall_name": syscall_name,
@@ -110,6 +118,7 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """Those that need the kernel's types or files."""
     enums: dict[str, dict[int, str]] = {}
     groups: dict[int, str] = {}
+    gfp: list[dict[str, int]] = []
 
     def enum_name(value: int, what: str) -> str:
         known = enums.get(what)
@@ -122,7 +131,25 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             groups.update(_cgroups())
         return groups.setdefault(number, "")
 
-    return {"enum_name": enum_name, "cgroup_path": cgroup_path}
+    def enum_text(value: int, text: str) -> str:
+        known = enums.get(text)
+        if known is None:
+            known = enums[text] = enumerators(text)
+        return known.get(value) or str(value)
+
+    def gfp_flags(flags: int) -> str:
+        from .gfp import bits_of, names
+
+        if not gfp:
+            gfp.append(bits_of(context.door.btf))
+        return names(flags, gfp[0])
+
+    return {
+        "enum_name": enum_name,
+        "enum_text": enum_text,
+        "cgroup_path": cgroup_path,
+        "gfp_flags": gfp_flags,
+    }
 
 
 def _enumerators(context: Context, what: str) -> dict[int, str]:

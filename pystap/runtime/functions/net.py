@@ -39,6 +39,11 @@ def mac_text(address: bytes) -> str:
     return address[:6].hex(":")
 
 
+def macaddr_text(address: bytes) -> str:
+    """bpftrace's form: `AA:BB:CC:DD:EE:FF`."""
+    return address[:6].hex(":").upper()
+
+
 _LITTLE = byteorder == "little"
 PURE: dict[str, Callable[..., Any]] = {
     "bswap16": _swap(2),
@@ -53,4 +58,5 @@ PURE: dict[str, Callable[..., Any]] = {
     "ip4_text": ip4_text,
     "ip6_text": ip6_text,
     "mac_text": mac_text,
+    "macaddr_text": macaddr_text,
 }

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
     from ..context import Context
 
-PURE: dict[str, Callable[..., Any]] = {}
-
 
 def frames_of(data: bytes) -> tuple[int, ...]:
     """The addresses of a captured stack, up to the first 0."""
     count = len(data) // 8
     frames = unpack_from(f"<{count}Q", data)
     return frames[: frames.index(0)] if 0 in frames else frames
+
+
+PURE: dict[str, Callable[..., Any]] = {"stack_len": lambda data: len(frames_of(data))}
 
 
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
@@ -52,6 +53,18 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             return "[unknown] ([kernel.kallsyms])"
         return f"{symbol.name}+{symbol.offset:#x} ([{symbol.module or 'kernel.kallsyms'}])"
 
+    def kstack_text(data: bytes, mode: str) -> str:
+        return stack_text(data, mode or "bpftrace") if frames_of(data) else ""
+
+    def ustack_text(data: bytes, pid: int, mode: str) -> str:
+        frames = frames_of(data)
+        if mode == "raw":
+            return stack_text(data, "raw")
+        return "".join([f"\n    {usym_text(frame, pid)}" for frame in frames]) + "\n" if frames else ""
+
+    def usym_text(address: int, pid: int) -> str:
+        return context.user_symbols.text(address & MASK, pid)
+
     def print_backtrace_text(data: bytes) -> None:
         context.sink.emit(lines(data))
 
@@ -68,4 +81,7 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         "stack_text": stack_text,
         "print_backtrace_text": print_backtrace_text,
         "kernel_addr": kernel_addr,
+        "kstack_text": kstack_text,
+        "ustack_text": ustack_text,
+        "usym_text": usym_text,
     }

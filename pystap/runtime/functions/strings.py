@@ -57,6 +57,12 @@ def strtol(text: str, base: int) -> int:
     return max(-SIGN, min(SIGN - 1, value))
 
 
+def strncmp(one: str, two: str, count: int) -> int:
+    """0 when the first bytes are equal, else the difference's sign."""
+    a, b = one[: max(0, count)], two[: max(0, count)]
+    return (a > b) - (a < b)
+
+
 def buf_str(data: bytes) -> str:
     """Bytes up to the first NUL."""
     return data.split(b"\0", 1)[0].decode("latin-1")
@@ -72,6 +78,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "toupper": lambda text: text.translate(_UPPER),
     "tolower": lambda text: text.translate(_LOWER),
     "buf_str": buf_str,
+    "strncmp": strncmp,
     "text_of_int": str,
 }
 

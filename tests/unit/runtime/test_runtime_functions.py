@@ -24,9 +24,9 @@ def call(name: str, *args: object) -> object:
     return body(name, CONTEXT)(*args)
 
 
-def test_every_builtin_has_a_body_and_every_body_a_builtin() -> None:
-    assert sorted(MODULES) == sorted(TABLE)
-    for name in TABLE:
+def test_every_builtin_has_a_body() -> None:
+    assert set(TABLE) <= set(MODULES)
+    for name in MODULES:
         assert callable(body(name, CONTEXT)), name
 
 
