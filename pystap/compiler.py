@@ -87,6 +87,14 @@ def _stage(c: Compilation) -> None:
         ring=c.options.buffer,
         first_error_ends=c.options.maxerrors == 0,
     )
+    for note in c.staged.notes:
+        if note.kind == "late":
+            c.bag.warn(
+                "W310",
+                "this is read late, when the event is over: only the user stage knows the address",
+                note.span,
+                "what lies there may have changed by then",
+            )
 
 
 def _ebpf(c: Compilation) -> None:
