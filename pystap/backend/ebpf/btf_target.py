@@ -1,7 +1,7 @@
 """Answers for `target.Target` from BTF, as the verifier would give them.
 
-`access` follows the verifier's own walk: the first member that overlaps decides, unions included, and a load that
-doesn't fit in it is refused.
+`access` follows the verifier's own walk: the first member that overlaps decides, and a load that doesn't fit in it
+is refused, but inside of unions.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class Answers:
         key = (struct, offset, size)
         if key not in self._access:
             root = self.btf.find_struct(struct)
-            self._access[key] = None if root is None else self._walk(root, offset, size)
+            self._access[key] = None if root is None else self._walk(root, offset, size, False)
         return self._access[key]
 
-    def _walk(self, parent: t.Composite, offset: int, size: int) -> str | None:
+    def _walk(self, parent: t.Composite, offset: int, size: int, loose: bool) -> str | None:
         if offset < 0 or offset + size > parent.size:
             return None
         for member in parent.members:
@@ -93,8 +93,9 @@ class Answers:
                 if not isinstance(kind, t.Array) and step:
                     at += (offset - at) // step * step
             if isinstance(kind, t.Composite):
-                return self._walk(kind, offset - at, size)
+                inner = isinstance(kind, t.Union) and len(kind.members) != 1
+                return self._walk(kind, offset - at, size, loose or inner)
             if isinstance(kind, t.Ptr):
                 return self._pointee(kind) if size == 8 and offset == at else None
-            return "" if offset + size <= end else None
+            return "" if loose or offset + size <= end else None
         return None
