@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 from struct import Struct
 
 from ..program import (
@@ -50,6 +51,9 @@ class Door:
         self.attachments: list[Attachment] = []
         self._ring_maps: list[RingMap] = []
         self._memory: Any = None
+        self._filling = allocate_lock()
+        self._fill_error: Exception | None = None
+        self._quiet = False
         self._use(bytearray(4096))
 
     def _use(self, memory: Any) -> None:
@@ -94,13 +98,44 @@ class Door:
         return table
 
     def _make_rings(self, spec: MapSpec) -> None:
+        """The rings of all CPUs, put in their array by one call.
+
+        The kernel waits a grace period in such a call (8 to 20 ms), so a thread makes it, and `go` waits for it.
+        """
+        from _thread import start_new_thread
+
+        from ..bpf import consts_gen as abi
         from ..kernel.cpus import possible_cpus
-        from ..kernel.ring import create_rings
+        from ..kernel.maps import create_map
+        from ..kernel.ring import RingMap
 
         count = spec.max_entries or max(possible_cpus()) + 1
-        outer, self._ring_maps = create_rings(count, spec.inner.max_entries, spec.name)
+        for _ in range(count):
+            self._ring_maps.append(RingMap(spec.inner.max_entries, "ring"))
+        outer = create_map(
+            *(abi.BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, count, 0, spec.name), inner_fd=self._ring_maps[0].map.fd
+        )
         self.maps[spec.name] = outer
         self.rings = [one.ring for one in self._ring_maps]
+        self._filling.acquire()
+        start_new_thread(self._fill, (outer, count))
+
+    def _fill(self, outer: Map, count: int) -> None:
+        """Put the rings in their array; a failure is kept for `go`."""
+        try:
+            keys = b"".join([i.to_bytes(4, "little") for i in range(count)])
+            outer.update_batch(keys, b"".join([one.map.fd.to_bytes(4, "little") for one in self._ring_maps]))
+        except Exception as error:
+            self._fill_error = error
+        finally:
+            self._filling.release()
+
+    def _filled(self) -> None:
+        """Wait until the rings are in their array."""
+        with self._filling:
+            error, self._fill_error = self._fill_error, None
+        if error is not None:
+            raise error
 
     def load(self, program: Program) -> None:
         """Load every kernel program; `VerifierError` if one is refused."""
@@ -125,6 +160,8 @@ class Door:
     def close(self) -> None:
         """Detach, and free programs and maps."""
         self.detach()
+        with self._filling:
+            pass
         for one in self.loaded:
             for fd in (one.fd, one.btf_fd):
                 if fd > 0:
@@ -149,6 +186,7 @@ class Door:
 
     def go(self) -> None:
         """From now on programs do their work."""
+        self._filled()
         self._half[CTL_STATE >> 2] = STATE_RUNNING
 
     def stop(self) -> None:
@@ -169,11 +207,12 @@ class Door:
         return old
 
     def quiesce(self) -> None:
-        """Return when all programs that run now have left."""
-        if self.attachments:
+        """Return when all programs that run now have left; those that begin after `stop` leave at once."""
+        if self.attachments and not self._quiet:
             from ..kernel.quiesce import wait_for_programs
 
             wait_for_programs()
+            self._quiet = self.state >= STATE_STOPPING
 
     @property
     def sequence(self) -> int:
