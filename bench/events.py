@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pystap.kernel.objects import ProgInfo, enable_stats, prog_fd
@@ -13,12 +14,11 @@ from . import scripts
 from .load import Load
 from .peers import Peer, PeerError, Run
 from .rounds import run_rounds
-from .table import ns
+from .table import Row, ns
 
 if TYPE_CHECKING:
     from .plan import Plan
     from .rounds import Numbers
-    from .table import Row
 
 CHUNKS = 40
 CALLS = 50_000  # a chunk: some 10 ms, so that most chunks are undisturbed
@@ -102,10 +102,11 @@ class Meter:
         self.others = set(os.sched_getaffinity(0)) - {cpu} or {cpu}
         self.name = name
         self.chunks = chunks
+        self.bare: list[float] = []
 
     def measure(self, peer: Peer) -> Numbers:
         """Return ns a run and ns added to a call."""
-        bare = self.load.call_ns(self.chunks, CALLS)
+        self.bare.append(self.load.call_ns(self.chunks, CALLS))
         script = scripts.unseen(peer.lang, scripts.syscalls(peer.lang, self.name))
         with Run(peer, script) as run:
             counters = wait_attached(run, self.load)
@@ -118,7 +119,11 @@ class Meter:
             run.stop()
             if self.name in TARGETS:
                 _counted(run.output, 2 * self.chunks * CALLS)
-        return {"run": per_run, "added": traced - bare, "bare": bare}
+        return {"run": per_run, "added": traced - self._untraced()}
+
+    def _untraced(self) -> float:
+        """Return ns of an untraced call: the middle of those so far, as others may trace, too, for a moment."""
+        return median(self.bare)
 
     def _per_run(self, counters: Counters) -> float:
         """Return ns a run: the median over chunks, of all programs that ran at each call together."""
@@ -132,8 +137,7 @@ class Meter:
                 if runs - before[number][1] >= CALLS:
                     times += (spent - before[number][0]) / (runs - before[number][1])
             took.append(times)
-        took.sort()
-        return took[len(took) // 2]
+        return median(took)
 
 
 def events(plan: Plan) -> list[Row | None]:
@@ -141,11 +145,13 @@ def events(plan: Plan) -> list[Row | None]:
     cpu = max(os.sched_getaffinity(0))
     load = Load(cpu)
     rows: list[Row | None] = []
+    bare: list[float] = []
     try:
         for name in scripts.SYSCALL_BODIES:
             if plan.quick and name not in TARGETS:
                 continue
             meter = Meter(load, cpu, name, CHUNKS // 4 if plan.quick else CHUNKS)
+            meter.bare = bare
             results = run_rounds(plan.peers, plan.rounds(5), meter.measure, name)
             plan.failures += results.failures
             target = TARGETS.get(name)
@@ -156,4 +162,6 @@ def events(plan: Plan) -> list[Row | None]:
                 ]
     finally:
         load.close()
+    if bare:
+        rows.append(Row("untraced call", [(value, None) for value in bare], ns))
     return rows

@@ -138,12 +138,12 @@ def twenty(lang: str) -> str:
 
 # name: (bpftrace's text, SystemTap's text) on the entry of every system call
 SYSCALL_BODIES = {
-    "empty": ("{ @x = 1; }", "{ x = 1 }"),
+    "store": ("{ @x = 1; }", "{ x = 1 }"),
     "count": ("{ @ = count(); }", "{ x <<< 1 }"),
     "count by pid, comm": ("{ @[pid, comm] = count(); }", "{ x[pid(), execname()] <<< 1 }"),
     "hist": ("{ @ = hist(args->id); }", "{ x <<< $id }"),
     "sum by number": ("{ @[args->id] = sum(1); }", "{ x[$id] += 1 }"),
-    "printf if never": (
+    "guard only": (
         '{ if (args->id == 100000) { printf("%d\\n", pid); } }',
         '{ if ($id == 100000) printf("%d\\n", pid()) }',
     ),
