@@ -35,7 +35,7 @@ class Shape:
         """Take one more access into account; False when no representation serves all."""
         if isinstance(operand, Local) and operand in places.locals:
             got = places.render_leaves(operand)
-            if got is None or any(v.type == STR for v in got[1]):
+            if got is None or not got[1] or any(v.type == STR for v in got[1]):
                 return False
             kind, size = "render", 0
             if self.kind and (self.kind != kind or self.signature != got[0]):
