@@ -6,7 +6,10 @@ The compiler is pure: what it knows of the kernel is in `target`. PASSES is the 
 
 from __future__ import annotations
 
-from .diag import Bag, CompileError
+import sys
+
+from .diag import WARNING, Bag, CompileError, Diagnostic
+from .options import STAGE_MIRROR
 from .program import VERSION, Program, Timer
 from .source import Source
 
@@ -101,7 +104,7 @@ def _ebpf(c: Compilation) -> None:
     assert c.staged is not None
     if not c.staged.kernel:
         return
-    from .backend.ebpf import generate, zero_map
+    from .backend.ebpf import TooBig, generate, zero_map
     from .backend.ebpf.target import DEFAULT_FEATURES, from_btf
 
     machine = from_btf(c.target.btf, (*DEFAULT_FEATURES,), c.target.arch)
@@ -109,7 +112,10 @@ def _ebpf(c: Compilation) -> None:
     if zero is not None:
         c.staged.maps.append(zero)
     for program in c.staged.kernel:
-        c.progs.append(generate(program, c.staged.homes, c.staged.errors, machine, c.options))
+        try:
+            c.progs.append(generate(program, c.staged.homes, c.staged.errors, machine, c.options))
+        except TooBig as error:
+            c.bag.error(TOO_BIG, f"this handler is too big for the kernel stage: {error.reason}", error.span)
 
 
 def _python(c: Compilation) -> None:
@@ -152,11 +158,25 @@ PASSES: tuple[tuple[str, Callable[[Compilation], None], int], ...] = (
 )
 
 
+_RECURSION = 12000  # the deepest tree that the parsers let through, some five calls a level
+TOO_BIG = "E321"
+MIRRORED = "W320"
+
+
 def run_passes(c: Compilation, last: int, after: Callable[[str, int], None] | None = None) -> bool:
     """Run the passes up to stap's pass `last`; False when a pass found errors (they are in c.bag).
 
     after(name, number) is called when a pass has ended.
     """
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _RECURSION))
+    try:
+        return _run_passes(c, last, after)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _run_passes(c: Compilation, last: int, after: Callable[[str, int], None] | None) -> bool:
     for name, work, number in PASSES:
         if number > last:
             break
@@ -165,7 +185,7 @@ def run_passes(c: Compilation, last: int, after: Callable[[str, int], None] | No
         except CompileError as error:
             c.bag.add(error.diagnostic)
         except RecursionError:
-            c.bag.error("E130", "the script is nested too deeply")
+            c.bag.error("E130", "the script is nested too deeply", None, "split it into functions")
         if c.bag.errors:
             return False
         if after is not None:
@@ -173,7 +193,26 @@ def run_passes(c: Compilation, last: int, after: Callable[[str, int], None] | No
     return True
 
 
+def mirrored_instead(c: Compilation, refused: Diagnostic | None = None) -> Compilation | None:
+    """Return the same script to be compiled again with every handler mirrored, or None when that wouldn't help.
+
+    That is for handlers that the code generator found too big, or that the verifier has refused.
+    """
+    options = c.options
+    if options.stage == STAGE_MIRROR or (refused is None and any(d.code != TOO_BIG for d in c.bag.errors)):
+        return None
+    again = Compilation(c.source, c.lang, c.target, options.replace(stage=STAGE_MIRROR), Bag())
+    for why in [refused] if refused is not None else c.bag.errors:
+        notes = (("every handler's body is run in the user stage: slower, and with the same results", None),)
+        text = f"mirrored instead: {why.message}"
+        again.bag.add(Diagnostic(MIRRORED, text, why.span, severity=WARNING, notes=notes))
+    return again
+
+
 def compile_script(source: Source, lang: str, target: Target, options: Options, bag: Bag) -> Program | None:
     """Return the program of a script, or None with the reasons in the bag."""
     c = Compilation(source, lang, target, options, bag)
-    return c.program if run_passes(c, 3) else None
+    if run_passes(c, 3):
+        return c.program
+    again = mirrored_instead(c)
+    return again.program if again is not None and run_passes(again, 3) else None

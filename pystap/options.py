@@ -21,7 +21,8 @@ class Options(Node):
     script. target_pid: of -x, or of the held command of -c. timeout: seconds of -T. output: path of -o.
     max_action: most loop turns of one user handler, None for no limit. buffer: bytes of each CPU's ring (a power
     of two). overrides: (name, text) of -G; defines: (name, text) of -D. format: "text" or "json".
-    display_globals: print what SystemTap calls unread globals (bpftrace: maps) at the end.
+    display_globals: print what SystemTap calls unread globals (bpftrace: maps) at the end. standins: let
+    tracepoints stand in for functions that this kernel can't probe.
     """
 
     lang: str = ""
@@ -48,3 +49,4 @@ class Options(Node):
     quiet: bool = False
     hist_width: int = 50
     hist_elision: int = 2
+    standins: bool = True

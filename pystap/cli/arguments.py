@@ -8,7 +8,11 @@ from __future__ import annotations
 from ..diag import did_you_mean, fail
 from ..options import Options
 
-# option -> (field or action, takes a value)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# option -> (field or action, takes a value); "" is taken and means nothing here
 _SHORT: dict[str, tuple[str, bool]] = {
     "e": ("script", True),
     "v": ("verbose", False),
@@ -30,12 +34,12 @@ _SHORT: dict[str, tuple[str, bool]] = {
     "D": ("define", True),
     "f": ("format", True),
     "s": ("buffer", True),
-    "d": ("module", True),
+    "d": ("", True),
     "m": ("", True),
-    "I": ("include", True),
-    "E": ("extra", True),
-    "l": ("list", True),
-    "L": ("list_vars", True),
+    "I": ("later", True),
+    "E": ("later", True),
+    "l": ("later", True),
+    "L": ("later", True),
 }
 _LONG: dict[str, tuple[str, bool]] = {
     "help": ("help", False),
@@ -60,7 +64,10 @@ LANGS = ("stp", "bt")
 
 
 class Arguments:
-    """What was asked for. file: the script's path or "-"; script: the text of -e; last_pass: of -p, else 5."""
+    """What was asked for. file: the script's path or "-"; script: the text of -e; last_pass: of -p, else 5.
+
+    action: "run", "help" or "version". fields: what `options` is made of, while the words are read.
+    """
 
     def __init__(self) -> None:
         self.options = Options()
@@ -69,14 +76,12 @@ class Arguments:
         self.last_pass = 5
         self.dump_after: str | None = None
         self.action = "run"
-        self.standins = True
-        self.modules: list[str] = []
+        self.fields: dict[str, Any] = {"overrides": [], "defines": []}
 
 
 def parse(words: list[str]) -> Arguments:
     """Return the arguments; raise CompileError (E9xx) for what makes no sense."""
     args = Arguments()
-    fields: dict[str, object] = {"overrides": [], "defines": []}
     rest: list[str] = []
     at = 0
     while at < len(words):
@@ -86,21 +91,30 @@ def parse(words: list[str]) -> Arguments:
             rest += words[at:]
             break
         if word.startswith("--"):
-            at = _long(word, words, at, args, fields)
-        elif word.startswith("-") and len(word) > 1:
-            at = _short(word, words, at, args, fields)
+            at = _long(word, words, at, args)
+        elif word.startswith("-") and len(word) > 1 and not _negative(word):
+            at = _short(word, words, at, args)
         else:
             rest.append(word)  # options may follow the script, as stap's do
     if args.script is None and rest:
         args.file = rest.pop(0)
+    fields = args.fields
     fields["args"] = tuple(rest)
-    fields["overrides"] = tuple(fields["overrides"])  # type: ignore[arg-type]
-    fields["defines"] = tuple(fields["defines"])  # type: ignore[arg-type]
+    fields["overrides"] = tuple(fields["overrides"])
+    fields["defines"] = tuple(fields["defines"])
     args.options = Options(**fields)
     return args
 
 
-def _long(word: str, words: list[str], at: int, args: Arguments, fields: dict[str, object]) -> int:
+def _negative(word: str) -> bool:
+    """Whether a word is a negative number, which no option is: an argument of the script."""
+    return word[1:].isdecimal()
+
+
+_HELP = "see pystap --help"
+
+
+def _long(word: str, words: list[str], at: int, args: Arguments) -> int:
     name, equals, value = word[2:].partition("=")
     entry = _LONG.get(name)
     if entry is None:
@@ -109,35 +123,34 @@ def _long(word: str, words: list[str], at: int, args: Arguments, fields: dict[st
     field, takes = entry
     if takes and not equals:
         if at >= len(words):
-            raise fail("E902", f"option '--{name}' needs a value")
+            raise fail("E902", f"option '--{name}' needs a value", None, _HELP)
         value = words[at]
         at += 1
     elif equals and not takes:
         raise fail("E902", f"option '--{name}' takes no value")
-    _set(f"--{name}", field, value, args, fields)
+    _set(f"--{name}", field, value, args)
     return at
 
 
-_HELP = "see --help"
-
-
-def _short(word: str, words: list[str], at: int, args: Arguments, fields: dict[str, object]) -> int:
+def _short(word: str, words: list[str], at: int, args: Arguments) -> int:
     letters = word[1:]
     while letters:
         letter, letters = letters[0], letters[1:]
         entry = _SHORT.get(letter)
         if entry is None:
-            raise fail("E901", f"unknown option '-{letter}'", None, _HELP, "after '--' all words are arguments")
+            raise fail(
+                "E901", f"unknown option '-{letter}'", None, _HELP, "after '--' all words are arguments"
+            )
         field, takes = entry
         value = ""
         if takes:
             value, letters = letters, ""
             if not value:
                 if at >= len(words):
-                    raise fail("E902", f"option '-{letter}' needs a value")
+                    raise fail("E902", f"option '-{letter}' needs a value", None, _HELP)
                 value = words[at]
                 at += 1
-        _set(f"-{letter}", field, value, args, fields)
+        _set(f"-{letter}", field, value, args)
     return at
 
 
@@ -159,48 +172,49 @@ def _choice(option: str, value: str, known: tuple[str, ...]) -> str:
 
 def _pair(option: str, value: str) -> tuple[str, str]:
     name, equals, text = value.partition("=")
-    if not name.isidentifier():
+    if not name.isidentifier() or (not equals and option == "-G"):
         raise fail("E903", f"{option} takes NAME=VALUE, not '{value}'")
-    if not equals and option == "-G":
-        raise fail("E903", f"-G takes NAME=VALUE, not '{value}'")
     return name, text if equals else "1"
 
 
-_FLAGS = {"guru": "guru", "unsafe": "unsafe", "quiet": "quiet"}
+# option's field -> the field of Options that it sets, and to what
+_FLAGS: dict[str, tuple[str, bool]] = {
+    "guru": ("guru", True),
+    "unsafe": ("unsafe", True),
+    "quiet": ("quiet", True),
+    "nowarn": ("warnings", False),
+    "werror": ("warnings_as_errors", True),
+    "nodisplay": ("display_globals", False),
+    "nostandins": ("standins", False),
+}
 
 
-def _set(option: str, field: str, value: str, args: Arguments, fields: dict[str, object]) -> None:
+def _set(option: str, field: str, value: str, args: Arguments) -> None:
     """Take one option."""
-    if field in _FLAGS:
-        fields[_FLAGS[field]] = True
+    fields = args.fields
+    flag = _FLAGS.get(field)
+    if flag is not None:
+        fields[flag[0]] = flag[1]
     elif field == "verbose":
-        fields["verbose"] = int(str(fields.get("verbose", 0))) + 1
-    elif field in ("script", "dump_after"):
-        setattr(args, field, value)
+        fields["verbose"] = fields.get("verbose", 0) + 1
     elif field in ("output", "command"):
         fields[field] = value
-    elif field == "nowarn":
-        fields["warnings"] = False
-    elif field == "werror":
-        fields["warnings_as_errors"] = True
-    elif field == "nodisplay":
-        fields["display_globals"] = False
-    elif field == "nostandins":
-        args.standins = False
+    elif field == "script":
+        args.script = value
+    elif field == "dump_after":
+        args.dump_after = value
     elif field in ("help", "version"):
         args.action = field
-    elif field == "module":
-        args.modules.append(value)
     elif field in ("override", "define"):
-        pairs = fields["overrides" if field == "override" else "defines"]
-        pairs.append(_pair(option, value))  # type: ignore[attr-defined]
-    elif field in ("list", "list_vars", "include", "extra"):
+        fields["overrides" if field == "override" else "defines"].append(_pair(option, value))
+    elif field == "later":
         raise fail("E401", f"not supported yet: option '{option}'")
     elif field:
-        _set_value(option, field, value, args, fields)
+        _set_value(option, field, value, args)
 
 
-def _set_value(option: str, field: str, value: str, args: Arguments, fields: dict[str, object]) -> None:
+def _set_value(option: str, field: str, value: str, args: Arguments) -> None:
+    fields = args.fields
     if field == "last_pass":
         args.last_pass = _number(option, value, 1, 5)
     elif field == "target_pid":
@@ -222,5 +236,3 @@ def _set_value(option: str, field: str, value: str, args: Arguments, fields: dic
         fields["stage"] = _choice(option, value, STAGES)
     elif field == "lang":
         fields["lang"] = _choice(option, value, LANGS)
-
-

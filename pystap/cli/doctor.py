@@ -47,6 +47,7 @@ def doctor() -> int:
         if not works:
             out(f"       {'':16} ({why})\n")
     if not features.has("fentry")[0] and not features.has("kprobe")[0]:
-        out("kernel functions can't be probed here: well-known ones are served by tracepoints that stand in\n")
+        out(
+            "kernel functions can't be probed here: well-known ones are served by tracepoints that stand in\n"
+        )
     return 0
-

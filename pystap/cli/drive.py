@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
-from time import perf_counter
 
-from ..compiler import Compilation, run_passes
-from ..diag import Bag, CompileError, Diagnostic, fail
+from ..compiler import Compilation, mirrored_instead, run_passes
+from ..diag import Bag, CompileError, fail
 from ..source import Source
 from .arguments import Arguments
-from .main import report
+from .clock import Clock
+from .main import report, unwritable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..kernel.process import HeldCommand
     from ..runtime.session import Session
-
-_LIMITS = {
-    "MAXMAPENTRIES": "maxmapentries",
-    "MAXSTRINGLEN": "maxstringlen",
-    "MAXERRORS": "maxerrors",
-    "MAXACTION": "max_action",
-    "HIST_WIDTH": "hist_width",
-    "HIST_ELISION": "hist_elision",
-}
+    from ..sinks.base import Sink
 
 
 class Driver:
@@ -35,9 +26,18 @@ class Driver:
         self.source = source
         self.lang = lang
         self.bag = Bag()
-        self.options = _with_limits(args)
+        self.options = args.options
+        if self.options.defines:
+            from .limits import with_limits
+
+            self.options = with_limits(self.options, self.bag)
+        if args.dump_after is not None:
+            from .listing import check_name
+
+            check_name(args.dump_after)
         self.child: HeldCommand | None = None
-        self._clock = _Clock(self.options.verbose)
+        self.fallback = not os.environ.get("PYSTAP_NO_FALLBACK")
+        self._clock = Clock(self.options.verbose)
 
     def run(self) -> int:
         """Run the passes and, when asked for the fifth, the program."""
@@ -52,20 +52,6 @@ class Driver:
             if self.child is not None:
                 self.child.close()
 
-    def _run(self, last: int) -> int:
-        if self.options.command is not None and last >= 5:
-            self._hold()
-        compilation = self._compile(min(last, 3))
-        if compilation is None:
-            return 1
-        if last <= 3:
-            from .listing import show_pass
-
-            if self.args.dump_after is None:
-                show_pass(compilation, last)
-            return 0
-        return self._trace(compilation, last)
-
     def explain(self) -> int:
         """Print what runs where, and why."""
         compilation = self._compile(3)
@@ -76,82 +62,142 @@ class Driver:
         explain(compilation)
         return 0
 
-    def _hold(self) -> None:
+    def _run(self, last: int) -> int:
+        if last >= 5:
+            if self.options.command is not None:
+                self._hold(self.options.command)
+            elif self.options.target_pid:
+                _require_process(self.options.target_pid)
+        compilation = self._compile(min(last, 3))
+        if compilation is None:
+            return 1
+        if last <= 3:
+            if self.args.dump_after is None:
+                from .listing import show_pass
+
+                show_pass(compilation, last)
+            return 0
+        return self._trace(compilation, last)
+
+    def _hold(self, line: str) -> None:
         """Fork the command of -c, held before its start, so that target() is a constant."""
-        from ..kernel.process import hold_command
+        from ..kernel.process import command_argv, hold_command
         from ..kernel.sys import KernelError
 
-        assert self.options.command is not None
         try:
-            self.child = hold_command(self.options.command)
-        except (KernelError, OSError, ValueError) as error:
+            path = command_argv(line)[0]
+            if not os.access(path, os.X_OK) or os.path.isdir(path):
+                raise KernelError(13 if os.path.exists(path) else 2, f"executing {path}")
+            self.child = hold_command(line)
+        except KernelError as error:
+            message = f"the command of -c can't be started: {error.what}: {error.strerror}"
+            raise fail("E920", message) from None
+        except (OSError, ValueError) as error:
             raise fail("E920", f"the command of -c can't be started: {error}") from None
         self.options = self.options.replace(target_pid=self.child.pid)
 
+    # -- compiling
+
     def _compile(self, last: int) -> Compilation | None:
+        """Run the compiler and report what it found; None when that stops the script."""
         from .live import live_target
 
-        target = live_target()
-        compilation = Compilation(self.source, self.lang, target, self.options, self.bag)
-        ok = run_passes(compilation, last, self._after_pass(compilation))
+        target = live_target(types=last > 1)
+        c: Compilation | None = Compilation(self.source, self.lang, target, self.options, self.bag)
+        assert c is not None
+        ok = self._passes(c, last)
+        if not ok and self.fallback:
+            c = mirrored_instead(c)
+            ok = c is not None and self._passes(c, last)
+        bag = c.bag if c is not None else self.bag
         if self.options.warnings_as_errors:
-            for diagnostic in self.bag.items:
+            for diagnostic in bag.items:
                 diagnostic.severity = "error"
-            ok = ok and not self.bag.items
-        report(self.bag, self.options.warnings)
-        return compilation if ok else None
+            ok = ok and not bag.items
+        report(bag, self.options.warnings)
+        return c if ok else None
 
-    def _after_pass(self, compilation: Compilation) -> object:
+    def _passes(self, c: Compilation, last: int) -> bool:
         wanted = self.args.dump_after
 
         def after(name: str, number: int) -> None:
-            self._clock.passed(number, compilation)
+            self._clock.step(name, number, c)
             if name == wanted:
                 from .listing import dump
 
-                dump(compilation, name)
+                dump(c, name)
 
-        return after
+        return run_passes(c, last, after)
 
-    def _trace(self, compilation: Compilation, last: int) -> int:
-        from ..diag import escape
-        from ..kernel.sys import KernelError
-        from ..runtime.door import Door
-        from ..runtime.session import Session
+    # -- running
+
+    def _trace(self, c: Compilation, last: int) -> int:
         from ..sinks import open_sink
 
-        program = compilation.program
-        assert program is not None
+        output = self.options.output if last >= 5 else None
         try:
-            sink = open_sink(self.options)
+            sink = open_sink(self.options.replace(output=output))
         except OSError as error:
             raise fail("E921", f"{self.options.output}: {error.strerror}") from None
-        session = Session(program, Door(compilation.target.btf), sink, self.options, self.child)
+        except ValueError as error:  # a null byte in the name
+            raise fail("E921", f"{self.options.output!r}: {error}") from None
         try:
-            session.prepare()
-            self._clock.passed(4, compilation)
+            return self._load_and_run(c, sink, last)
+        finally:
+            if output is not None:
+                sink.close()
+
+    def _load_and_run(self, c: Compilation, sink: Sink, last: int) -> int:
+        from ..kernel.prog import VerifierError
+        from ..kernel.sys import KernelError
+
+        try:
+            try:
+                session = self._prepare(c, sink)
+            except VerifierError as error:
+                session, c = self._prepare_mirrored(c, sink, error)
+            self._clock.passed(4, c)
             if last == 4:
                 session.close()
                 return 0
-            return self._session(session, compilation)
+            return self._session(session, c)
         except KernelError as error:
-            session.close()
-            log = getattr(error, "log", "")
-            raise CompileError(
-                Diagnostic(
-                    "E320",
-                    f"the kernel refused: {error}",
-                    notes=tuple((escape(line), None) for line in log.splitlines()[-12:]),
-                    hints=("a refusal by the verifier is a bug in pystap",) if log else (),
-                )
-            ) from None
+            from .refusal import refusal
 
-    def _session(self, session: Session, compilation: Compilation) -> int:
+            raise CompileError(refusal(c, error)) from None
+        except OSError as error:
+            if type(error) is not OSError or error.errno not in (5, 27, 28, 122):
+                raise
+            what = self.options.output or "standard output"
+            sink.abandon()
+            raise CompileError(unwritable(what, error)) from None
+
+    def _prepare(self, c: Compilation, sink: Sink) -> Session:
+        """Load the program; VerifierError or KernelError when the kernel refuses. It leaves nothing behind then."""
+        from ..runtime.door import Door
+        from ..runtime.session import Session
+
+        assert c.program is not None
+        session = Session(c.program, Door(c.target.btf), sink, c.options, self.child)
+        session.prepare()
+        return session
+
+    def _prepare_mirrored(self, c: Compilation, sink: Sink, error: Exception) -> tuple[Session, Compilation]:
+        """The verifier has refused a handler, by a mistake of ours: run the handlers in the user stage instead."""
+        from .refusal import refusal
+
+        again = mirrored_instead(c, refusal(c, error)) if self.fallback else None
+        if again is None or not run_passes(again, 3):
+            raise error
+        report(again.bag, self.options.warnings)
+        return self._prepare(again, sink), again
+
+    def _session(self, session: Session, c: Compilation) -> int:
         def started() -> None:
             from ..btf.cache import store_index
 
             self._clock.starting()
-            store_index(compilation.target.btf)  # only now: nobody waits for it any more
+            store_index(c.target.btf)  # only now: nobody waits for it any more
 
         session.on_start = started
         status = session.run()
@@ -159,81 +205,11 @@ class Driver:
         return status
 
 
-def _with_limits(args: Arguments) -> object:
-    options = args.options
-    changes: dict[str, int] = {}
-    for name, value in options.defines:
-        field = _LIMITS.get(name)
-        if field is None:
-            continue
-        try:
-            number = int(value, 0)
-        except ValueError:
-            number = -1
-        if number < 0:
-            raise fail("E903", f"-D {name} takes a number, not '{value}'")
-        changes[field] = number
-    return options.replace(**changes) if changes else options
-
-
-class _Clock:
-    """The lines of -v."""
-
-    def __init__(self, verbose: int) -> None:
-        self.verbose = verbose
-        self.number = 1
-        self._start()
-
-    def _start(self) -> None:
-        self.real = perf_counter()
-        self.times = os.times()
-
-    def _took(self) -> str:
-        now = os.times()
-        user = round((now.user - self.times.user) * 1000)
-        system = round((now.system - self.times.system) * 1000)
-        return f"in {user}usr/{system}sys/{round((perf_counter() - self.real) * 1000)}real ms."
-
-    def passed(self, number: int, c: Compilation) -> None:
-        """A step of a pass has ended; the pass itself when the step was its last."""
-        last = {1: "parse", 2: "sema", 3: "link"}
-        if not self.verbose or (number == 3 and c.program is None):
-            return
-        words = _words(number, c)
-        if last.get(number) == "link" or number != 3:
-            self._say(f"Pass {number}: {words} {self._took()}")
-            self._start()
-
-    def starting(self) -> None:
-        """The program runs from here on."""
-        if self.verbose:
-            self._say("Pass 5: starting run.")
-        self._start()
-
-    def completed(self) -> None:
-        """The run has ended."""
-        if self.verbose:
-            self._say(f"Pass 5: run completed {self._took()}")
-
-    def _say(self, line: str) -> None:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
-
-
-def _words(number: int, c: Compilation) -> str:
-    if number == 1:
-        return f"parsed {c.source.name}"
-    if number == 2:
-        module = c.module
-        assert module is not None
-        return (
-            f"analyzed script: {len(module.handlers)} probes, {len(module.functions)} functions, "
-            f"{len(module.globals)} globals"
-        )
-    assert c.program is not None
-    size = sum(len(p.insns) // 8 for p in c.program.progs)
-    if number == 3:
-        return f"compiled: {len(c.program.progs)} eBPF programs of {size} instructions"
-    return f"loaded {len(c.program.progs)} programs, {len(c.program.maps)} kinds of maps"
-
-
+def _require_process(pid: int) -> None:
+    """Raise CompileError when there is no process of that number to be the target."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        raise fail("E923", f"-x {pid}: there is no such process") from None
+    except PermissionError:
+        pass  # it is there

@@ -105,7 +105,11 @@ def _globals(c: Compilation, write: object) -> None:
     put = write if callable(write) else print
     if c.program.globals:
         put("\nglobals:\n")
-    why = {note.text.split("'")[1]: note.text.split(": ", 1)[-1] for note in c.staged.notes if note.kind == "global"}
+    why = {
+        note.text.split("'")[1]: note.text.split(": ", 1)[-1]
+        for note in c.staged.notes
+        if note.kind == "global"
+    }
     for spec in c.program.globals:
         reason = f" ({why[spec.name]})" if spec.home == "user" and spec.name in why else ""
         put(f"  {spec.name}{_key(spec)}: {_HOMES[spec.home]}{reason}\n")

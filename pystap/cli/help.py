@@ -1,9 +1,19 @@
-"""The text of --help."""
+"""The texts of --help and --version."""
+
+from __future__ import annotations
+
+from .. import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .arguments import Arguments
+
+VERSION = f"pystap {__version__} (scripts of SystemTap 5.6 and bpftrace 0.27, compiled to eBPF)\n"
 
 HELP = """\
 usage: pystap [OPTIONS] SCRIPT [ARGUMENTS]     run a SystemTap or bpftrace script
        pystap [OPTIONS] -e TEXT [ARGUMENTS]    run a script given as text
-       pystap nettop                           packets and bytes by process, live
+       pystap [OPTIONS] TOOL [ARGUMENTS]       run a ready-made tool (below)
        pystap explain [OPTIONS] SCRIPT         say what runs in the kernel, what not, and why
        pystap doctor                           say what this kernel and this user can do
 
@@ -27,3 +37,15 @@ usage: pystap [OPTIONS] SCRIPT [ARGUMENTS]     run a SystemTap or bpftrace scrip
   --dump-after=PASS  print what a pass made: parse sema optimise stage ebpf python link
   -V, -h         version; this text
 """
+
+
+def text(args: Arguments) -> str:
+    """Return the help: of the tool that was named, else of the command."""
+    from .toolbox import names, summary, tool, usage
+
+    if args.file is not None:
+        path = tool(args.file)
+        if path is not None:
+            return usage(args.file, path)
+    tools = "".join([f"  {name:14} {summary(name)}\n" for name in names()])
+    return f"{HELP}\ntools (pystap TOOL --help says more):\n{tools}"

@@ -8,6 +8,8 @@ from ..diag import fail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..compiler import Compilation
 
 
@@ -16,20 +18,15 @@ def show_pass(c: Compilation, last: int) -> None:
     dump(c, {1: "parse", 2: "sema", 3: "ebpf"}[last])
 
 
+def check_name(name: str) -> None:
+    """Raise CompileError for a name of --dump-after that is no pass."""
+    if name not in _TEXTS:
+        raise fail("E904", f"--dump-after: there is no pass '{name}'", None, "passes: " + " ".join(_TEXTS))
+
+
 def dump(c: Compilation, name: str) -> None:
-    """Print what the pass of that name left; CompileError for a name that is none."""
-    texts = {
-        "parse": _tree,
-        "sema": _module,
-        "optimise": _module,
-        "stage": _staged,
-        "ebpf": _ebpf,
-        "python": lambda c: c.python,
-        "link": lambda c: repr(c.program) + "\n",
-    }
-    if name not in texts:
-        raise fail("E904", f"--dump-after: there is no pass '{name}'", None, "passes: " + " ".join(texts))
-    sys.stdout.write(texts[name](c))
+    """Print what the pass of that name left."""
+    sys.stdout.write(_TEXTS[name](c))
     sys.stdout.flush()
 
 
@@ -71,3 +68,14 @@ def _ebpf(c: Compilation) -> str:
         out.append(f"{prog.name}: {prog.kind} {prog.target}, {len(prog.insns) // 8} instructions")
         out += [f"  {line}" for line in disasm_code(from_prog(prog))]
     return "\n".join(out) + ("\n" if out else "")
+
+
+_TEXTS: dict[str, Callable[[Compilation], str]] = {
+    "parse": _tree,
+    "sema": _module,
+    "optimise": _module,
+    "stage": _staged,
+    "ebpf": _ebpf,
+    "python": lambda c: c.python,
+    "link": lambda c: f"{c.program!r}\n",
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from ..diag import CompileError, Diagnostic
 
@@ -35,16 +36,20 @@ class LiveFeatures:
         return self._known[name]
 
 
-def live_target() -> Target:
-    """Return this kernel as a target; CompileError (E31x) says what is missing."""
+def live_target(*, types: bool = True) -> Target:
+    """Return this kernel as a target; CompileError (E310) when it has no types. Parsing alone needs none."""
+    from ..btf import BtfError
     from ..btf.cache import open_btf
     from ..kernel.sys import KernelError
     from ..kernel.target import build_key, config, machine, release, vmlinux_btf
     from ..sema.target import Target
 
     try:
-        data = vmlinux_btf()
-    except KernelError as error:
+        if types:
+            btf = open_btf(vmlinux_btf(), cache_dir(), build_key().encode(), defer=True)
+        else:
+            btf = open_btf(_NO_TYPES, None, b"")
+    except (KernelError, BtfError) as error:
         raise CompileError(
             Diagnostic(
                 "E310",
@@ -52,10 +57,17 @@ def live_target() -> Target:
                 hints=("pystap needs /sys/kernel/btf/vmlinux: a kernel built with CONFIG_DEBUG_INFO_BTF=y",),
             )
         ) from None
-    btf = open_btf(data, cache_dir(), build_key().encode(), defer=True)
     return Target(
-        btf=btf, features=LiveFeatures(), arch=machine(), release=release(), config=lambda n: config(n) or None
+        btf=btf,
+        features=LiveFeatures(),
+        arch=machine(),
+        release=release(),
+        config=lambda n: config(n) or None,
     )
+
+
+# BTF of no types: magic, version, flags, header's length; offset and length of types, of strings.
+_NO_TYPES = b"\x9f\xeb\x01\x00" + b"".join([n.to_bytes(4, sys.byteorder) for n in (24, 0, 0, 0, 1)]) + b"\0"
 
 
 def require_bpf() -> None:

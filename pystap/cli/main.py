@@ -1,4 +1,4 @@
-"""`pystap`: what each form of the command does. Statuses: 0 all went well, 1 not."""
+"""`pystap`: what each form of the command does. Statuses: 0 all went well, 1 not, 130 interrupted before the run."""
 
 from __future__ import annotations
 
@@ -9,47 +9,61 @@ from ..diag import WARNING, Bag, CompileError, Diagnostic, fail, render
 from ..source import Source
 from .arguments import Arguments, parse
 
-
 LARGEST = 4 << 20  # bytes of a script
+_UNWRITABLE = (5, 9, 27, 28, 122)  # EIO EBADF EFBIG ENOSPC EDQUOT: output that can't be written
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; never raises, never shows a traceback (PYSTAP_DEBUG=1 does)."""
     words = sys.argv[1:] if argv is None else argv
+    _open_closed()
     try:
-        return _main(words)
+        status = _main(words)
+        sys.stdout.flush()
+        return status
     except CompileError as error:
         show(error.diagnostic)
-        return 1
     except BrokenPipeError:
-        _drop_stdout()
-        return 1
+        pass  # who read the output has had enough
     except KeyboardInterrupt:
+        _drop_stdout()
         return 130
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or type(error) is not OSError:
+            return _bug(error)
+        show(unwritable("standard output", error))
     except Exception as error:
-        if os.environ.get("PYSTAP_DEBUG"):
-            raise
-        where = ""
-        trace = error.__traceback__
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            where = f"{os.path.basename(os.path.dirname(code.co_filename))}/{os.path.basename(code.co_filename)}"
-            where += f":{trace.tb_lineno}"
-            trace = trace.tb_next
-        show(
-            Diagnostic(
-                "E999",
-                f"this is a bug in pystap: {type(error).__name__}: {error} ({where})",
-                hints=("PYSTAP_DEBUG=1 shows where it comes from",),
-            )
-        )
-        return 1
+        return _bug(error)
+    _drop_stdout()
+    return 1
+
+
+def unwritable(what: str, error: OSError) -> Diagnostic:
+    """Return the diagnostic of output that couldn't be written."""
+    return Diagnostic("E922", f"{what} can't be written: {error.strerror}")
+
+
+def _bug(error: Exception) -> int:
+    """Report an exception that should not be."""
+    if os.environ.get("PYSTAP_DEBUG"):
+        raise error
+    where = ""
+    trace = error.__traceback__
+    while trace is not None:
+        path, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        where = f"{os.path.basename(os.path.dirname(path))}/{os.path.basename(path)}:{line}"
+        trace = trace.tb_next
+    message = f"this is a bug in pystap: {type(error).__name__}: {error} ({where})"
+    show(Diagnostic("E999", message, hints=("PYSTAP_DEBUG=1 shows where it comes from",)))
+    _drop_stdout()
+    return 1
 
 
 def show(diagnostic: Diagnostic) -> None:
     """Print a diagnostic on standard error."""
     try:
         sys.stderr.write(render(diagnostic, colour=_colour()))
+        sys.stderr.flush()
     except OSError:
         pass
 
@@ -58,27 +72,46 @@ def _colour() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
+def _open_closed() -> None:
+    """Give descriptors 0 to 2 something harmless where the caller closed them, before a map becomes one of them."""
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        for fd in range(3):
+            try:
+                os.fstat(fd)
+            except OSError:  # writing to a standard output that was closed goes on failing
+                os.open(os.devnull, os.O_RDONLY if fd == 1 else os.O_RDWR)
+        sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+        sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+        sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    elif sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
 def _drop_stdout() -> None:
+    """Have what is left in the buffer written to nowhere, so that Python says nothing of it at its end."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    except OSError:
-        pass
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        except OSError:
+            pass
 
 
 def _main(words: list[str]) -> int:
     explaining = bool(words) and words[0] == "explain"
     if words and words[0] == "doctor":
-        from .doctor import doctor
-
-        return doctor()
+        return _doctor(words[1:])
     args = parse(words[1:] if explaining else words)
     if args.action == "version":
-        print("pystap 0.1.0 (SystemTap 5.6 and bpftrace scripts, compiled to eBPF)")
+        from .help import VERSION
+
+        sys.stdout.write(VERSION)
         return 0
     if args.action == "help":
-        from .help import HELP
+        from .help import text
 
-        sys.stdout.write(HELP)
+        sys.stdout.write(text(args))
         return 0
     source, lang = read_script(args)
     from .drive import Driver
@@ -87,16 +120,24 @@ def _main(words: list[str]) -> int:
     return driver.explain() if explaining else driver.run()
 
 
+def _doctor(words: list[str]) -> int:
+    if words:
+        raise fail("E901", f"pystap doctor takes no arguments, but got '{words[0]}'")
+    from .doctor import doctor
+
+    return doctor()
+
+
 def read_script(args: Arguments) -> tuple[Source, str]:
     """Return the script and its language; CompileError (E91x) when it can't be had."""
     if args.script is not None:
         text = args.script.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        return Source("<input>", text), args.options.lang or "stp"
+        return Source("<input>", text), args.options.lang or language("", text)
     if args.file is None:
         raise fail("E910", "no script given", None, "pystap SCRIPT, pystap -e TEXT, or pystap --help")
-    name, data = ("<stdin>", _read_stdin()) if args.file == "-" else _read_file(args)
+    name, data = ("<stdin>", _read_stdin()) if args.file == "-" else _read_file(args.file)
     if len(data) > LARGEST:
-        raise fail("E911", f"{name} has {len(data)} bytes; a script has at most {LARGEST}")
+        raise fail("E911", f"{name} is too large for a script: more than {LARGEST} bytes")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -106,31 +147,37 @@ def read_script(args: Arguments) -> tuple[Source, str]:
 
 
 def _read_stdin() -> bytes:
-    return sys.stdin.buffer.read(LARGEST + 1)
+    try:
+        return sys.stdin.buffer.read(LARGEST + 1)
+    except OSError as error:
+        raise fail("E911", f"standard input: {error.strerror}") from None
 
 
-def _read_file(args: Arguments) -> tuple[str, bytes]:
-    path = args.file
-    assert path is not None
-    tool = os.path.join(os.path.dirname(os.path.dirname(__file__)), "tools", f"{path}.stp")
-    if os.sep not in path and not os.path.exists(path) and path.isidentifier() and os.path.exists(tool):
-        path = tool
+def _read_file(path: str) -> tuple[str, bytes]:
+    from .toolbox import tool
+
+    path = tool(path) or path
     try:
         with open(path, "rb") as file:
             return path, file.read(LARGEST + 1)
     except OSError as error:
-        raise fail("E911", f"{path}: {error.strerror}", None, *_nearby(path)) from None
+        hints = _nearby(path) if error.errno == 2 else ()
+        raise fail("E911", f"{path}: {error.strerror}", None, *hints) from None
+    except ValueError as error:  # a null byte in the name
+        raise fail("E911", f"{path!r}: {error}") from None
 
 
 def _nearby(path: str) -> tuple[str, ...]:
     from ..diag import did_you_mean
+    from .toolbox import names
 
-    folder = os.path.dirname(path) or "."
+    folder, name = os.path.split(path)
     try:
-        near = did_you_mean(os.path.basename(path), os.listdir(folder))
+        known = os.listdir(folder or ".") + ([] if folder else names())
     except OSError:
         return ()
-    return (f"did you mean '{os.path.join(folder, near) if folder != '.' else near}'?",) if near else ()
+    near = did_you_mean(name, known)
+    return (f"did you mean '{os.path.join(folder, near)}'?",) if near else ()
 
 
 def language(name: str, text: str) -> str:
@@ -148,5 +195,3 @@ def report(bag: Bag, warnings: bool) -> None:
     for diagnostic in bag.items:
         if diagnostic.severity != WARNING or warnings:
             show(diagnostic)
-
-

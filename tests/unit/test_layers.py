@@ -40,8 +40,14 @@ ONLY: dict[str, set[str]] = {
 
 # (module, imported part): why it may all the same.
 EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("ir.verify", "builtins"): "the verifier of the IR checks calls against the table of builtins, which is data",
-    ("bpf.object", "program"): "only for annotations: a Prog is what the disassembler and the interpreter read",
+    (
+        "ir.verify",
+        "builtins",
+    ): "the verifier of the IR checks calls against the table of builtins, which is data",
+    (
+        "bpf.object",
+        "program",
+    ): "only for annotations: a Prog is what the disassembler and the interpreter read",
     ("bpf.vm", "program"): "only for annotations, as bpf.object",
     ("staging", "opt"): "what one run knows of a global (opt.simplify) is asked while a handler is split",
     ("staging.capture", "opt"): "as staging",

@@ -1,0 +1,58 @@
+"""What the kernel refused, as a diagnostic at the line of the script that it speaks of."""
+
+from __future__ import annotations
+
+from ..diag import Diagnostic
+from ..source import Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..compiler import Compilation
+
+_SHOWN = 8  # lines of the verifier's log
+_STATISTICS = ("processed ", "verification time", "stack depth", "peak_states")
+
+
+def refusal(c: Compilation, error: Exception) -> Diagnostic:
+    """Return the diagnostic of a KernelError or VerifierError."""
+    log = str(getattr(error, "log", ""))
+    what = f"{getattr(error, 'what', error)}: {getattr(error, 'strerror', '')}"
+    lines = [line for line in log.split("\n") if line and not line.startswith(_STATISTICS)]
+    if not lines:
+        return Diagnostic("E320", f"the kernel refused: {what}")
+    return Diagnostic(
+        "E322",
+        f"the kernel's verifier refused: {lines[-1]}",
+        place(c, lines),
+        notes=tuple((line, None) for line in lines[-_SHOWN:]),
+        hints=("this is a bug in pystap, not in the script; --stage=mirror may get around it",),
+    )
+
+
+def place(c: Compilation, log: list[str]) -> Span | None:
+    """Return the line of the script that a verifier's log names last ("; text @ file:line"), if it names one.
+
+    Kernels before 6.10 name no line but give its text.
+    """
+    for line in reversed(log):
+        if line.startswith("; "):
+            _, at, where = line[2:].rpartition(" @ ")
+            name, _, number = where.rpartition(":")
+            if at and number.isdecimal():
+                if name == c.source.name.rpartition("/")[2] or name == c.source.name:
+                    return _line(c, int(number))
+                continue
+            found = c.source.text.find(line[2:].strip()) if not at else -1
+            if found >= 0:
+                return _line(c, c.source.position(found)[0])
+    return None
+
+
+def _line(c: Compilation, number: int) -> Span | None:
+    text = c.source.line(number)
+    if not text.strip():
+        return None
+    start = 0
+    for _ in range(number - 1):
+        start = c.source.text.index("\n", start) + 1
+    return Span(c.source, start + len(text) - len(text.lstrip()), start + len(text.rstrip()))
