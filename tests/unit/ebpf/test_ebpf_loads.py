@@ -323,3 +323,51 @@ def test_code_outside_the_state_running_does_nothing():
         rig.run()
         assert struct.unpack_from("<q", rig.maps["delta"].get(0))[0] == want
     assert If
+
+
+def test_what_one_branch_has_tested_or_fetched_isnt_known_in_another():
+    """Pointer tests, the current task, elements of maps: each path makes its own."""
+    from ebpf_rig import Const, Label, Scope
+
+    from pystap.ir.nodes import Leave, Try
+
+    world, tgt = with_memory(())
+    tgt = from_tables(OFFSETS, features=("direct",), **TABLES)
+    glob = Global("n", (), "i64")
+
+    def read():
+        number, pid = i64("n"), i64("p")
+        return [
+            Op(number, "load", (skb,), Load(off=2, size=2, struct="sk_buff", what="skb")),
+            Op(pid, "call", (), "pid"),
+            Op(None, "add_to", (pid,), glob),
+        ]
+
+    skb, choice = i64("skb"), i64("c")
+    start = [Op(skb, "ctx_arg", (), (0, True)), Op(choice, "ctx_arg", (), (1, False))]
+    label = Label("l")
+
+    def divide():
+        return Op(i64("x"), "sdiv_or_error", (Const(1), choice))
+
+    # body, how often it reads when choice is 0 and when it is 1
+    shapes = [
+        ([If(choice, read(), read())], 1, 1),
+        ([If(choice, read(), []), *read()], 1, 2),
+        ([If(choice, [], read()), *read()], 2, 1),
+        ([If(choice, [], [Op(choice, "mov", (Const(5),)), *read()]), *read()], 2, 1),
+        ([Scope(label, [If(choice, [], [Leave(label)]), *read()]), *read()], 1, 2),
+        ([Try([divide(), *read()], None, read()), *read()], 2, 2),
+        ([Try([divide()], None, read()), *read()], 2, 1),
+    ]
+    for body, none, one in shapes:
+        globs = [(glob, "delta", [], False)]
+        event = Event("tp_btf", "kfree_skb")
+        rig = Rig([handler(*start, *body)], event=event, target_=tgt, world=world, globs=globs)
+        rig.run(SKB, 0)
+        assert struct.unpack_from("<q", rig.maps["delta"].get(0))[0] == none * world.pid
+        rig.run(SKB, 1)
+        assert struct.unpack_from("<q", rig.maps["delta"].get(0))[0] == (none + one) * world.pid
+        assert rig.error is None
+        rig.run(0, 1)
+        assert rig.error == ("read fault [man error::fault] at 0x%x near skb", 0)
