@@ -1,0 +1,46 @@
+"""Returns run only where their entry ran under RUNNING (R9).
+
+A call that began before tracing did must not be seen to return: its entry's handler never ran. The first thing that
+tracing sees of a thread marks it as seen; when that is a return, the return is passed over. (So is the return of a
+fork in the child, which never made the call.)
+"""
+
+from __future__ import annotations
+
+from ..ir.nodes import I64, Const, Event, Global, Handler, If, Label, Local, Module, Op, Stmt
+
+THREADS = 65536
+
+
+def pair_returns(module: Module) -> None:
+    """Give the module what its handlers of system calls' returns need, in place."""
+    returns = [h for h in module.handlers if h.event.kind == "sys_exit"]
+    if not returns:
+        return
+    seen = Global("returning threads", (I64,), I64, capacity=THREADS, full="warn", internal=True)
+    module.globals.append(seen)
+    numbers: list[int] | None = []
+    for handler in returns:
+        wanted = (handler.event.args or {}).get("numbers")
+        numbers = None if wanted is None or numbers is None else sorted({*numbers, *wanted})
+        handler.body = _after_entry(handler, seen)
+    label = Label("entry")
+    thread, known = Local("thread", I64), Local("known", I64)
+    span = returns[0].span
+    body: list[Stmt] = [
+        Op(thread, "call", (), "tid", span),
+        Op(known, "has", (thread,), seen, span),
+        If(known, [], [Op(None, "set", (thread, Const(1)), seen, span)], span),
+    ]
+    event = Event("sys_enter", "", {"numbers": numbers})
+    module.handlers.append(Handler(event, "entries of the calls whose returns are probed", label, body, span))
+
+
+def _after_entry(handler: Handler, seen: Global) -> list[Stmt]:
+    thread, known = Local("thread", I64), Local("known", I64)
+    span = handler.span
+    return [
+        Op(thread, "call", (), "tid", span),
+        Op(known, "has", (thread,), seen, span),
+        If(known, handler.body, [Op(None, "set", (thread, Const(1)), seen, span)], span),
+    ]
