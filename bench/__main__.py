@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from . import compiling, events, records, room, starting
+from .beacon import Beacon
 from .peers import Peer, PeerError, Run, bpftrace, pystap
 from .plan import Plan
 from .table import format_table, header
@@ -51,11 +52,12 @@ def _warm(plan: Plan) -> None:
     from . import scripts
 
     for peer in plan.peers:
-        with Run(peer, scripts.syscalls(peer.lang, "count")) as run:
-            try:
-                run.rest(2.0)
-            except PeerError as error:
-                _progress(f"{peer.name}: {error}")
+        try:
+            with Run(peer, scripts.states(peer.lang)) as run:
+                run.until_ready(Beacon())
+                run.rest(1.0)  # the index is made after the start
+        except PeerError as error:
+            _progress(f"{peer.name}: {error}")
 
 
 def _progress(text: str) -> None:

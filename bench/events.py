@@ -7,7 +7,10 @@ import re
 from statistics import median
 from typing import TYPE_CHECKING
 
+from pystap.bpf.consts_gen import BPF_PROG_TYPE_RAW_TRACEPOINT
+from pystap.kernel.attach.raw_tracepoint import attach_raw_tracepoint
 from pystap.kernel.objects import ProgInfo, enable_stats, prog_fd
+from pystap.kernel.prog import load_program
 from pystap.kernel.sys import KernelError
 
 from . import scripts
@@ -24,6 +27,7 @@ CHUNKS = 40
 CALLS = 50_000  # a chunk: some 10 ms, so that most chunks are undisturbed
 TARGETS = {"count": 0.65, "count by pid, comm": 0.55, "hist": 0.65}
 _ATTACHED = 30.0
+_RETURN_0 = bytes.fromhex("b700000000000000 9500000000000000")
 
 
 def programs_of(pid: int) -> set[int]:
@@ -42,15 +46,21 @@ def programs_of(pid: int) -> set[int]:
 
 
 class Counters:
-    """Runs and nanoseconds of a process's programs, as the kernel counts them while statistics are on."""
+    """Runs and nanoseconds of programs, as the kernel counts them while statistics are on."""
 
-    def __init__(self, pid: int) -> None:
-        self.fds = {}
+    def __init__(self, fds: dict[int, int]) -> None:
+        self.fds = fds
+
+    @classmethod
+    def of(cls, pid: int) -> Counters:
+        """Return those of a process's programs."""
+        fds = {}
         for number in programs_of(pid):
             try:
-                self.fds[number] = prog_fd(number)
+                fds[number] = prog_fd(number)
             except KernelError:
                 continue
+        return cls(fds)
 
     def read(self) -> dict[int, tuple[int, int]]:
         """Return program -> (ns, runs)."""
@@ -77,7 +87,7 @@ def _wait_attached(run: Run, load: Load) -> Counters:
     while waited < _ATTACHED:
         run.rest(0.05)
         waited += 0.05
-        counters = Counters(run.pid)
+        counters = Counters.of(run.pid)
         before = counters.read()
         load.chunks(1, 2000)
         after = counters.read()
@@ -92,6 +102,34 @@ def _counted(output: bytes, calls: int) -> None:
     most = max((int(number) for number in re.findall(rb"(\d+)\D*$", output, re.MULTILINE)), default=0)
     if most < calls * 0.99:
         raise PeerError(f"counted {most} of {calls} calls")
+
+
+def per_run(counters: Counters, load: Load, chunks: int) -> float:
+    """Return ns a run: the median over chunks, of all programs that ran at each call together."""
+    took = []
+    for _ in range(chunks):
+        before = counters.read()
+        load.chunks(1, CALLS)
+        after = counters.read()
+        times = 0.0
+        for number, (spent, runs) in after.items():
+            if runs - before[number][1] >= CALLS:
+                times += (spent - before[number][0]) / (runs - before[number][1])
+        took.append(times)
+    return median(took)
+
+
+def floor(load: Load, chunks: int) -> float:
+    """Return what the statistics say of a program that returns at once: mostly the price of asking the clock twice."""
+    program = load_program(BPF_PROG_TYPE_RAW_TRACEPOINT, _RETURN_0)
+    attachment = attach_raw_tracepoint(program, "sys_enter")
+    statistics = enable_stats()
+    try:
+        return per_run(Counters({0: program}), load, chunks)
+    finally:
+        os.close(statistics)
+        attachment.close()
+        os.close(program)
 
 
 class Meter:
@@ -112,32 +150,18 @@ class Meter:
             counters = wait_attached(run, self.load)
             statistics = enable_stats()
             os.sched_setaffinity(run.pid, self.others)
-            per_run = self._per_run(counters)
+            took = per_run(counters, self.load, self.chunks)
             os.close(statistics)
             traced = self.load.call_ns(self.chunks, CALLS)
             counters.close()
             run.stop()
             if self.name in TARGETS:
                 _counted(run.output, 2 * self.chunks * CALLS)
-        return {"run": per_run, "added": traced - self._untraced()}
+        return {"run": took, "added": traced - self._untraced()}
 
     def _untraced(self) -> float:
         """Return ns of an untraced call: the middle of those so far, as others may trace, too, for a moment."""
         return median(self.bare)
-
-    def _per_run(self, counters: Counters) -> float:
-        """Return ns a run: the median over chunks, of all programs that ran at each call together."""
-        took = []
-        for _ in range(self.chunks):
-            before = counters.read()
-            self.load.chunks(1, CALLS)
-            after = counters.read()
-            times = 0.0
-            for number, (spent, runs) in after.items():
-                if runs - before[number][1] >= CALLS:
-                    times += (spent - before[number][0]) / (runs - before[number][1])
-            took.append(times)
-        return median(took)
 
 
 def events(plan: Plan) -> list[Row | None]:
@@ -147,6 +171,7 @@ def events(plan: Plan) -> list[Row | None]:
     rows: list[Row | None] = []
     bare: list[float] = []
     try:
+        least = floor(load, CHUNKS)
         for name in scripts.SYSCALL_BODIES:
             if plan.quick and name not in TARGETS:
                 continue
@@ -163,5 +188,6 @@ def events(plan: Plan) -> list[Row | None]:
     finally:
         load.close()
     if bare:
+        rows.append(Row("a program that returns at once: BPF time a run", [(least, None)], ns))
         rows.append(Row("untraced call", [(value, None) for value in bare], ns))
     return rows
