@@ -9,6 +9,7 @@ from __future__ import annotations
 from struct import Struct
 
 from ..kernel.cpus import possible_cpus
+from ..types.stat import load_max, load_min
 from .layout import key_decoder, parts_format
 from .numbers import wrap
 from .stat import LARGEST, SMALLEST, stat_maker
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 FRONT_SLOTS = 256
 USED = 2
-_LETTERS = {"count": "q", "sum": "q", "sumsq": "Q", "log": "Q", "linear": "Q"}
+_SIGNED = frozenset(("count", "sum"))
 
 
 class Collected:
@@ -45,12 +46,13 @@ class Collected:
 class ValueShape:
     """How a value lies in its slot."""
 
-    __slots__ = ("_fields", "_shape", "_stat", "size")
+    __slots__ = ("_fields", "_shape", "_signed", "_stat", "size")
 
     def __init__(self, spec: GlobalSpec) -> None:
         from ..types.hist import linear_buckets, log_buckets
 
         self._stat = spec.value == "stat"
+        self._signed = spec.signed
         self.size = spec.value_size
         self._fields: list[tuple[str, int, int]] = []  # name, first place in the unpacked tuple, how many
         out, at, place = ["<"], 0, 0
@@ -60,7 +62,7 @@ class ValueShape:
                 many = log_buckets(spec.hist_log or 0, spec.stat_kind)
             elif name == "linear" and spec.linear is not None:
                 many = linear_buckets(*spec.linear, spec.stat_kind)
-            letter = _LETTERS.get(name) or ("q" if spec.signed else "Q")
+            letter = "q" if name in _SIGNED else "Q"
             out.append(f"{offset - at}x" if offset > at else "")
             out.append(f"{many}{letter}")
             self._fields.append((name, place, many))
@@ -91,9 +93,9 @@ class ValueShape:
             elif name == "sum":
                 total.sum += value
             elif name == "min":
-                total.min = min(total.min, value)
+                total.min = min(total.min, load_min(value, self._signed))
             elif name == "max":
-                total.max = max(total.max, value)
+                total.max = max(total.max, load_max(value, self._signed))
             elif name == "sumsq":
                 total.squares += value
             elif name == "log":

@@ -150,8 +150,7 @@ class Session:
         door.set_clock()
         door.attach()
         if self.program.lang == "bt" and not self.options.quiet:
-            count = self._probe_count()
-            self.sink.message(f"Attached {count} probe{'s' if count != 1 else ''}\n")
+            self._say_attached()
         self._open_poller()
         start = now()
         self.timers.start(start)
@@ -162,10 +161,15 @@ class Session:
         if self.child is not None:
             self.child.release()
 
-    def _probe_count(self) -> int:
+    def _say_attached(self) -> None:
+        """bpftrace's line of how many probes there are."""
         program = self.program
-        user = len(program.begin) + len(program.end) + len(program.timers) + len(program.signals)
-        return user + sum([max(1, len(p.handlers)) for p in program.progs])
+        count = len(program.begin) + len(program.end) + len(program.timers) + len(program.signals)
+        count += sum([max(1, len(p.handlers)) for p in program.progs])
+        if self.sink.structured:
+            self.sink.event("attached_probes", {"probes": count})
+        else:
+            self.sink.message(f"Attached {count} probe{'s' if count != 1 else ''}\n")
 
     def _open_poller(self) -> None:
         from select import epoll

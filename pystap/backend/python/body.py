@@ -9,6 +9,7 @@ A local that some path may read before it is assigned is set to its type's empty
 
 from __future__ import annotations
 
+from ...diag import fail
 from ...ir.nodes import Call, Const, ForEach, If, Label, Leave, Local, Loop, Op, Scope, Stmt, Text, Try
 from ...ir.walk import count_defs, count_uses
 from . import arith, foreach
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 NOTHING: frozenset[Label] = frozenset()
 _DEEPEST_MERGE = 24
+_DEEPEST = 90  # CPython's tokenizer ends at 100 levels
+_MOST_BLOCKS = 17  # and its compiler at 20 loops and tries in each other
 
 
 class Unreachable(Exception):
@@ -91,6 +94,7 @@ class Body:
         self.flags: dict[Label, str] = {}
         self.serial = 0
         self.counts = False
+        self.tries = 0
 
     # -- what the emitters use
 
@@ -298,6 +302,12 @@ class Body:
         """Write an indented block."""
         at = len(self.lines)
         self.indent += 1
+        if self.indent > _DEEPEST:
+            raise fail(
+                "E402",
+                "not supported yet: blocks nested this deep",
+                getattr(body[0], "span", None) if body else None,
+            )
         fell = self.block(body, env)
         if len(self.lines) == at:
             self.line("pass")
@@ -344,7 +354,7 @@ class Body:
         label = stmt.label
         if label not in self.wrapped:
             lines, before, trail = self.lines, len(self.lines), len(self.trail)
-            indent, depth = self.indent, len(self.pending)
+            indent, depth, tries = self.indent, len(self.pending), self.tries
             self.opened[label] = depth
             try:
                 self.block(stmt.body, _inside_scope(env, frozenset((label,))))
@@ -356,7 +366,7 @@ class Body:
                 self.wrapped.add(label)
                 self.lines = lines
                 del lines[before:], self.pending[depth:]
-                self.indent = indent
+                self.indent, self.tries = indent, tries
                 self.undo(trail)
         self.python_loop(label, "while True:", stmt.body, env, stmt.span, once=True)
         return True
@@ -366,6 +376,8 @@ class Body:
     ) -> bool:
         """Write a loop that `break` leaves for its label; once: it runs a single time."""
         own = frozenset((label,)) | env.tail
+        if len(self.pending) + self.tries > _MOST_BLOCKS:
+            raise fail("E402", "not supported yet: loops nested this deep", span)
         self.opened[label] = len(self.pending)
         before, trail = self.lines, len(self.trail)
         self.lines = []
@@ -401,6 +413,9 @@ class Body:
     def attempt(self, stmt: Try, env: Env) -> bool:
         """Write a try region."""
         before = len(self.trail)
+        self.tries += 1
+        if len(self.pending) + self.tries > _MOST_BLOCKS:
+            raise fail("E402", "not supported yet: try blocks nested this deep", stmt.span)
         self.line("try:")
         fell = self.inner(stmt.body, env)
         self.undo(before)
@@ -415,4 +430,5 @@ class Body:
             self.line("pass")
         self.indent -= 1
         self.undo(before)
+        self.tries -= 1
         return fell or fell_handler

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from user_kit import Interpreter, Machine, function
 
+from pystap.diag import CompileError
 from pystap.ir.format import Directive, Format
 from pystap.ir.nodes import Const, ForEach, Global, If, Label, Leave, Local, Loop, Op, Scope, Stmt, Text, Try
 
@@ -206,3 +208,26 @@ def test_recursion_without_end_is_the_scripts_error() -> None:
     machine = Machine([again, function(body, name="main")])
     machine.call("main")
     assert "too deeply" in machine.text
+
+
+def nested(kind: str, depth: int) -> list[Stmt]:
+    """say(1) inside so many constructs."""
+    body: list[Stmt] = [say(1)]
+    for _ in range(depth):
+        test, label = Local("t", "i64"), Label("l")
+        if kind == "if":
+            body = [Op(test, "mov", (Const(1),)), If(test, [say(0), *body], [])]
+        elif kind == "loop":
+            body = [Loop(label, [*body, Leave(label)])]
+        else:
+            body = [Try(body, None, [])]
+    return body
+
+
+@pytest.mark.parametrize(("kind", "depth"), [("if", 80), ("loop", 17), ("try", 17)])
+def test_what_python_cannot_nest_is_said(kind: str, depth: int) -> None:
+    machine = Machine([function(nested(kind, depth))])
+    machine.call("f")
+    assert machine.text.endswith("1;")
+    with pytest.raises(CompileError, match="not supported yet"):
+        Machine([function(nested(kind, depth + 20))])
