@@ -12,6 +12,7 @@ from pystap.program import CTL_GEN, GlobalSpec, Part
 from pystap.runtime.decode import Strings
 from pystap.runtime.errors import ScriptError
 from pystap.runtime.state import State
+from pystap.types.stat import store_max, store_min
 
 Q = struct.Struct("<q")
 FIELDS = (("count", 0), ("sum", 8), ("min", 16), ("max", 24))
@@ -20,6 +21,11 @@ FIELDS = (("count", 0), ("sum", 8), ("min", 16), ("max", 24))
 def slot(*values: int) -> bytes:
     """A value of a CPU: 8 byte words."""
     return b"".join(struct.pack("<q", v) for v in values)
+
+
+def aggregate(count: int, total: int, least: int, most: int) -> bytes:
+    """An aggregate's value of a CPU, as FIELDS has it."""
+    return struct.pack("<qqQQ", count, total, store_min(least), store_max(most))
 
 
 def connected(
@@ -171,13 +177,13 @@ def test_aggregates_take_minimum_and_maximum_of_cpus_that_counted() -> None:
         pytest.skip("one CPU only")
     spec, door = array(("i64",), True, value="stat", value_size=32, stat_fields=FIELDS)
     state, namespace = connected(door, spec)
-    door.maps["a.0"].put(Q.pack(1), slot(2, 30, 10, 20), slot(0, 0, 0, 0))  # type: ignore[attr-defined]
-    door.maps["a.0"].put(Q.pack(2), slot(1, -5, -5, -5), slot(3, 9, 1, 5))  # type: ignore[attr-defined]
+    door.maps["a.0"].put(Q.pack(1), aggregate(2, 30, 10, 20), slot(0, 0, 0, 0))  # type: ignore[attr-defined]
+    door.maps["a.0"].put(Q.pack(2), aggregate(1, -5, -5, -5), aggregate(3, 9, 1, 5))  # type: ignore[attr-defined]
     state.sync([0], state.flip())
     one, two = namespace["_g0"][1], namespace["_g0"][2]
     assert (one.count, one.sum, one.min, one.max) == (2, 30, 10, 20)
     assert (two.count, two.sum, two.min, two.max) == (4, 4, -5, 5)
-    door.maps["a.1"].put(Q.pack(1), slot(1, 1, 1, 1))  # type: ignore[attr-defined]
+    door.maps["a.1"].put(Q.pack(1), aggregate(1, 1, 1, 1))  # type: ignore[attr-defined]
     state.sync([0], state.flip())
     assert (one.count, one.min, one.avg) == (3, 1, 10)
 
