@@ -13,6 +13,7 @@ from pystap.runtime.decode import Strings
 from pystap.runtime.errors import ScriptError
 from pystap.runtime.state import State
 from pystap.types.stat import store_max, store_min
+from pystap.types.stat import store_max, store_min
 
 Q = struct.Struct("<q")
 FIELDS = (("count", 0), ("sum", 8), ("min", 16), ("max", 24))
@@ -26,6 +27,11 @@ def slot(*values: int) -> bytes:
 def aggregate(count: int, total: int, least: int, most: int) -> bytes:
     """An aggregate's value of a CPU, as FIELDS has it."""
     return struct.pack("<qqQQ", count, total, store_min(least), store_max(most))
+
+
+def collected(count: int, total: int, least: int, greatest: int) -> bytes:
+    """A CPU's aggregate, as programs store it."""
+    return struct.pack("<qqQQ", count, total, store_min(least), store_max(greatest))
 
 
 def connected(
