@@ -13,7 +13,6 @@ from pystap.runtime.decode import Strings
 from pystap.runtime.errors import ScriptError
 from pystap.runtime.state import State
 from pystap.types.stat import store_max, store_min
-from pystap.types.stat import store_max, store_min
 
 Q = struct.Struct("<q")
 FIELDS = (("count", 0), ("sum", 8), ("min", 16), ("max", 24))
