@@ -172,7 +172,7 @@ def events(plan: Plan) -> list[Row | None]:
     bare: list[float] = []
     try:
         least = floor(load, CHUNKS)
-        for name in scripts.SYSCALL_BODIES:
+        for name in (*scripts.SYSCALL_BODIES, scripts.TEN):
             if plan.quick and name not in TARGETS:
                 continue
             meter = Meter(load, cpu, name, CHUNKS // 4 if plan.quick else CHUNKS)

@@ -149,6 +149,12 @@ SYSCALL_BODIES = {
     ),
 }
 
+TEN = "10 probes"  # on one event
+_TEN_BT = "tracepoint:raw_syscalls:sys_enter {{ @n{0} = count(); }}\n"
+_TEN_STP = (
+    'global n{0}\nprobe kernel.trace("sys_enter") {{ n{0} <<< 1 }}\nprobe end {{ println(@count(n{0})) }}\n'
+)
+
 _STP_REPORTS = {
     "count": "println(@count(x))",
     "count by pid, comm": 'foreach ([p, c] in x) printf("%d %s %d\\n", p, c, @count(x[p, c]))',
@@ -158,6 +164,9 @@ _STP_REPORTS = {
 
 def syscalls(lang: str, name: str) -> str:
     """Return the script that does `name` at the entry of every system call."""
+    if name == TEN:
+        one = _TEN_BT if lang == "bt" else _TEN_STP
+        return "".join(one.format(number) for number in range(10))
     bt, stp = SYSCALL_BODIES[name]
     if lang == "bt":
         return f"tracepoint:raw_syscalls:sys_enter {bt}\n"
