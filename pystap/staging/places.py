@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 USER = "user"
 NO_LABELS: frozenset[Any] = frozenset()
+_NEVER_EMPTY = ("count", "sum")  # statistics that an empty aggregate has, too
 
 
 def place(op: Op) -> str:
@@ -123,7 +124,10 @@ class Places:
             self.locals.update(defs(stmt))
         tainted: set[Any] = set()
         for block in blocks(stmt):
-            tainted |= self._block(block, forced)
+            inner = self._block(block, forced)
+            if isinstance(stmt, Try) and block is stmt.body:
+                inner.discard(None)  # an error goes no further than the handler
+            tainted |= inner
         return tainted - own
 
     def _needs_user(self, stmt: Stmt) -> bool:
@@ -149,12 +153,13 @@ class Places:
         if where == "k" and needs_user:
             self.late.append(op)
             self._to_user(op)
+            return _ends(op)
         elif where == "u" or needs_user or (control and (forced or not _constant_message(op))):
             self._to_user(op)
-            if op.name == "raise":
-                return {None}
+            return _ends(op)
         elif forced:
             self._forced(op, where)
+            return _ends(op)
         elif op.dst is not None and op.dst in self.locals:
             if where == "k":
                 self.split.add(id(op))
@@ -235,6 +240,15 @@ class Places:
             injective = injective and got[2]
         name = f"{op.attr}" if op.name == "call" else op.name if op.attr is None else f"{op.name}:{op.attr!r}"
         return f"{name}({','.join(inner)})", leaves, injective
+
+
+def _ends(op: Op) -> set[Any]:
+    """Return {None} if an operation in the user stage may raise: whether what follows happens is known there only."""
+    if "fault" not in effects(op):
+        return set()
+    if getattr(op.attr, "fault", "") == "zero" or (op.name == "stat" and op.attr[1] in _NEVER_EMPTY):
+        return set()
+    return {None}
 
 
 def _constant_message(op: Op) -> bool:
