@@ -107,7 +107,10 @@ def _ebpf(c: Compilation) -> None:
     from .backend.ebpf import TooBig, generate, zero_map
     from .backend.ebpf.target import DEFAULT_FEATURES, from_btf
 
-    machine = from_btf(c.target.btf, (*DEFAULT_FEATURES,), c.target.arch)
+    features = DEFAULT_FEATURES
+    if c.target.btf.find_func("bpf_rdonly_cast") is not None:
+        features = (*features, "rdonly_cast")
+    machine = from_btf(c.target.btf, features, c.target.arch)
     zero = zero_map(c.staged.homes)
     if zero is not None:
         c.staged.maps.append(zero)

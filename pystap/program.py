@@ -23,6 +23,7 @@ CTL_EXIT = 24  # u64, set not 0 by exit() in the kernel stage: 1 + exit code
 CTL_ERROR = 32  # u64, 0, or 1 + number of the error site; the first error wins (cmpxchg)
 CTL_ERROR_ARG = 40  # u64, what the message needs (an address)
 CTL_FULL = 48  # u64, bitmask of global numbers (mod 64) whose array was full
+CTL_ZERO = 56  # u64, 0 for ever: what is combined with it, the verifier takes for unknown
 CTL_SIZE = 64  # the shared scalars follow, 8 bytes each
 STATE_STARTING, STATE_RUNNING, STATE_STOPPING, STATE_ERROR = 0, 1, 2, 3
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...bpf import insn as I
 from ...ir.nodes import I64, Const, Local
-from ...program import ErrorSite
+from ...program import CTL_ZERO, ErrorSite
 from ..python.names import place
 from .census import Census
 from .frame import Frame
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 # The block in the main program's frame that callbacks get: what they share with it.
 SH_LEAVE, SH_SITE, SH_ARG, SH_TURNS, SH_CTX, SH_GEN, SH_REC, SH_ZERO, SH_LOCALS = range(0, 72, 8)
-# 8 bytes of the control block that are 0 for ever, which the verifier doesn't know.
-CTL_ZERO = 56
 
 NONE, HELD, MAYBE = 0, 1, 2  # is a record reserved here?
 

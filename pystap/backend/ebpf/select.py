@@ -99,7 +99,8 @@ class Select(Lower):
 
     def _share(self) -> None:
         """What loops' bodies share with the rest begins as zeros."""
-        from .lower import CTL_ZERO, SH_CTX, SH_GEN, SH_ZERO
+        from ...program import CTL_ZERO
+        from .lower import SH_CTX, SH_GEN, SH_ZERO
 
         fn = self.fn
         size = SH_LOCALS
