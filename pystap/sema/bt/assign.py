@@ -136,7 +136,7 @@ def map_add(body: Body, info: MapInfo, keys: list[Operand], amount: Operand, typ
         return
     if info.value.kind == "stat":
         raise error("E253", f"'{info.text}' holds {info.value.note}()", span)
-    body.b.do("add", (*keys, amount), info.glob)
+    body.b.do("add_to", (*keys, amount), info.glob)
 
 
 def push(body: Body, info: MapInfo, keys: list[Operand], call: ast.Call) -> None:
@@ -407,7 +407,7 @@ def inc_dec(body: Body, e: ast.IncDec, *, wanted: bool = True) -> Val:
     if not info.meet_value(body.unit, types.INT64 if type.note else type, e.span):
         return UNKNOWN
     if not wanted:
-        body.b.do("add", (*keys, Const(step)), info.glob)
+        body.b.do("add_to", (*keys, Const(step)), info.glob)
         return Val(types.VOID, [])
     attr = (info.glob, "new" if e.prefix else "old")
     return Val(info.value, [body.b.op("add_fetch", (*keys, Const(step)), attr, I64)])

@@ -40,7 +40,7 @@ def later(what: str, span: Span, *hints: str) -> CompileError:
 class Body:
     """One probe's handler. loops: (label of break, label of continue), the innermost last."""
 
-    __slots__ = ("b", "label", "loops", "number", "point", "returns", "scope", "unit")
+    __slots__ = ("b", "label", "loops", "number", "pinned", "point", "scope", "unit")
 
     def __init__(self, unit: Unit, point: Point, number: int) -> None:
         self.unit = unit
@@ -50,6 +50,7 @@ class Body:
         self.scope = Scope(None)
         self.label = Label("probe")
         self.loops: list[tuple[Label, Label]] = []
+        self.pinned = False  # what is written comes from no text of the script: its place is where it is used
 
     # values
 
@@ -57,7 +58,8 @@ class Body:
         """Write an expression."""
         b = self.b
         before = b.span
-        b.span = node.span
+        if not self.pinned:
+            b.span = node.span
         value = EXPRESSIONS[type(node)](self, node)
         b.span = before
         return value

@@ -60,8 +60,9 @@ def delete(body: Body, call: ast.Call) -> Val:
             raise error("E251", "delete() needs a map and a key", node.span, "delete(@name, key)")
     except assign.Given:
         return _nothing()
+    was = body.b.op("has", tuple(keys), info.glob, I64)  # dropped later when nobody uses it
     body.b.do("delete", tuple(keys), info.glob)
-    return Val(BOOL, [Const(1)])
+    return Val(BOOL, [was])
 
 
 def _with_key(body: Body, call: ast.Call) -> assign.Place:

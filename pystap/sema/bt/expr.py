@@ -5,9 +5,8 @@ from __future__ import annotations
 from ...diag import did_you_mean
 from ...ir.nodes import I64, Const
 from ...lang.bt import ast
-from ...lang.bt import constants as fold
 from ..build import latin, wrap
-from . import types
+from . import fold, types
 from .access import address_of, dereference, struct_of
 from .body import error, later
 from .builtins import BUILTINS
@@ -165,8 +164,7 @@ def unary(body: Body, e: ast.Unary) -> Val:
     if type.kind == "none":
         return UNKNOWN
     if isinstance(value.const, int):
-        result = _fold_unary(e.op, value.const)
-        return Val(BOOL, [Const(result)], None, result) if e.op == "!" else number(result)
+        return _folded_unary(e.op, value.const, type)
     if e.op == "!":
         return Val(BOOL, [body.b.op("lnot", (operand,))])
     if e.op == "+":
@@ -176,10 +174,16 @@ def unary(body: Body, e: ast.Unary) -> Val:
     return Val(INT64, [body.b.op("neg", (operand,))])
 
 
-def _fold_unary(op: str, value: int) -> int:
+def _folded_unary(op: str, value: int, type: T) -> Val:
     if op == "!":
-        return int(not value)
-    return wrap(-value) if op == "-" else wrap(~value) if op == "~" else value
+        return Val(BOOL, [Const(int(not value))], None, int(not value))
+    if op == "+":
+        return number(value, type)
+    if op == "-":
+        return number(wrap(-value), None if type.note else INT64)
+    return (
+        number(wrap(~value), None if type.note else INT64) if type.signed else number(~value & _MASK, UINT64)
+    )
 
 
 def binary(body: Body, e: ast.Binary) -> Val:
@@ -198,7 +202,8 @@ def binary(body: Body, e: ast.Binary) -> Val:
         ):
             left = body.held(left)
         right = body.value(link.right)
-        body.b.span = link.span
+        if not body.pinned:
+            body.b.span = link.span
         left = operate(body, link.op, left, right, link)
     return left
 
@@ -217,10 +222,10 @@ def operate(body: Body, op: str, left: Val, right: Val, e: ast.Binary) -> Val:
     for value, node in ((left, e.left), (right, e.right)):
         if not is_number(value.type):
             raise error("E251", f"'{op}' needs numbers, not {name(value.type)}", node.span)
-    if isinstance(left.const, int) and isinstance(right.const, int):
-        known = fold._binary(ast.Binary(e.span, op, _as_literal(e, left), _as_literal(e, right)), {})
+    if isinstance(left.const, int) and isinstance(right.const, int) and "ptr" not in (one.kind, two.kind):
+        known = folded(op, (left.const, one), (right.const, two))
         if known is not None:
-            return Val(BOOL, [Const(known)], None, known) if op in _COMPARE else number(known)
+            return known
     a, b = body.ops(left)[0], body.ops(right)[0]
     if op in _COMPARE:
         prefix = "" if op in ("==", "!=") or comparison_signed(one, two) else "u"
@@ -233,11 +238,9 @@ def arithmetic_op(body: Body, op: str, left: tuple[Operand, T], right: tuple[Ope
     (a, one), (b, two) = left, right
     if op in ("+", "-") and "ptr" in (one.kind, two.kind):
         return _pointer_arithmetic(body, op, left, right)
-    type = arithmetic(one, two)
-    if op in ("<<", ">>"):
-        type = INT64 if one.signed else UINT64
+    type = result_type(op, one, two)
     if op == ">>":
-        return Val(type, [body.b.op("sar" if one.signed and not one.note else "shr", (a, b))])
+        return Val(type, [body.b.op("sar" if one.signed else "shr", (a, b))])
     if op in ("/", "%"):
         word = ("sdiv" if op == "/" else "smod") if type.signed else ("udiv" if op == "/" else "umod")
         return Val(type, [body.b.op(word + "_or_zero", (a, b))])
@@ -274,9 +277,35 @@ def pointee_size(body: Body, pointer: T) -> int:
         return 1
 
 
-def _as_literal(e: ast.Binary, value: Val) -> ast.Integer:
-    assert isinstance(value.const, int)
-    return ast.Integer(e.span, value.const)
+_MASK = (1 << 64) - 1
+
+
+def folded(op: str, left: tuple[int, T], right: tuple[int, T]) -> Val | None:
+    """The result of an operator on two known numbers, None where it has none (a shift out of range)."""
+    (a, one), (b, two) = left, right
+    if op in _COMPARE:
+        if not comparison_signed(one, two):
+            a, b = a & _MASK, b & _MASK
+        known = fold.binary(op, a, b)
+        assert known is not None
+        return Val(BOOL, [Const(known)], None, known)
+    type = result_type(op, one, two)
+    if not type.signed:
+        a, b = a & _MASK, b & _MASK
+    got = fold.binary(op, a, b)
+    if got is None:
+        return None
+    got = wrap(got)
+    if one.note and (two.note or op in ("<<", ">>")):
+        return number(got)
+    return number(got if type.signed else got & _MASK, type)
+
+
+def result_type(op: str, one: T, two: T) -> T:
+    """The type of an arithmetic operator's result."""
+    if op in ("<<", ">>"):
+        return INT64 if one.signed else UINT64
+    return arithmetic(one, two)
 
 
 def compare(body: Body, op: str, left: Val, right: Val, e: ast.Binary) -> Val:

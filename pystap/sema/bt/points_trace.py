@@ -7,7 +7,7 @@ says the field's type, and which fields there are that can't be read yet.
 from __future__ import annotations
 
 from ...btf.layout import members
-from ...diag import Bag
+from ...diag import Bag, CompileError
 from ...ir.nodes import Event
 from ...probes.base import glob_filter, has_glob
 from ...probes.bt_tracepoints import fields_of, subsystem_of
@@ -76,12 +76,12 @@ def _point(unit: Unit, attach: ast.AttachPoint, event: str) -> Point:
         expression = texts.get(word)
         type = None if ctype is None else types.of_ctype(btf, ctype)
         if expression is not None:
-            point.fields[word] = _computed(params, expression, type, text)
+            point.fields[word] = _computed(word, params, expression, type, text)
         elif word in params:
             point.fields[word] = _retyped(params[word], type)
     for word, expression in texts.items():
         if struct is None:
-            point.fields[word] = _computed(params, expression, None, text)
+            point.fields[word] = _computed(word, params, expression, None, text)
     if struct is None:
         for word, make in params.items():
             point.fields.setdefault(word, make)
@@ -100,14 +100,19 @@ def _declared(struct: Any) -> dict[str, bt.Type | None]:
     return out
 
 
-def _computed(params: dict[str, Make], expression: str, type: T | None, where: str) -> Make:
+def _computed(name: str, params: dict[str, Make], expression: str, type: T | None, where: str) -> Make:
     def make(body: Body) -> Val:
         binds = {word: Bound(None, None, source) for word, source in params.items()}
-        outer = body.scope
-        body.scope = Scope(outer, binds, outer.place)
-        value = body.value(_parsed(expression, where))
-        body.scope = outer
-        return retype(body, value, type)
+        outer, pinned = body.scope, body.pinned
+        body.scope, body.pinned = Scope(outer, binds, outer.place), True
+        try:
+            value = retype(body, body.value(_parsed(expression, where)), type)
+        except CompileError as failed:
+            words = f"the field '{name}' of {where} can't be read on this kernel"
+            raise error("E230", words, body.b.span, f"{expression}: {failed.diagnostic.message}") from None
+        finally:
+            body.scope, body.pinned = outer, pinned
+        return value
 
     return make
 
