@@ -1,13 +1,18 @@
-# Everything a developer runs. `make test` sets up what it needs; the tool itself needs only Python 3.11.
-PYTHON ?= python3
+# Everything a developer runs. The tool itself needs only Python 3.11; what its tests need, `setup` gets.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DIR ?=
-RUN_TESTS := $(BIN)/python -m pytest
+CODE := pystap tests bench scripts
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: test check unit live seeds bench lint format setup clean
+.PHONY: test check lint types unit live seeds bench format setup clean
 
+# All of it. The live part runs as root, on this kernel.
 test: setup check live
+
+# What needs no root, in under a minute.
+check: lint types unit
 
 setup: $(VENV)/ready
 	@scripts/setup-packages
@@ -16,32 +21,31 @@ $(VENV)/ready: pyproject.toml scripts/setup-venv
 	@PYTHON="$(PYTHON)" scripts/setup-venv $(VENV)
 	@touch $@
 
-# What needs no root, in under a minute.
-check: $(VENV)/ready lint unit
+lint: $(VENV)/ready
+	$(BIN)/ruff format --check --quiet $(CODE)
+	$(BIN)/ruff check --quiet $(CODE)
 
-lint:
-	$(BIN)/ruff format --check pystap tests bench scripts
-	$(BIN)/ruff check pystap tests bench scripts
+types: $(VENV)/ready
 	$(BIN)/mypy
 
-unit:
-	$(RUN_TESTS) tests/unit
+unit: $(VENV)/ready
+	$(PYTEST) -q -n auto tests/unit
 
-# What runs on the live kernel, as root.
+# One after the other: these attach to the kernel that everybody shares.
 live: setup
-	$(RUN_TESTS) tests/live -rs
+	$(PYTEST) -q -rs $(filter-out tests/unit,$(wildcard tests/live tests/property))
 
 # The same scenarios with script files from elsewhere: make seeds DIR=path/to/scripts
 seeds: setup
 	@test -n "$(DIR)" || { echo "make seeds DIR=folder-with-scripts" >&2; exit 2; }
-	$(RUN_TESTS) tests/live/scenarios -rs --scripts-dir "$(DIR)"
+	$(PYTEST) -q -rs tests/live/scenarios tests/live/cli/test_explain.py --scripts-dir "$(DIR)"
 
 bench: setup
 	$(BIN)/python -m bench
 
-format:
-	$(BIN)/ruff format pystap tests bench scripts
-	$(BIN)/ruff check --fix pystap tests bench scripts
+format: $(VENV)/ready
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

@@ -83,7 +83,7 @@ def _open_closed() -> None:
         sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
         sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
         sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
-    elif sys.stdout.errors == "strict":
+    elif sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
@@ -131,7 +131,12 @@ def _doctor(words: list[str]) -> int:
 def read_script(args: Arguments) -> tuple[Source, str]:
     """Return the script and its language; CompileError (E91x) when it can't be had."""
     if args.script is not None:
-        text = args.script.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        text = args.script
+        if not text.isascii():
+            try:
+                text = os.fsencode(text).decode("utf-8")
+            except UnicodeDecodeError:
+                raise fail("E912", "the text of -e is not UTF-8") from None
         return Source("<input>", text), args.options.lang or language("", text)
     if args.file is None:
         raise fail("E910", "no script given", None, "pystap SCRIPT, pystap -e TEXT, or pystap --help")
