@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from struct import Struct
 
-from ..kernel.cpus import possible_cpus
 from ..types.stat import load_max, load_min
 from .layout import key_decoder, parts_format
 from .numbers import wrap
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..program import GlobalSpec
+    from .clearing import RangeClearer
     from .decode import Strings
     from .door import Door
 
@@ -200,16 +200,20 @@ class DeltaArray:
 
 
 class DeltaScalars:
-    """The scalars of the program, all in the per-CPU array "delta": one element a generation."""
+    """The scalars of the program, all in the per-CPU array "delta": one element a generation.
 
-    __slots__ = ("_map", "_shapes", "_specs", "_static")
+    Scalars that are never reset lie in element 0 beside those of generation 0, and are never cleared.
+    """
+
+    __slots__ = ("_clearer", "_map", "_mixed", "_resets", "_shapes", "_specs")
 
     def __init__(self, specs: list[GlobalSpec], door: Door) -> None:
         self._map = door.map("delta")
         self._specs = specs
         self._shapes = {spec.index: ValueShape(spec) for spec in specs}
-        # the parts of an element that hold scalars without generations, which are never cleared
-        self._static = [(s.offset, max(8, s.value_size)) for s in specs if not s.resets]
+        self._resets = [(s.offset, max(8, s.value_size)) for s in specs if s.resets]
+        self._mixed = len(self._resets) < len(specs)
+        self._clearer: RangeClearer | None = None
 
     def collect(self, wanted: list[int], generation: int | None) -> Iterator[tuple[GlobalSpec, Any, bool]]:
         """(global, what was collected, whether that is all there ever was) of each scalar to be merged."""
@@ -226,15 +230,21 @@ class DeltaScalars:
             if element not in slots:
                 slots[element] = self._map.cpu_values(self._map.lookup(element.to_bytes(4, "little")) or b"")
             yield spec, self._shapes[spec.index].read(slots[element], spec.offset), not spec.resets
-        if generation is not None:
+        if generation is not None and self._resets:
             self._clear(generation)
 
     def _clear(self, generation: int) -> None:
-        key = generation.to_bytes(4, "little")
-        values = [bytearray(self._map.value_size) for _ in possible_cpus()]
-        if self._static and generation == 0:
-            now = self._map.cpu_values(self._map.lookup(key) or b"")
-            for value, old in zip(values, now, strict=True):
-                for at, size in self._static:
-                    value[at : at + size] = old[at : at + size]
-        self._map.update_cpus(key, [bytes(v) for v in values])
+        if self._mixed and generation == 0:
+            if self._clearer is None:
+                from .clearing import RangeClearer
+
+                self._clearer = RangeClearer(self._map, self._resets)
+            self._clearer.clear(generation)
+        else:
+            self._map.update(generation.to_bytes(4, "little"), bytes(self._map.slot_size))
+
+    def close(self) -> None:
+        """Free the program that clears."""
+        if self._clearer is not None:
+            self._clearer.close()
+            self._clearer = None

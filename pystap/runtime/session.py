@@ -98,6 +98,7 @@ class Session:
     def close(self) -> None:
         """Detach and free everything."""
         self.context.close()
+        self.state.close()
         if self._poller is not None:
             self._poller.close()
             self._poller = None

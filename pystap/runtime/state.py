@@ -67,6 +67,11 @@ class State:
         if scalars:
             self._scalars = DeltaScalars(scalars, door)
 
+    def close(self) -> None:
+        """Free what merging needed."""
+        if self._scalars is not None:
+            self._scalars.close()
+
     def value(self, index: int) -> Any:
         """A global's state, for displays."""
         value = self._context.namespace[f"_g{index}"]

@@ -71,7 +71,11 @@ def test_numbers_of_every_width_and_sign(calls: KernelCalls, btf: Btf) -> None:
     memory = create_string_buffer(b"\xfe\xff\xff\xff\xff\xff\xff\xff", 16)
     here = addressof(memory)
     assert [calls.load(here, size, True, False, True, "") for size in (1, 2, 4, 8)] == [-2] * 4
-    assert [calls.load(here, size, False, False, True, "") for size in (1, 2, 4)] == [0xFE, 0xFFFE, 0xFFFFFFFE]
+    assert [calls.load(here, size, False, False, True, "") for size in (1, 2, 4)] == [
+        0xFE,
+        0xFFFE,
+        0xFFFFFFFE,
+    ]
     assert calls.load(here, 8, False, False, True, "") == -2
 
 

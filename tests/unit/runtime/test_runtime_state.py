@@ -78,19 +78,49 @@ def test_a_scalar_that_handlers_reset_adds_what_each_generation_collected() -> N
     assert all(not any(v) for v in table.data.values())
 
 
-def test_scalars_that_are_never_reset_survive_the_clearing_of_the_others() -> None:
+def test_scalars_that_are_never_reset_survive_the_clearing_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The element that they share is never written as a whole: only ranges of it are cleared."""
+    from pystap.runtime import clearing
+
     table = FakeMap(4, 16, array=2)
+    cleared: list[tuple[list[tuple[int, int]], int]] = []
+
+    class Clearer:
+        def __init__(self, of: FakeMap, ranges: list[tuple[int, int]]) -> None:
+            assert of is table
+            self.ranges = ranges
+
+        def clear(self, element: int) -> None:
+            cleared.append((self.ranges, element))
+
+    monkeypatch.setattr(clearing, "RangeClearer", Clearer)
     kept, reset = (
         glob("k", 0, "delta", map="delta"),
         glob("r", 1, "delta", map="delta", offset=8, resets=True),
     )
     state, namespace = connected(FakeDoor(maps={"delta": table}), kept, reset)
     table.put(bytes(4), slot(5, 50), slot(6, 60))
+    before = table.data[bytes(4)]
     state.sync([0, 1], state.flip())
     assert (namespace["_g0"], namespace["_g1"]) == (11, 110)
-    state.flip()
-    state.sync([0, 1], 0)
-    assert (namespace["_g0"], namespace["_g1"]) == (11, 110)
+    assert cleared == [([(8, 8)], 0)]
+    assert table.data[bytes(4)] == before
+    table.put((1).to_bytes(4, "little"), slot(0, 1))
+    state.sync([0, 1], state.flip())
+    assert (namespace["_g0"], namespace["_g1"]) == (11, 111)
+    assert not any(table.data[(1).to_bytes(4, "little")])
+
+
+def test_a_flip_for_arrays_alone_leaves_scalars_that_are_never_reset_alone() -> None:
+    table, hashes = FakeMap(4, 8, array=2), {f"a.{g}": FakeMap(8, 8) for g in range(2)}
+    kept, array_ = glob("k", 0, "delta", map="delta"), glob("a", 1, "delta", ("i64",), map="a", resets=True)
+    door = FakeDoor(maps={"delta": table, **hashes})
+    state, namespace = connected(door, kept, array_)
+    table.put(bytes(4), slot(5))
+    state.sync([0, 1], state.flip())
+    assert (namespace["_g0"], table.data[bytes(4)][:8]) == (5, slot(5))
 
 
 def array(keys: tuple[str, ...], resets: bool, front: int = 0, **more: Any) -> tuple[GlobalSpec, FakeDoor]:
