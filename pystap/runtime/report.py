@@ -22,6 +22,8 @@ def losses(context: Context, errors: int) -> list[str]:
     if missed:
         lines.append(f"WARNING: {_runs(missed)} skipped: another program was running on that CPU\n")
     skipped = ring + other + missed
+    if skipped and context.sink.structured:
+        context.sink.event("lost_events", {"events": skipped})
     if skipped:
         names = _inexact(context)
         if names:

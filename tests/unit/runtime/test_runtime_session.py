@@ -377,3 +377,22 @@ def test_a_flip_comes_before_the_records_are_drained_and_the_merge() -> None:
     _, text, _, door = run(prog, Busy(maps={"delta": table}))
     assert text == "5;n=77;"
     assert door.flips == 1
+
+
+def test_losses_are_an_event_of_json(tmp_path: Any) -> None:
+    import json
+
+    from pystap.sinks import open_sink
+
+    door = FakeDoor()
+    door.lost = (3, 1)
+    door.on_go = lambda: door.exit_in_kernel(0)
+    path = tmp_path / "out"
+    sink = open_sink(Options(output=str(path), format="json"))
+    sink.errors = os.open(os.devnull, os.O_WRONLY)
+    assert Session(program(SOURCE, (SAY,), lang="bt"), door, sink, Options()).run() == 0
+    sink.close()
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [
+        {"type": "attached_probes", "data": {"probes": 0}},
+        {"type": "lost_events", "data": {"events": 4}},
+    ]
