@@ -6,7 +6,7 @@
     types.py         types, how they merge, the IR parts that carry them
     values.py        values while IR is written: operands, or a place in memory
     maps.py scope.py what is known of maps and variables
-    body.py          one probe -> IR; expr, access, assign, stmts, calls*, output, macros do the work
+    body.py          one probe -> IR; expr, access, assign, stmts, calls*, output, macros, functions do the work
     display.py       hints by which the runtime shows values and maps
 
 Types are inferred by walking over the script, writing IR, until a walk used no type that it later had to change. One walk
@@ -43,8 +43,6 @@ def analyse(tree: ast.Program, target: Target, options: Options, bag: Bag) -> ir
     unit.declare_maps()
     for item in tree.imports:
         bag.error("E401", "not supported yet: imports", item.span)
-    for function in tree.functions:
-        bag.error("E401", "not supported yet: functions of the script (fn)", function.span)
     probes = [(probe, points.resolve(unit, probe)) for probe in tree.probes]
     if not tree.probes and not bag.errors:
         bag.error("E306", "the script has no probe", None, 'write: BEGIN { printf("hello\\n"); }')

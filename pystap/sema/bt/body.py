@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ...ir.nodes import Stmt
     from ...source import Span
     from ..build import Operand
+    from .functions import Frame
     from .points import Point
     from .unit import Unit
 
@@ -40,7 +41,7 @@ def later(what: str, span: Span, *hints: str) -> CompileError:
 class Body:
     """One probe's handler. loops: (label of break, label of continue), the innermost last."""
 
-    __slots__ = ("b", "label", "loops", "number", "pinned", "point", "scope", "unit")
+    __slots__ = ("b", "frame", "label", "loops", "number", "pinned", "point", "scope", "unit")
 
     def __init__(self, unit: Unit, point: Point, number: int) -> None:
         self.unit = unit
@@ -50,6 +51,7 @@ class Body:
         self.scope = Scope(None)
         self.label = Label("probe")
         self.loops: list[tuple[Label, Label]] = []
+        self.frame: Frame | None = None  # the script's function that is being written
         self.pinned = False  # what is written comes from no text of the script: its place is where it is used
 
     # values

@@ -47,6 +47,12 @@ def call(body: Body, e: ast.Call) -> Val:
         from .macros import call_macro
 
         return call_macro(body, e, word, e.args, e.span)
+    if body.unit.tree.functions:
+        from .functions import call_function, find
+
+        function = find(body, word)
+        if function is not None:
+            return call_function(body, e, function)
     known = FUNCTIONS.get(word)
     if known is not None:
         low, high, write = known
@@ -64,11 +70,6 @@ def call(body: Body, e: ast.Call) -> Val:
         if word in ("comm", "ppid"):
             raise later(f"{word} of another process", where)
         raise error("E202", f"{word} takes no arguments", e.span)
-    for function in body.unit.tree.functions:
-        if function.name == word:
-            raise later(
-                "functions of the script (fn)", where, "a macro can do the same: macro name(x) { ... }"
-            )
     near = did_you_mean(word, (*FUNCTIONS, *BUILTINS, *STATS, *LATER, *body.unit.macros))
     raise error("E201", f"unknown function '{word}'", where, f"did you mean '{near}'?" if near else "")
 

@@ -223,6 +223,11 @@ def continue_(body: Body, node: ast.Continue) -> None:
 
 def return_(body: Body, node: ast.Return) -> None:
     """`return`: ends the handler."""
+    if body.frame is not None:
+        from .functions import return_from
+
+        return_from(body, node, body.frame)
+        return
     if node.value is not None:
         body.value(node.value)
     body.b.leave(body.label)
