@@ -89,7 +89,8 @@ OPS: dict[str, OpInfo] = {
     "warn": OpInfo("s", "", "u", "output"),  # "WARNING: ..." to stderr
     # control
     "exit": OpInfo("i", "", "ku", "control"),  # ask for the end; the run goes on (bpftrace adds Leave)
-    "raise": OpInfo("s", "", "ku", "fault control"),  # a run-time error with this message
+    # a run-time error with this message; attr: the word that it is said to be near, None for "error"
+    "raise": OpInfo("s", "", "ku", "fault control"),
     # made by staging only; staging/plan.py says what they mean
     "reserve": OpInfo("", "", "k", "output"),  # attr: plan.RecordPlan
     "put": OpInfo("a", "", "k", "output"),  # attr: program.Field

@@ -73,6 +73,8 @@ def count_uses(body: list[Stmt]) -> dict[Local, int]:
         for operand in uses(stmt):
             if isinstance(operand, Local):
                 counts[operand] = counts.get(operand, 0) + 1
+        if isinstance(stmt, Op) and stmt.name == "fault_of":  # asks how its local was made
+            counts[stmt.attr] = counts.get(stmt.attr, 0) + 1
     return counts
 
 

@@ -58,10 +58,14 @@ class KeyPacker:
         self._shape = Struct(parts_format(spec.key, spec.key_size))
         self._kinds = [(p.type, p.size) for p in spec.key]
 
-    def pack(self, key: Any) -> bytes:
-        """The bytes; strings are cut to their room, NUL included."""
+    def pack(self, key: Any) -> bytes | None:
+        """The bytes; None for a key that the map can't hold, because a string is longer than its room."""
         values = key if isinstance(key, tuple) else (key,)
         raw = []
         for (kind, size), value in zip(self._kinds, values, strict=True):
-            raw.append(value.encode("latin-1")[: size - 1] if kind == "str" else value)
+            if kind == "str":
+                if len(value) >= size:
+                    return None
+                value = value.encode("latin-1")
+            raw.append(value)
         return self._shape.pack(*raw)

@@ -86,22 +86,29 @@ class SharedArray:
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The element, or the default."""
-        raw = self._map.lookup(self._pack(key))
+        packed = self._pack(key)
+        raw = None if packed is None else self._map.lookup(packed)
         return default if raw is None else self._load(raw)
 
     def __contains__(self, key: Any) -> bool:
-        return self._map.lookup(self._pack(key)) is not None
+        packed = self._pack(key)
+        return packed is not None and self._map.lookup(packed) is not None
 
     def __getitem__(self, key: Any) -> Any:
         return self.get(key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._map.update(self._pack(key), self._save(value))
+        self._map.update(self._packed(key), self._save(value))
+
+    def _packed(self, key: Any) -> bytes:
+        packed = self._pack(key)
+        assert packed is not None, key  # staging gives the map room for every key that is stored
+        return packed
 
     def put(self, key: Any, value: Any, place: str = "") -> None:
         """Store an element; a full map is the script's error, or left out with bpftrace's rules."""
         try:
-            self._map.update(self._pack(key), self._save(value))
+            self._map.update(self._packed(key), self._save(value))
         except OSError as error:
             if error.errno not in _FULL:
                 raise
@@ -116,7 +123,9 @@ class SharedArray:
 
     def pop(self, key: Any, default: Any = None) -> None:
         """Delete an element."""
-        self._map.delete(self._pack(key))
+        packed = self._pack(key)
+        if packed is not None:
+            self._map.delete(packed)
 
     def clear(self) -> None:
         """Delete all."""

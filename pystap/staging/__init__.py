@@ -10,7 +10,7 @@ from ..ir.walk import labels_left, statements
 from ..opt.simplify import sweep
 from ..program import ErrorSite, RecordSpec
 from .capture import Capture
-from .homes import DELTA, USER, Homes, user_globals
+from .homes import DELTA, SHARED, USER, Homes, user_globals
 from .layout import Layout, Shape
 from .places import Places, global_of, key_operands
 from .plan import Home, KernelProgram, Staged, UserFunction
@@ -122,6 +122,11 @@ class _Stager:
                 for shape, operand in zip(shapes[glob], key_operands(op, glob), strict=True):
                     if not shape.meet(operand, places, sizes):
                         return glob
+        for glob, texts in self.homes.texts.items():
+            if self.homes.home[glob] == SHARED:
+                for shape, kind in zip(shapes[glob], glob.keys, strict=True):
+                    if kind == "str":
+                        shape.size = max([shape.size, *(len(t.value) + 1 for t, _ in texts if t is not None)])
         return None
 
     def _resets(self) -> set[Global]:

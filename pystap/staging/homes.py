@@ -6,7 +6,8 @@ the atomicity rules refuse, until nothing changes. Every move is kept with its r
 
 from __future__ import annotations
 
-from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt
+from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt, Text
+from ..ir.ops import OPS
 from ..ir.walk import statements
 from .places import USER as USER
 from .places import Places, global_of, key_operands
@@ -30,6 +31,7 @@ class Homes:
     def __init__(self, module: Module, mirror: bool) -> None:
         self.events = [h for h in module.handlers if not h.event.user]
         self.why: dict[Global, tuple[str, Span]] = {}
+        self._steps = _changed_in_steps(module)
         self.home: dict[Global, str] = {}
         self.ops: dict[Global, list[tuple[Handler, Op]]] = {g: [] for g in module.globals}
         for handler in self.events:
@@ -38,6 +40,7 @@ class Homes:
         for glob in module.globals:
             self.home[glob] = USER if mirror and not glob.internal else self._first(glob)
         self.places: dict[int, Places] = {}
+        self.texts = _user_texts(module)
         self.settle()
 
     def settle(self) -> None:
@@ -66,6 +69,9 @@ class Homes:
             if names - {"get", "has"}:
                 self._note(glob, f"its values are of type {glob.value}", ops[0][1].span)
             return USER
+        if glob in self._steps:
+            self._note(glob, "a user handler reads and changes it in several steps", ops[0][1].span)
+            return USER
         return SHARED
 
     def _note(self, glob: Global, why: str, span: Span) -> None:
@@ -87,6 +93,11 @@ class Homes:
                 moved |= self._move(glob, why, span)
         if moved:
             return True
+        for glob, texts in self.texts.items():
+            if self.home.get(glob, USER) == SHARED:
+                for text, span in texts:
+                    if text is None or len(text.value) >= LONGEST_KEY_STRING:
+                        moved |= self._move(glob, "a user handler makes a key that may be long", span)
         for at, handler in enumerate(self.events):
             moved |= self._keys(self.places[at])
             moved |= self._atomic(handler, self.places[at])
@@ -140,6 +151,20 @@ class Homes:
         return bool(positions)
 
 
+def _changed_in_steps(module: Module) -> set[Global]:
+    """Return the globals that a user handler, while events run, both reads and changes."""
+    found: set[Global] = set()
+    for handler in module.handlers:
+        if not handler.event.user or handler.event.kind in ("begin", "end", "error"):
+            continue
+        for glob, names in user_globals(handler.body).items():
+            if names & {"add_to", "add_fetch", "push", "delete_slice", "zero"}:
+                found.add(glob)
+            elif names & {"set", "delete", "clear"} and names - {"set", "delete", "clear"}:
+                found.add(glob)
+    return found
+
+
 def _is_thread_id(places: Places, operand: object) -> bool:
     op = places.definition.get(operand) if isinstance(operand, Local) else None
     return op is not None and op.name == "call" and op.attr in ("tid", "task_current")
@@ -158,6 +183,39 @@ def _is_atomic(shared: list[tuple[Op, Global]]) -> bool:
 
 def _global_ops(body: list[Stmt]) -> list[tuple[Op, Global]]:
     return [(s, g) for s in statements(body) if isinstance(s, Op) and (g := global_of(s)) is not None]
+
+
+def _user_texts(module: Module) -> dict[Global, list[tuple[Text | None, Span]]]:
+    """Return the text keys that user handlers may put into globals: None for those that aren't constant.
+
+    The keys that a foreach over the same global gives are there already.
+    """
+    found: dict[Global, list[tuple[Text | None, Span]]] = {}
+    for body in _user_bodies(module):
+        own: dict[Local, Global] = {}
+        for stmt in statements(body):
+            if isinstance(stmt, ForEach):
+                own.update(dict.fromkeys(stmt.keys, stmt.glob))
+            if not isinstance(stmt, Op) or (glob := global_of(stmt)) is None:
+                continue
+            if "write" not in OPS[stmt.name].effects or stmt.name in ("delete", "delete_slice"):
+                continue
+            for key in key_operands(stmt, glob):
+                if key.type == "str" and own.get(key) is not glob:
+                    found.setdefault(glob, []).append((key if isinstance(key, Text) else None, stmt.span))
+    return found
+
+
+def _user_bodies(module: Module) -> list[list[Stmt]]:
+    """Return the bodies of the user handlers and of the functions that they call."""
+    bodies = [h.body for h in module.handlers if h.event.user]
+    seen: set[int] = set()
+    for body in bodies:  # which grows
+        for stmt in statements(body):
+            if isinstance(stmt, Call) and id(stmt.func) not in seen:
+                seen.add(id(stmt.func))
+                bodies.append(stmt.func.body)
+    return bodies
 
 
 def user_globals(body: list[Stmt], seen: set[int] | None = None) -> dict[Global, set[str]]:

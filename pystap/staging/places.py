@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 USER = "user"
 NO_LABELS: frozenset[Any] = frozenset()
+_EFFECTS = frozenset(("output", "write", "state", "control"))
 _NEVER_EMPTY = ("count", "sum")  # statistics that an empty aggregate has, too
 
 
@@ -68,6 +69,7 @@ class Places:
         self.locals: set[Local] = set()
         self.demoted: dict[Global, tuple[str, Span]] = {}
         self.late: list[Op] = []
+        self._seen_effect = False  # of the user stage, which a fault behind it must not undo
         self.defs = count_defs(handler.body)
         self.definition: dict[Local, Op] = {}
         for stmt in statements(handler.body):
@@ -81,6 +83,7 @@ class Places:
             before = (len(self.user), len(self.regions), len(self.locals), len(self.split))
             self.hoisted.clear()
             self.late.clear()
+            self._seen_effect = False
             self._block(self.body, False)
             if before == (len(self.user), len(self.regions), len(self.locals), len(self.split)):
                 return
@@ -118,7 +121,7 @@ class Places:
             forced = True
             self._demote(stmt.glob, "foreach in an event handler walks it", stmt.span)
         elif not forced:
-            forced = self._needs_user(stmt)
+            forced = self._needs_user(stmt) or (self._seen_effect and _may_fault_inside(stmt))
         if forced:
             self.regions.add(id(stmt))
             self.locals.update(defs(stmt))
@@ -189,6 +192,8 @@ class Places:
         self.user.add(id(op))
         if op.dst is not None:
             self.locals.add(op.dst)
+        if _EFFECTS.intersection(effects(op).split()):
+            self._seen_effect = True
 
     def _kernel_global(self, op: Op, glob: Global, forced: bool) -> None:
         keys = key_operands(op, glob)
@@ -249,6 +254,18 @@ def _ends(op: Op) -> set[Any]:
     if getattr(op.attr, "fault", "") == "zero" or (op.name == "stat" and op.attr[1] in _NEVER_EMPTY):
         return set()
     return {None}
+
+
+def _may_fault_inside(stmt: Stmt) -> bool:
+    """Whether an error may leave a kernel loop (or the handler of a try)."""
+    for block in blocks(stmt):
+        for inner in block:
+            if isinstance(inner, Op):
+                if _ends(inner) and not (isinstance(stmt, Try) and block is stmt.body):
+                    return True
+            elif not (isinstance(stmt, Try) and block is stmt.body) and _may_fault_inside(inner):
+                return True
+    return False
 
 
 def _constant_message(op: Op) -> bool:

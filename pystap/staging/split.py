@@ -7,11 +7,14 @@ the place at which the values that the statement needs are captured. The marks b
 
 from __future__ import annotations
 
-from ..ir.nodes import I64, Call, Const, ForEach, If, Label, Leave, Local, Loop, Op, Scope, Stmt, Try
+from ..ir.nodes import I64, Call, Const, ForEach, If, Label, Leave, Local, Loop, Op, Scope, Stmt, Text, Try
 from ..ir.ops import Load
 from ..ir.walk import blocks, uses
 from ..opt.simplify import effects
 from .places import Places
+
+
+_DIVISIONS = {"sdiv_or_error": "/", "smod_or_error": "%"}
 
 
 class Mark(Stmt):
@@ -69,22 +72,45 @@ class Splitter:
             user.append(op)
             if isinstance(op, Call) or {"output", "write", "state", "control"} & set(effects(op).split()):
                 self._seen_effect = True
-        elif self._seen_effect and isinstance(op, Op) and _may_fault(op):
+        elif self._seen_effect and isinstance(op, Op) and "fault" in effects(op):
             self._fault_in_order(op, kernel, user)
         else:
             kernel.append(op)
 
     def _fault_in_order(self, op: Op, kernel: list[Stmt], user: list[Stmt]) -> None:
         """The kernel ends the run at a fault; the user stage raises it behind what it did before."""
-        assert op.dst is not None
-        error = Local("fault", I64)
-        kernel.append(op.replace(attr=op.attr.replace(fault="capture")))
-        kernel.append(Op(error, "fault_of", (), op.dst, op.span))
-        raising = Op(None, "raise_site", (error,), None, op.span)
-        kernel.append(Mark(raising, False))
         end: list[Stmt] = [Op(None, "exit", (Const(1),), None, op.span)] if self.first_error_ends else []
-        kernel.append(If(error, [*end, Leave(self.label, op.span)], [], op.span))
-        user.append(raising)
+        end.append(Leave(self.label, op.span))
+        if op.name == "raise":
+            kernel += end
+            user.append(op)
+        elif _may_fault(op):
+            assert op.dst is not None
+            error = Local("fault", I64)
+            kernel.append(op.replace(attr=op.attr.replace(fault="capture")))
+            kernel.append(Op(error, "fault_of", (), op.dst, op.span))
+            raising = Op(None, "raise_site", (error,), None, op.span)
+            kernel.append(Mark(raising, False))
+            kernel.append(If(error, end, [], op.span))
+            user.append(raising)
+        elif op.name in _DIVISIONS:
+            self._division_in_order(op, end, kernel, user)
+        else:
+            kernel.append(op)
+
+    def _division_in_order(self, op: Op, end: list[Stmt], kernel: list[Stmt], user: list[Stmt]) -> None:
+        divisor = op.args[1]
+        if isinstance(divisor, Const) and divisor.value:
+            kernel.append(op)
+            return
+        by_zero = Local("by zero", I64)
+        kernel.append(Op(by_zero, "eq", (divisor, Const(0)), None, op.span))
+        raising = Op(None, "raise", (Text("division by 0"),), _DIVISIONS[op.name], op.span)
+        residual = If(by_zero, [raising], [], op.span)
+        kernel.append(Mark(residual, False))
+        kernel.append(If(by_zero, end, [], op.span))
+        kernel.append(op)
+        user.append(residual)
 
     def _own_copy(self, op: Op, kernel: list[Stmt], user: list[Stmt], marked: bool) -> None:
         """The kernel makes the value, a local of the user stage keeps it."""
@@ -99,8 +125,9 @@ class Splitter:
     def _hoist(self, op: Op, kernel: list[Stmt], user: list[Stmt], marked: bool) -> None:
         """The kernel captures the value; where it may fault, the fault is raised where the script would meet it."""
         if _may_fault(op):
-            assert op.dst is not None
-            value = op.dst if id(op) not in self.places.split else Local(op.dst.name, op.dst.type)
+            dst = op.dst
+            assert dst is not None
+            value = dst if id(op) not in self.places.split else Local(dst.name, dst.type)
             op = op.replace(dst=value, attr=op.attr.replace(fault="capture"))
             error = Local("fault", I64)
             kernel.append(op)
@@ -109,9 +136,9 @@ class Splitter:
             if marked:
                 kernel.append(Mark(raising, False))
             user.append(raising)
-            if value is op.dst:
+            if value is dst:
                 return
-            move = Op(op.dst, "mov", (value,), None, op.span)
+            move = Op(dst, "mov", (value,), None, op.span)
             if marked:
                 kernel.append(Mark(move, False))
             user.append(move)

@@ -95,7 +95,7 @@ def _to(helper: str) -> Emit:
 
 
 def _raise(body: Body, op: Op) -> None:
-    body.line(f"raise _ScriptError({body.read(op.args[0])}, {text(place(op.span, 'error'))})")
+    body.line(f"raise _ScriptError({body.read(op.args[0])}, {text(place(op.span, op.attr or 'error'))})")
 
 
 def _raise_site(body: Body, op: Op) -> None:
