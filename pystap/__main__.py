@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from .cli.main import main_and_leave
 
-from .cli.main import main
-
-sys.exit(main())
+main_and_leave()

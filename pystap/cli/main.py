@@ -59,6 +59,17 @@ def _bug(error: Exception) -> int:
     return 1
 
 
+def main_and_leave() -> None:
+    """Run the command and leave the process at once: tearing down the interpreter takes 10 ms."""
+    status = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        status = status or 1
+    os._exit(status)
+
+
 def show(diagnostic: Diagnostic) -> None:
     """Print a diagnostic on standard error."""
     try:

@@ -200,3 +200,12 @@ def test_r14_handlers_of_one_event_in_source_order(tmp_path: Path, stage: str) -
     assert lines.pop() == "500"
     assert len(lines) == 500 and all((m := re.fullmatch(r"a(\d+) b(\d+)", x)) and m[1] == m[2] for x in lines)
 
+
+
+@BOTH
+def test_r8_a_user_handler_changes_what_events_read(tmp_path: Path, stage: str) -> None:
+    """A timer takes away from what events add to and read: nothing is lost in between."""
+    script = "global n, taken\n" + OURS + "if (++n > 1000000) exit() }\n"
+    script += "probe timer.ms(10) { taken += n; n = 0 }\n"
+    script += 'probe end { printf("%d\\n", n + taken) }\n'
+    assert trace_calls(tmp_path, script, 100000, stage=stage, words=("-s64",)).clean() == "200000\n"
