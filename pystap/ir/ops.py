@@ -95,7 +95,8 @@ OPS: dict[str, OpInfo] = {
     "reserve": OpInfo("", "", "k", "output"),  # attr: plan.RecordPlan
     "put": OpInfo("a", "", "k", "output"),  # attr: program.Field
     "fault_of": OpInfo("", "i", "k", "ctx"),  # attr: the Local that a Load(fault="capture") assigned
-    "raise_site": OpInfo("i", "", "u", "fault control"),  # raise Program.errors[operand - 1] unless it is 0
+    # error, address: raise Program.errors[error - 1] unless it is 0; its message may show the address
+    "raise_site": OpInfo("ii", "", "u", "fault control"),
 }
 
 

@@ -119,9 +119,9 @@ class Context:
         name = self.specs[index].name
         self.warn_once(f"full {index}", f"map {name} is full: new keys are left out (raise max_map_keys)")
 
-    def raise_site(self, number: int) -> None:
-        """Raise the error that a captured read met: 1 + number of its site."""
-        raise self.site_error(number - 1, 0)
+    def raise_site(self, number: int, address: int) -> None:
+        """Raise the error that a captured read of an address met: 1 + number of its site."""
+        raise self.site_error(number - 1, address)
 
     def site_error(self, number: int, argument: int) -> ScriptError:
         """The error of a site of the kernel stage."""

@@ -100,7 +100,7 @@ def _raise(body: Body, op: Op) -> None:
 
 def _raise_site(body: Body, op: Op) -> None:
     error = body.read(op.args[0])
-    body.line(f"if {error}: _raise_site({error})")
+    body.line(f"if {error}: _raise_site({error}, {body.read(op.args[1])})")
 
 
 def _kernel_only(body: Body, op: Op) -> None:
