@@ -172,10 +172,12 @@ class _Pass:
         key = _memory_key(op.attr, op.args)
         held = known.get(key)
         if isinstance(held, Op):
-            held.name, held.attr = "add_fetch", (op.attr, "new")
-            held.dst = known[key] = Local(op.attr.name, "i64")
-            self.once.add(held.dst)
-            self.changed = True
+            if held.dst is None:  # else a read in a branch before this one asked for it already
+                held.name, held.attr = "add_fetch", (op.attr, "new")
+                held.dst = Local(op.attr.name, "i64")
+                self.once.add(held.dst)
+                self.changed = True
+            known[key] = held.dst
             return held.dst
         if held is None:
             assert op.dst is not None
