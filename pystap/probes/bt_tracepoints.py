@@ -3,7 +3,8 @@
 bpftrace's `args.field` are the fields of the record that the tracepoint makes. They are computed here from the
 arguments of the raw tracepoint, as the kernel's TP_fast_assign does, so that no record has to be made. A row is
 the tracepoints, the kernel's name of their record ("" for the tracepoint's own), and `field = expression`; an
-expression is bpftrace's, and its words are the raw tracepoint's arguments. A field whose name is an argument's
+expression is bpftrace's, and its words are the raw tracepoint's arguments; of several with ` or ` between them the
+first counts that this kernel's types allow. A field whose name is an argument's
 and that has no expression is that argument.
 
 Where a field differs from the record's: saddr_v6 and daddr_v6 of IPv4 sockets are not mapped addresses.
@@ -25,10 +26,11 @@ _BIO = """
 dev = bio->bi_bdev->bd_dev; sector = bio->bi_iter.bi_sector; nr_sector = bio->bi_iter.bi_size >> 9; comm = comm;
 """
 _RQ = """
-dev = rq->q->disk ? (rq->q->disk->major << 20) | rq->q->disk->first_minor : 0;
-sector = (rq->cmd_flags & 254) == 34 ? 0 : rq->__sector;
+dev = rq->q->disk ? (rq->q->disk->major << 20) | rq->q->disk->first_minor : 0
+    or rq->rq_disk ? (rq->rq_disk->major << 20) | rq->rq_disk->first_minor : 0;
+sector = (rq->cmd_flags & 254) == 34 || rq->__sector + 1 == 0 ? 0 : rq->__sector;
 nr_sector = (rq->cmd_flags & 254) == 34 ? 0 : rq->__data_len >> 9;
-bytes = rq->__data_len; ioprio = rq->ioprio; comm = comm;
+bytes = rq->__data_len; ioprio = rq->bio ? rq->bio->bi_ioprio : 0 or rq->ioprio; comm = comm;
 """
 _SIGINFO = """
 errno = (uint64)info > 1 ? info->si_errno : 0; code = (uint64)info > 1 ? info->si_code : (uint64)info == 1 ? 128 : 0;
@@ -46,9 +48,9 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (
         "sched:sched_wakeup sched:sched_wakeup_new sched:sched_waking",
         "sched_wakeup_template",
-        _TASK.format("p") + "target_cpu = p->thread_info.cpu;",
+        _TASK.format("p") + "target_cpu = p->thread_info.cpu or p->cpu;",
     ),
-    ("sched:sched_migrate_task", "", _TASK.format("p") + "orig_cpu = p->thread_info.cpu;"),
+    ("sched:sched_migrate_task", "", _TASK.format("p") + "orig_cpu = p->thread_info.cpu or p->cpu;"),
     ("sched:sched_process_exec", "", "filename = str(bprm->filename); pid = p->pid;"),
     ("sched:sched_process_exit", "", _TASK.format("p")),
     ("sched:sched_process_free sched:sched_wait_task", "sched_process_template", _TASK.format("p")),

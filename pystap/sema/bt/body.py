@@ -177,13 +177,23 @@ class Body:
         """Write a statement; a mistake in it is reported."""
         before = self.b.span
         self.b.span = node.span
-        scope = self.scope
+        scope, out = self.scope, self.b.out
         try:
             STATEMENTS[type(node)](self, node)
         except CompileError as failed:
             self.unit.report(failed)
             self.scope = scope
+            self.b.out = out
+            self._anyhow(node)
         self.b.span = before
+
+    def _anyhow(self, node: ast.Statement) -> None:
+        """Let the variable of a wrong assignment be there, so that its uses aren't reported too."""
+        target = node.target if isinstance(node, ast.Assign) else node
+        if isinstance(target, (ast.Variable, ast.Let)) and self.scope.find(target.name) is None:
+            from .scope import Var
+
+            self.scope.vars[target.name] = Var(target.name, node.span, (self.number, node.span.start))
 
     def block(self, node: ast.Block) -> None:
         """Write a block in a scope of its own."""

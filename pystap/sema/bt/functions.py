@@ -91,4 +91,3 @@ def return_from(body: Body, node: ast.Return, frame: Frame) -> None:
 def _check(frame: Frame, value: Val, node: ast.Return) -> None:
     if merge(frame.type, value.type) is None or (frame.type.kind == "ptr") != (value.type.kind == "ptr"):
         raise error("E251", f"{frame.name}() returns {name(frame.type)}, not {name(value.type)}", node.span)
-

@@ -106,15 +106,26 @@ def _computed(name: str, params: dict[str, Make], expression: str, type: T | Non
         outer, pinned = body.scope, body.pinned
         body.scope, body.pinned = Scope(outer, binds, outer.place), True
         try:
-            value = retype(body, body.value(_parsed(expression, where)), type)
-        except CompileError as failed:
-            words = f"the field '{name}' of {where} can't be read on this kernel"
-            raise error("E230", words, body.b.span, f"{expression}: {failed.diagnostic.message}") from None
+            return retype(body, _first(body, name, expression, where), type)
         finally:
             body.scope, body.pinned = outer, pinned
-        return value
 
     return make
+
+
+def _first(body: Body, name: str, expressions: str, where: str) -> Val:
+    """The value of the first alternative that this kernel's types allow."""
+    hint = ""
+    out = body.b.out
+    written = len(out)
+    for text in expressions.split(" or "):
+        try:
+            return body.value(_parsed(text, where))
+        except CompileError as failed:
+            hint = f"{text}: {failed.diagnostic.message}"
+            body.b.out = out
+            del out[written:]
+    raise error("E230", f"the field '{name}' of {where} can't be read on this kernel", body.b.span, hint)
 
 
 def _retyped(source: Make, type: T | None) -> Make:
