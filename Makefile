@@ -3,10 +3,11 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DIR ?=
+KERNEL ?= 6.12
 CODE := pystap tests bench scripts
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: test check lint types unit live seeds bench format setup clean
+.PHONY: test check lint types unit live seeds guest guest-tests bench format setup clean
 
 # All of it. The live part runs as root, on this kernel.
 test: setup check live
@@ -39,6 +40,17 @@ live: setup
 seeds: setup
 	@test -n "$(DIR)" || { echo "make seeds DIR=folder-with-scripts" >&2; exit 2; }
 	$(PYTEST) -q -rs tests/live/scenarios tests/live/cli/test_explain.py --scripts-dir "$(DIR)"
+
+# A command as root on another kernel, with the working tree: make guest KERNEL=6.12 CMD='python3 -m pystap doctor'
+guest: export GUEST_COMMAND = $(value CMD)
+guest:
+	@scripts/guest-packages
+	@python3 -m tests.guest "$(KERNEL)"
+
+# What runs on other kernels: one boot for each.
+guest-tests: setup
+	@scripts/guest-packages
+	$(PYTEST) -q -rs tests/guest
 
 bench: setup
 	$(BIN)/python -m bench

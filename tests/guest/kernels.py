@@ -1,0 +1,41 @@
+"""The kernels that guests boot: one row each. A new kernel is a new row."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Kernel(NamedTuple):
+    name: str  # what KERNEL= takes
+    suite: str  # the suite of the Debian archive that has it
+    package: str = "linux-image-cloud-amd64"  # a package that depends on the kernel's own
+
+
+KERNELS = {
+    row.name: row
+    for row in (
+        Kernel("6.1", "bookworm"),
+        Kernel("6.12", "trixie"),
+        Kernel("7.2", "sid"),
+    )
+}
+
+# The userland is the same for every kernel.
+USERLAND_SUITE = "trixie"
+USERLAND_PACKAGES = (
+    "python3",
+    "python3-pytest",
+    "iproute2",
+    "iputils-ping",
+    "strace",
+    "util-linux",
+    "procps",
+    "kmod",
+    "busybox-static",
+    "ethtool",
+    "nftables",
+    "bpftrace",
+)
+
+# What the first stage of a boot loads before it can see the disks. Built in on some kernels.
+BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "ext4", "overlay")
