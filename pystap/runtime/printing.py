@@ -72,7 +72,7 @@ class Printing:
         first = True
         for spec in sorted(specs, key=lambda s: s.name):
             value = state.value(spec.index)
-            if spec.keys and not value:
+            if _untouched(spec, value):
                 continue
             if first and not self._context.sink.structured:
                 self._context.sink.emit("\n\n")
@@ -171,6 +171,13 @@ class Printing:
             box = text.bt_hist(_rows(spec, stat), log, div)
             sink.emit(f"{name}[{', '.join(self._keys(spec, key))}]: \n{box}")
         sink.emit("\n")
+
+
+def _untouched(spec: GlobalSpec, value: Any) -> bool:
+    """Whether a map was never given anything that bpftrace would print. A count or a number is 0 then."""
+    if spec.keys or spec.value in ("str", "tuple", "buf"):
+        return not value
+    return spec.value == "stat" and spec.stat_kind not in ("count", "sum") and not value.count
 
 
 def _rows(spec: GlobalSpec, stat: Stat) -> list[tuple[int | None, int | None, int]]:
