@@ -84,7 +84,7 @@ def _handler(unit: Unit, probe: ast.Probe, point: Point, number: int) -> ir.Hand
     top = b.out
     b.span = point.span
     if point.guard is not None:
-        b.into(b.branch(point.guard(writer))[0])
+        point.guard(writer)
     try:
         if probe.predicate is not None:
             writer.guard(probe.predicate)

@@ -32,7 +32,7 @@ class Point:
 
     text: what `probe` gives; probe_text: what makes that text where it is only known at run time; fields: of `args`;
     arguments: argN by number; names: words that are bound here; space: what plain numbers point to; guard: what
-    writes a condition without which the handler doesn't run.
+    writes the conditions without which the handler doesn't run.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class Point:
         self.function = ""
         self.space = "kernel"
         self.registers = False
-        self.guard: Callable[[Body], Operand] | None = None
+        self.guard: Callable[[Body], None] | None = None
         self.probe_text: Callable[[Body], Operand] | None = None
 
     def argument(self, body: Body, name: str, span: Span) -> Val:

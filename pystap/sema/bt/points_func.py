@@ -10,7 +10,7 @@ from ...btf.kinds import G_FUNC
 from ...diag import did_you_mean
 from ...ir.nodes import Const, Event
 from ...probes.base import glob_filter, has_glob
-from ...probes.standins import find
+from ...probes.standins import find, lookup
 from . import types
 from .body import error, later
 from .points import Point, c_argument
@@ -18,6 +18,7 @@ from .values import Val
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ...lang.bt import ast
@@ -120,6 +121,8 @@ def _stand_in(unit: Unit, attach: ast.AttachPoint, ret: bool) -> Point:
     found = find(word, ret)
     allowed = getattr(unit.options, "standins", True)
     hint = "a tracepoint may tell the same: pystap -l 'tracepoint:*'"
+    if found is None and not has_glob(word) and (other := lookup(word, ret)) is not None:
+        raise later(f"'{word}' by its stand-in, {other.words}", attach.span)
     if has_glob(word) or found is None:
         words = f"this kernel can't probe functions, and '{word}' has no stand-in"
         if not has_glob(word) and unit.btf.find_func(word) is None and found is None:
@@ -136,7 +139,7 @@ def _stand_in(unit: Unit, attach: ast.AttachPoint, ret: bool) -> Point:
 
 
 def _as_point(unit: Unit, attach: ast.AttachPoint, found: StandIn) -> Point:
-    tracepoint = unit.btf.find_tracepoint(found.tracepoint)
+    tracepoint = unit.btf.find_tracepoint(found.tracepoint) if found.tracepoint else None
     if tracepoint is None:
         words = f"this kernel can't probe functions, and lacks the tracepoint '{found.tracepoint}'"
         raise error("E304", f"{words}, which could stand in for '{found.function}'", attach.span)
@@ -174,26 +177,49 @@ def _missing(found: StandIn, name_: str, attach: ast.AttachPoint) -> Make:
     return make
 
 
-def _guard(unit: Unit, found: StandIn, tracepoint: Any) -> Any:
-    """Return what writes the condition that the event is the function's own."""
-    path = found.guard_path
-    if path is None:
+def _guard(unit: Unit, found: StandIn, tracepoint: Any) -> Callable[[Body], None] | None:
+    """Return what writes the conditions that the event is the function's own."""
+    numbers = dict(found.params)
+    if not found.guards and not found.never:
         return None
-    name_, fields, wanted = path
-    number = dict(found.params)[name_]
-    assert number is not None
-    source = c_argument(unit.btf, tracepoint.params[number].type, number)
 
-    def guard(body: Body) -> Operand:
-        from ...lang.bt import ast
-        from .access import field, pointed
+    def argument(body: Body, number: int) -> Val:
+        return c_argument(unit.btf, tracepoint.params[number].type, number)(body)
 
-        span = body.b.span
-        node: Any = ast.Identifier(span, name_)
-        value = source(body)
-        for word in fields:
-            step = ast.Member(span, node, word, True, span)
-            value = field(body, pointed(body, value, node) if value.type.kind == "ptr" else value, step, span)
-        return body.b.op("eq", (body.ops(value)[0], Const(wanted)))
+    def guard(body: Body) -> None:
+        b = body.b
+        for values in found.never:
+            other: Operand | None = None
+            for number, wanted in values:
+                equal = b.op("eq", (body.ops(argument(body, number))[0], Const(wanted)))
+                other = equal if other is None else b.op("and", (other, equal))
+            if other is not None:
+                b.into(b.branch(other)[1])
+        for name_, fields, allowed in found.guards:
+            at = numbers[name_]
+            assert at is not None
+            value = body.ops(_field(body, argument(body, at), name_, fields))[0]
+            b.into(b.branch(_one_of(body, value, allowed))[0])
 
     return guard
+
+
+def _one_of(body: Body, value: Operand, allowed: tuple[int, ...]) -> Operand:
+    found: Operand | None = None
+    for wanted in allowed:
+        equal = body.b.op("eq", (value, Const(wanted)))
+        found = equal if found is None else body.b.op("or", (found, equal))
+    assert found is not None
+    return found
+
+
+def _field(body: Body, value: Val, name_: str, fields: tuple[str, ...]) -> Val:
+    from ...lang.bt import ast
+    from .access import field, pointed
+
+    span = body.b.span
+    node: Any = ast.Identifier(span, name_)
+    for word in fields:
+        step = ast.Member(span, node, word, True, span)
+        value = field(body, pointed(body, value, node) if value.type.kind == "ptr" else value, step, span)
+    return value
