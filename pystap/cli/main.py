@@ -110,10 +110,13 @@ def _drop_stdout() -> None:
 
 
 def _main(words: list[str]) -> int:
-    explaining = bool(words) and words[0] == "explain"
-    if words and words[0] == "doctor":
-        return _doctor(words[1:])
-    args = parse(words[1:] if explaining else words)
+    word = words[0] if words else ""
+    args = parse(words[1:] if word in _COMMANDS else words)
+    if word not in _COMMANDS and args.file in _COMMANDS and not os.path.exists(args.file):
+        word = args.file  # options stood before it
+        rest = args.options.args
+        args.file = rest[0] if rest else None
+        args.options = args.options.replace(args=rest[1:])
     if args.action == "version":
         from .help import VERSION
 
@@ -124,16 +127,21 @@ def _main(words: list[str]) -> int:
 
         sys.stdout.write(text(args))
         return 0
+    if word == "doctor":
+        return _doctor(args)
     source, lang = read_script(args)
     from .drive import Driver
 
     driver = Driver(args, source, lang)
-    return driver.explain() if explaining else driver.run()
+    return driver.explain() if word == "explain" else driver.run()
 
 
-def _doctor(words: list[str]) -> int:
-    if words:
-        raise fail("E901", f"pystap doctor takes no arguments, but got '{words[0]}'")
+_COMMANDS = ("explain", "doctor")
+
+
+def _doctor(args: Arguments) -> int:
+    if args.file is not None or args.script is not None:
+        raise fail("E901", "pystap doctor takes no script")
     from .doctor import doctor
 
     return doctor()

@@ -191,6 +191,13 @@ def test_explain_says_why_a_handler_is_mirrored(pystap: Command) -> None:
     assert re.search(r"^ M 2 \| ", out, re.M), out
 
 
+def test_options_may_stand_before_explain(pystap: Command) -> None:
+    Path("a.stp").write_text(COUNT)
+    out = pystap("explain", "a.stp").worked()
+    assert pystap("-w", "explain", "a.stp").worked() == out
+    pystap("doctor", "a.stp").failed("E901")
+
+
 def test_explain_of_a_forced_mirror(pystap: Command) -> None:
     assert "mirrored, by" in pystap("explain", "--stage=mirror", "-e", COUNT).worked()
 

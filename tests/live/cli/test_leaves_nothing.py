@@ -1,0 +1,147 @@
+"""However a run ends, the kernel keeps none of its programs, links and maps."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pystap.kernel.objects import link_ids, map_ids, prog_ids
+from tests.live.tracer import PATIENCE, ROOT, Tracer
+
+SCRIPT = """
+global n
+probe kernel.trace("sched_switch") { n[pid()] <<< 1 }
+probe syscall.getppid { println(pid()) }
+probe timer.profile { n[0] <<< 1 }
+probe end { println("ended") }
+"""
+KINDS = {"prog_id": prog_ids, "link_id": link_ids, "map_id": map_ids}
+
+
+def held(pid: int) -> dict[str, set[int]]:
+    """The ids of the BPF objects that a process has open."""
+    found: dict[str, set[int]] = {kind: set() for kind in KINDS}
+    for entry in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            text = Path(f"/proc/{pid}/fdinfo/{entry}").read_text()
+        except OSError:
+            continue
+        for kind, number in re.findall(r"^(prog_id|link_id|map_id):\s*(\d+)$", text, re.M):
+            found[kind].add(int(number))
+    return found
+
+
+def assert_gone(objects: dict[str, set[int]]) -> None:
+    """Wait until the kernel has none of them any more: it frees after a grace period."""
+    until = time.monotonic() + PATIENCE
+    while left := {
+        kind: ids & set(KINDS[kind]()) for kind, ids in objects.items() if ids & set(KINDS[kind]())
+    }:
+        assert time.monotonic() < until, left
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_ended_by_a_signal(number: signal.Signals) -> None:
+    with Tracer("-e", SCRIPT) as tracer:
+        objects = held(tracer.process.pid)
+        assert all(objects.values()), objects
+        assert all(ids <= set(KINDS[kind]()) for kind, ids in objects.items())
+        tracer.finish(number)
+    if number == signal.SIGKILL:
+        assert tracer.status == -signal.SIGKILL
+    else:
+        assert "ended" in tracer.clean()
+    assert_gone(objects)
+
+
+def test_a_second_ctrl_c_ends_at_once() -> None:
+    """An end handler that never ends does not hold the run."""
+    script = (
+        'global n probe kernel.trace("sched_switch") { n <<< 1 } probe end { while (@count(n) >= 0) { } }'
+    )
+    with Tracer("-DMAXACTION=1000000000000", "-e", script) as tracer:
+        objects = held(tracer.process.pid)
+        tracer.interrupt()
+        assert_gone({"link_id": objects["link_id"]})  # everything is detached before the end handlers run
+        tracer.finish()
+    assert tracer.status == 1
+    assert_gone(objects)
+
+
+# A start that fails on the way: the second of two programs doesn't attach.
+FAILS = """
+import sys
+from pystap.kernel.sys import KernelError
+from pystap.runtime.door import Door
+def attach(self):
+    self.attachments.append(self.loaded[0].attach())
+    raise KernelError(16, "attaching to the second")
+Door.attach = attach
+close = Door.close
+def announce(self):
+    from tests.live.cli.test_leaves_nothing import held
+    import os, json
+    if self.attachments:
+        print(json.dumps({kind: sorted(ids) for kind, ids in held(os.getpid()).items()}), flush=True)
+    close(self)
+    if self.loaded or self.attachments or self.maps:
+        sys.exit("something is left")
+    left = {kind: sorted(ids) for kind, ids in held(os.getpid()).items() if ids}
+    if left:
+        sys.exit(f"still open: {left}")
+Door.close = announce
+from pystap.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_start_that_fails_on_the_way() -> None:
+    command = [sys.executable, "-c", FAILS, "-e", SCRIPT]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 1, done
+    assert (
+        "error[E320]: the kernel refused: attaching to the second: Device or resource busy" in done.stderr
+    ), done.stderr
+    import json
+
+    objects = {kind: set(ids) for kind, ids in json.loads(done.stdout.splitlines()[0]).items()}
+    assert objects["prog_id"] and objects["link_id"] and objects["map_id"]
+    assert_gone(objects)
+
+
+def test_output_that_nobody_reads() -> None:
+    """`pystap ... | head -1` ends, quietly."""
+    script = 'probe begin { println("first") } probe timer.ms(1) { println("more") }'
+    tracer = subprocess.Popen(
+        [sys.executable, "-m", "pystap", "-e", script],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert tracer.stdout is not None and tracer.stderr is not None
+    assert os.read(tracer.stdout.fileno(), 6) == b"first\n"
+    tracer.stdout.close()
+    assert tracer.wait(PATIENCE) == 1
+    assert tracer.stderr.read() == b""
+    tracer.stderr.close()
+
+
+def test_output_to_a_full_disk() -> None:
+    tracer = subprocess.run(
+        [sys.executable, "-m", "pystap", "-o", "/dev/full", "-e", SCRIPT + 'probe begin { println("x") }'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert tracer.returncode == 1
+    assert tracer.stderr == "error[E922]: /dev/full can't be written: No space left on device\n"
