@@ -1,0 +1,1 @@
+"""Programs made at random, run in every way there is; all ways must agree."""
