@@ -164,15 +164,6 @@ def fields_of(subsystem: str, event: str) -> tuple[str, dict[str, str]]:
     return event, {}
 
 
-def subsystem_of(event: str) -> str:
-    """Return the subsystem of a tracepoint that a row has, else ""."""
-    for words, _, _ in ROWS:
-        for word in words.split():
-            if word.partition(":")[2] == event:
-                return word.partition(":")[0]
-    return ""
-
-
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
     for part in text.split(";"):
         word, equals, expression = part.strip().partition(" = ")

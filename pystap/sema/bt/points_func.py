@@ -150,7 +150,7 @@ def _as_point(unit: Unit, attach: ast.AttachPoint, found: StandIn) -> Point:
         attach.span,
         f"what differs: {found.differs}",
     )
-    event = Event("tp_btf", found.tracepoint)
+    event = Event("tp_btf", found.tracepoint, {"standin": found.function})
     point = Point(attach.provider, attach.name, event, attach.span, f"stand-in of {found.function}")
     point.function = found.function
     makes: list[Make] = []

@@ -7,13 +7,13 @@ says the field's type, and which fields there are that can't be read yet.
 from __future__ import annotations
 
 from ...btf.layout import members
-from ...diag import Bag, CompileError
+from ...diag import Bag, CompileError, did_you_mean
 from ...ir.nodes import Event
 from ...probes.base import glob_filter, has_glob
-from ...probes.bt_tracepoints import fields_of, subsystem_of
+from ...probes.bt_tracepoints import fields_of
 from ...source import Source
 from . import types
-from .body import error, later
+from .body import error
 from .points import Point, _no_tracepoint, c_argument
 from .scope import Bound, Scope
 from .types import T, is_number
@@ -38,38 +38,41 @@ def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
         from .points_syscall import raw
 
         return raw(unit, attach)
-    btf = unit.btf
-    if has_glob(attach.target):
-        raise later("wildcards for subsystems", attach.span)
-    if has_glob(attach.func):
-        names = [n for n in glob_filter(attach.func, btf.tracepoints()) if _belongs(btf, attach.target, n)]
-        if not names:
-            raise later(
-                f"the tracepoints of '{attach.target}' by a pattern", attach.span, "name them one by one"
-            )
-    else:
-        names = [attach.func]
-    return [_point(unit, attach, word) for word in names]
+    if has_glob(attach.target) or has_glob(attach.func):
+        return [_point(unit, attach, subsystem, word) for subsystem, word in _matching(unit, attach)]
+    return [_point(unit, attach, attach.target, attach.func)]
 
 
-def _belongs(btf: Any, subsystem: str, event: str) -> bool:
-    known = subsystem_of(event)
-    return known == subsystem if known else event.startswith(subsystem + "_")
+def _matching(unit: Unit, attach: ast.AttachPoint) -> list[tuple[str, str]]:
+    """Return the (subsystem, tracepoint) pairs that a pattern names and this kernel has."""
+    from ...probes.bt_subsystems import SUBSYSTEMS
+
+    have = set(unit.btf.tracepoints())
+    found = [
+        (subsystem, word)
+        for subsystem in glob_filter(attach.target, SUBSYSTEMS)
+        for word in glob_filter(attach.func, SUBSYSTEMS[subsystem])
+        if word in have
+    ]
+    if not found:
+        words = f"this kernel has no tracepoint '{attach.target}:{attach.func}'"
+        near = None if has_glob(attach.target) else did_you_mean(attach.target, SUBSYSTEMS)
+        hint = f"did you mean '{near}:{attach.func}'?" if near and near != attach.target else ""
+        raise error("E303", words, attach.span, hint)
+    return found
 
 
-def _point(unit: Unit, attach: ast.AttachPoint, event: str) -> Point:
+def _point(unit: Unit, attach: ast.AttachPoint, subsystem: str, event: str) -> Point:
     btf = unit.btf
     found = btf.find_tracepoint(event)
     if found is None:
         raise _no_tracepoint(event, btf.tracepoints(), attach)
-    known = subsystem_of(event)
-    if known and known != attach.target:
-        words = f"this kernel has no tracepoint '{attach.target}:{event}'"
-        raise error("E303", words, attach.span, f"did you mean '{known}:{event}'?")
-    text = f"tracepoint:{attach.target}:{event}"
+    record, texts = fields_of(subsystem, event)
+    if not texts:
+        _check_subsystem(attach, subsystem, event)
+    text = f"tracepoint:{subsystem}:{event}"
     point = Point("tracepoint", text, Event("tp_btf", event), attach.span, f"tracepoint {event}")
     params = {p.name: c_argument(btf, p.type, n) for n, p in enumerate(found.params) if p.name}
-    record, texts = fields_of(attach.target, event)
     struct = btf.find_struct("trace_event_raw_" + record)
     declared = _declared(struct)
     for word, ctype in declared.items():
@@ -87,6 +90,18 @@ def _point(unit: Unit, attach: ast.AttachPoint, event: str) -> Point:
             point.fields.setdefault(word, make)
     point.unsupported = tuple(w for w in declared if w not in point.fields)
     return point
+
+
+def _check_subsystem(attach: ast.AttachPoint, subsystem: str, event: str) -> None:
+    """Refuse a tracepoint that has no record, or is known to be in another subsystem."""
+    from ...probes.bt_subsystems import subsystem_of
+
+    words = f"this kernel has no tracepoint '{subsystem}:{event}'"
+    if event.endswith("_tp"):
+        raise error("E303", words, attach.span, f"there is rawtracepoint:{event}")
+    known = subsystem_of(event)
+    if known and known != subsystem:
+        raise error("E303", words, attach.span, f"did you mean '{known}:{event}'?")
 
 
 def _declared(struct: Any) -> dict[str, bt.Type | None]:
