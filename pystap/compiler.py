@@ -78,6 +78,10 @@ def _optimise(c: Compilation) -> None:
 
     assert c.module is not None
     optimise(c.module)
+    if any(isinstance(h.event.args, dict) and "standin" in h.event.args for h in c.module.handlers):
+        from .probes.standins.fixes import mend
+
+        mend(c.module, c.target.btf)
 
 
 def _stage(c: Compilation) -> None:

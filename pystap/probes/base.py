@@ -21,8 +21,13 @@ if TYPE_CHECKING:
         arg: int | str | None
 
 
+# A variable of the event that a kind's prologue works out is the script variable of this prefix and its name.
+HIDDEN = "__of_"
+
+
 class Variable(Node):
-    """A value of the event: `$name`. `op` (with `attr`) is the IR operation that reads it.
+    """A value of the event: `$name`. `op` (with `attr`) is the IR operation that reads it; op "local": it is what the
+    prologue has assigned to the script variable `attr`. Names that begin with `__` are for the library alone.
 
     type: its BTF type or None; bits, signed: the width that the operation's result is cut to (64: nothing to do).
     """
@@ -38,7 +43,7 @@ class Variable(Node):
 class Context:
     """The variables of an event. `kind` is the word for messages ("tracepoint kfree_skb")."""
 
-    __slots__ = ("function", "kind", "module", "name", "provider", "returns", "variables")
+    __slots__ = ("function", "kind", "module", "name", "of_call", "provider", "returns", "variables")
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class Context:
         provider: str = "",
         module: str = "kernel",
         returns: bool = False,
+        of_call: dict[str, tuple[str, str]] | None = None,
     ) -> None:
         self.kind = kind
         self.variables = {v.name: v for v in variables}
@@ -58,13 +64,16 @@ class Context:
         self.provider = provider  # $$system, $$provider
         self.module = module  # probemod()
         self.returns = returns  # is_return()
+        # Words of the probe ("pp", "ppfunc") that the system call's name is part of: what stands before and behind.
+        self.of_call = of_call or {}
 
 
 class Resolved(Node):
     """One event that a probe point names.
 
     text: what pp() gives; type: what probe_type() gives; prologue: None, or what takes the set of names that
-    the handler reads and gives SystemTap statements that assign them; notes: words for a warning, once.
+    the handler reads (`$x` and `$$x` of the event among them) and gives SystemTap statements that assign them;
+    notes: (code, words, hint) of warnings, each given once.
     """
 
     event: Event
@@ -73,17 +82,22 @@ class Resolved(Node):
     type: str = ""
     prologue: Callable[[set[str]], str] | None = None
     provides: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[tuple[str, str, str], ...] = ()
 
 
 class Env:
-    """What a kind may know: the target (sema.target.Target), and the place of the probe point."""
+    """What a kind may know: the target (sema.target.Target), the place of the probe point, whether stand-ins are
+    allowed, and whether the script shows stacks."""
 
-    __slots__ = ("span", "target")
+    __slots__ = ("span", "stacks", "standins", "target")
 
-    def __init__(self, target: Any, span: Span) -> None:
+    def __init__(
+        self, target: Any, span: Span, standins: bool = True, stacks: Callable[[], bool] = lambda: False
+    ) -> None:
         self.target = target
         self.span = span
+        self.standins = standins
+        self.stacks = stacks
 
 
 # First word -> module of this package. Imported when used.

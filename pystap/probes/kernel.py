@@ -1,14 +1,12 @@
 """kernel.* and module("m").*: tracepoints by BTF, and functions.
 
-The variables of a tracepoint are the parameters of its prototype. Functions are resolved as far as their names go;
-a stand-in (see `standins`) replaces the ones that have one.
+The variables of a tracepoint are the parameters of its prototype. Functions are the matter of `functions`.
 """
 
 from __future__ import annotations
 
 from ..btf import resolve as strip
 from ..btf import types as t
-from ..btf.kinds import G_FUNC
 from ..diag import did_you_mean, fail
 from ..ir.nodes import Event
 from .base import (
@@ -33,17 +31,6 @@ if TYPE_CHECKING:
 
 LISTING = ('kernel.trace("name")', 'kernel.trace("system:name")', 'kernel.function("name")[.call|.return]')
 WORDS = ("trace", "tracepoint", "function", "statement", "data", "lsm", "xdp")
-FUNCTION_SUFFIXES = (
-    "call",
-    "return",
-    "inline",
-    "exported",
-    "callee",
-    "callees",
-    "label",
-    "maxactive",
-    "nearest",
-)
 
 
 def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
@@ -62,7 +49,9 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     if word.name in ("trace", "tracepoint") and first.name != "kprobe":
         return _traces(parts, env)
     if word.name == "function":
-        return _function(parts, env, module)
+        from .functions import resolve as functions
+
+        return functions(parts, env, module)
     text = point_text(parts)
     raise fail("E401", f"not supported yet: '{word.name}' probes ({text})", word.span)
 
@@ -111,35 +100,6 @@ def arguments(point: Tracepoint) -> list[Variable]:
         )
         out.append(named)
     return out
-
-
-def _function(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
-    word = parts[1]
-    if not isinstance(word.arg, str):
-        if isinstance(word.arg, int):
-            raise fail("E401", "not supported yet: functions by address", word.span)
-        raise wrong_argument(word, 'needs a name: function("name")')
-    for at, part in enumerate(parts[2:], 2):
-        if part.name not in FUNCTION_SUFFIXES:
-            raise unknown(parts, env, FUNCTION_SUFFIXES, at)
-    name = word.arg.partition("@")[0]
-    text = point_text(parts)
-    returns = any(p.name == "return" for p in parts[2:])
-    if not module:
-        from .standins import find
-
-        stand_in = find(name, returns)
-        if stand_in is not None:
-            return [stand_in.resolve(env, text)]
-        btf: Btf = env.target.btf
-        _check_function(btf, name, word)
-    raise fail("E401", f"not supported yet: probes on kernel functions ({text})", word.span)
-
-
-def _check_function(btf: Btf, name: str, word: Part) -> None:
-    known = bool(btf.names(G_FUNC, name)) if has_glob(name) else btf.find_func(name) is not None
-    if not known:
-        raise fail("E304", f"this kernel has no function '{name}'", word.span)
 
 
 def matching(pattern: str, names: Sequence[str]) -> list[str]:

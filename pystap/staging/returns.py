@@ -14,14 +14,18 @@ THREADS = 65536
 
 def pair_returns(module: Module) -> None:
     """Give the module what its handlers of system calls' returns need, in place."""
-    returns = [h for h in module.handlers if h.event.kind == "sys_exit"]
+    returns = [h for h in module.handlers if h.event.kind == "sys_exit" or _entries(h) is not None]
     if not returns:
         return
     seen = Global("returning threads", (I64,), I64, capacity=THREADS, full="warn", internal=True)
     module.globals.append(seen)
     numbers: list[int] | None = []
     for handler in returns:
-        wanted = (handler.event.args or {}).get("numbers")
+        wanted = (
+            (handler.event.args or {}).get("numbers")
+            if handler.event.kind == "sys_exit"
+            else _entries(handler)
+        )
         numbers = None if wanted is None or numbers is None else sorted({*numbers, *wanted})
         handler.body = _after_entry(handler, seen)
     label = Label("entry")
@@ -34,6 +38,13 @@ def pair_returns(module: Module) -> None:
     ]
     event = Event("sys_enter", "", {"numbers": numbers})
     module.handlers.append(Handler(event, "entries of the calls whose returns are probed", label, body, span))
+
+
+def _entries(handler: Handler) -> list[int] | None:
+    """Return the system calls that a return by another event goes with, None for all other handlers."""
+    args = handler.event.args
+    found: list[int] | None = args.get("entries") if isinstance(args, dict) else None
+    return found
 
 
 def _after_entry(handler: Handler, seen: Global) -> list[Stmt]:

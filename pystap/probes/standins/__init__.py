@@ -1,15 +1,17 @@
-"""Stand-ins: stable tracepoints that carry the same event as a well-known function, as data.
+"""Stand-ins: stable events that tell the same as a well-known kernel function, as data.
 
-They are used on kernels that can't probe the function itself. `TABLE` has one entry a function (and one for its
-return), each saying what it matches and where it differs; using one gives a warning, once.
+They are used on kernels that can't probe functions. `table.TABLE` has one entry a function (and one for its return),
+each saying what it matches and where it differs; using one gives a warning, once. `fixes.py` says which fields
+read differently at the stand-in, and mends that.
+
+    find(function, returns)      one whose values are arguments of a tracepoint (all that bpftrace's side can use)
+    lookup(function, returns)    any one
 """
 
 from __future__ import annotations
 
-from ...diag import fail
-from ...ir.nodes import Event
 from ...node import Node
-from ..base import Context, Env, Resolved, Variable
+from ..base import Variable
 from ..kernel import arguments
 
 TYPE_CHECKING = False
@@ -18,24 +20,63 @@ if TYPE_CHECKING:
 
 
 class StandIn(Node):
-    """The tracepoint in place of a function.
+    """The event in place of a function; one of `tracepoint`, `calls` (system calls) and `hooks` says which.
 
     params: the function's parameters in order, each with the number of the tracepoint's argument that holds it
-    (None where it has none); guard: "" or SystemTap text of a condition over the parameters, without which the
-    event is another function's; guard_path: the same as data, (parameter, fields, value): the field's value must be
-    equal; differs: what the function would have shown and this doesn't, for the warning.
+    (None where it has none). values: (name, SystemTap expression, whose type): values that have to be worked out;
+    the type is "function.parameter", "function.return", or "" for the function's own. setup: SystemTap statements
+    before all that; their variables begin with `__s_`, and `$__0`, `$__1`, ... are the tracepoint's arguments.
+
+    Without its guards the event is another function's. guards: as data, (parameter, fields, values): the field has one
+    of the values; guard: "" or a condition as SystemTap text besides; never: sets of (argument, value) that, all
+    equal, are another function's.
+
+    hooks: (protocol family, hook) pairs of netfilter; last: whether behind all other hooks instead of before them.
+    differs: what the function would have shown and this doesn't, for the warning. entries: for a return by a
+    tracepoint, the system calls by which its function is entered. stacks: whether stacks can be had there.
     """
 
     function: str
-    tracepoint: str
-    params: tuple[tuple[str, int | None], ...]
+    tracepoint: str = ""
+    params: tuple[tuple[str, int | None], ...] = ()
+    guards: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = ()
     guard: str = ""
-    guard_path: tuple[str, tuple[str, ...], int] | None = None
+    never: tuple[tuple[tuple[int, int], ...], ...] = ()
     differs: str = ""
     returns: bool = False
+    calls: tuple[str, ...] = ()
+    hooks: tuple[tuple[int, int], ...] = ()
+    last: bool = False
+    values: tuple[tuple[str, str, str], ...] = ()
+    setup: str = ""
+    entries: tuple[str, ...] = ()
+    stacks: bool = True
+
+    @property
+    def guard_path(self) -> tuple[str, tuple[str, ...], int] | None:
+        """The guard of a stand-in that has one, for one value: (parameter, fields, value)."""
+        for name, fields, values in self.guards:
+            return name, fields, values[0]
+        return None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it needs no SystemTap text: arguments of a tracepoint, and at most one guard."""
+        simple = not self.guards or (len(self.guards) == 1 and len(self.guards[0][2]) == 1)
+        return bool(self.tracepoint) and simple and not self.setup and not self.guard
+
+    @property
+    def words(self) -> str:
+        """What stands in, for messages."""
+        if self.tracepoint:
+            return f"the tracepoint '{self.tracepoint}'"
+        if self.hooks:
+            return "netfilter hooks"
+        shown = ", ".join(self.calls[:6]) + (", ..." if len(self.calls) > 6 else "")
+        return f"the {'returns' if self.returns else 'entries'} of the system calls {shown}"
 
     def variables(self, btf: Btf) -> list[Variable] | None:
-        """Return the function's parameters as variables of the tracepoint, None if this kernel lacks it."""
+        """Return the function's parameters that are the tracepoint's arguments, None if this kernel lacks it."""
         point = btf.find_tracepoint(self.tracepoint)
         if point is None:
             return None
@@ -46,38 +87,23 @@ class StandIn(Node):
             if number is not None and number < len(have)
         ]
 
-    def resolve(self, env: Env, text: str) -> Resolved:
-        """Return the event for SystemTap."""
-        variables = self.variables(env.target.btf)
-        if variables is None:
-            words = f"neither the function '{self.function}' nor its stand-in, the tracepoint"
-            raise fail("E304", f"{words} '{self.tracepoint}', is there", env.span)
-        context = Context(
-            f"stand-in of {self.function}",
-            variables,
-            name=self.function,
-            function=self.function,
-            provider="kernel",
-        )
-        note = f"'{self.function}' is probed by the tracepoint '{self.tracepoint}' ({self.differs})"
-        guard = f"if (!({self.guard})) next\n" if self.guard else ""
-        return Resolved(
-            Event("tp_btf", self.tracepoint), text, context, "tracepoint", lambda used: guard, (), (note,)
-        )
 
+def lookup(function: str, returns: bool = False, stacks: bool = False) -> StandIn | None:
+    """Return the best stand-in of a kernel function (or of its return), or None. stacks: the handlers show stacks."""
+    from .table import TABLE
 
-TABLE: dict[tuple[str, bool], StandIn] = {
-    ("tcp_set_state", False): StandIn(
-        "tcp_set_state",
-        "inet_sock_set_state",
-        (("sk", 0), ("state", 2)),
-        guard="$sk->sk_protocol == 6",
-        guard_path=("sk", ("sk_protocol",), 6),
-        differs="TCP only, without CLOSE to LISTEN and LISTEN to SYN_RECV",
-    ),
-}
+    found = TABLE.get((function, returns), ())
+    for one in found:
+        if one.stacks or not stacks:
+            return one
+    return found[0] if found else None
 
 
 def find(function: str, returns: bool = False) -> StandIn | None:
-    """Return the stand-in of a kernel function (or of its return), or None."""
-    return TABLE.get((function, returns))
+    """Return the plain stand-in of a kernel function (or of its return), or None."""
+    from .table import TABLE
+
+    for one in TABLE.get((function, returns), ()):
+        if one.plain:
+            return one
+    return None

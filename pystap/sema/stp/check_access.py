@@ -172,7 +172,9 @@ def _variable(c: Checker, e: ast.Target) -> Variable:
     name = e.name[1:]
     if context is not None:
         found = context.variables.get(name)
-        if found is not None:
+        if found is not None and (not name.startswith("__") or c.scope.library):
+            if found.op == "local":
+                _of_prologue(c, found, e)
             return found
     enumerator = c.unit.target.btf.find_enumerator(name)
     if enumerator is not None and not e.accessors and not e.address_of:
@@ -183,9 +185,18 @@ def _variable(c: Checker, e: ast.Target) -> Variable:
     if context is None or not context.variables:
         raise fail("E230", f"there is no '{e.name}' in a {where}", e.span)
     near = did_you_mean(name, context.variables)
-    known = ", ".join(f"${v}" for v in context.variables)
+    known = ", ".join(f"${v}" for v in context.variables if not v.startswith("__"))
     hints = ((f"did you mean '${near}'?",) if near else ()) + (f"it has {known}",)
     raise fail("E230", f"there is no '{e.name}' in {where}", e.span, *hints)
+
+
+def _of_prologue(c: Checker, variable: Variable, e: ast.Target) -> None:
+    """A variable that the prologue of this handler assigns."""
+    var = c.body.vars.get(variable.attr)
+    if var is None:
+        words = f"'{e.name}' of a {c.body.context.kind if c.body.context else 'probe'} can be read in its handler only"
+        raise fail("E230", words, e.span, "give its value to the function as a parameter")
+    var.read = True
 
 
 def _special(c: Checker, e: ast.Target) -> T | None:

@@ -45,7 +45,7 @@ def variable(lo: Lower, var: Variable) -> Operand:
     b = lo.b
     if var.op == "const":
         return Const(wrap(var.attr))
-    value = b.op(var.op, (), var.attr)
+    value = lo.local(lo.body.vars[var.attr]) if var.op == "local" else b.op(var.op, (), var.attr)
     if var.bits < 64:
         return b.op("sext" if var.signed else "zext", (value,), var.bits)
     return value
@@ -64,6 +64,8 @@ def _special(lo: Lower, e: ast.Target) -> Operand:
     parts: list[str | Directive] = []
     operands: list[Operand] = []
     for name, var in context.variables.items():
+        if name.startswith("__"):
+            continue
         if (name == "return") != (e.name == "$$return") and e.name != "$$vars":
             continue
         parts += [f"{' ' if parts else ''}{name}=", Directive("x", "#")]

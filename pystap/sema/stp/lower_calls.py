@@ -180,6 +180,11 @@ def _words(lo: Lower, e: ast.Call) -> Operand:
     context = probe.resolved.context
     if word == "is_return":
         return Const(int(context.returns))
+    around = context.of_call.get(word)
+    if around is not None:
+        name = lo.b.op("call", (lo.b.op("sys_nr", ()),), "syscall_name", STR)
+        before = lo.b.op("concat", (Text(latin(around[0])), name), None, STR)
+        return lo.b.op("concat", (before, Text(latin(around[1]))), None, STR) if around[1] else before
     text = {
         "pp": probe.resolved.text,
         "pn": probe.point.text,

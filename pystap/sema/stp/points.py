@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Match = tuple[FileScope, ast.Alias, Parts]
 
 DEEPEST = 32
+_NONE = "this probe point is optional, and not there: the handler could never run"
 
 
 def run(unit: Unit) -> None:
@@ -36,7 +37,14 @@ def add_probes(unit: Unit, scope: FileScope) -> list[Derived]:
     """Resolve the probes of a file and add them to the unit's."""
     added = []
     for probe in scope.file.probes:
-        for derived in _resolve_list(unit, scope, probe.points, (), None, 0):
+        before = len(unit.bag.errors)
+        found = _resolve_list(unit, scope, probe.points, (), None, 0)
+        if not found and not scope.library and len(unit.bag.errors) == before:
+            words = (
+                "none of the optional probe points of this list is there" if len(probe.points) > 1 else _NONE
+            )
+            unit.bag.error("E307", words, probe.points[0].span.to(probe.points[-1].span))
+        for derived in found:
             derived.parts += [(scope, probe.body), *derived.epilogues]
             added.append(derived)
     unit.probes += added
@@ -63,7 +71,7 @@ def _resolve_list(
                     raise
                 unit.bag.add(error.diagnostic)
             elif error.diagnostic.code.startswith("E4") and user is None:
-                unit.bag.warn("W301", f"left out: {error.diagnostic.message}", error.diagnostic.span)
+                unit.bag.warn("W304", f"left out: {error.diagnostic.message}", error.diagnostic.span)
             continue
         if point.condition is not None:
             for derived in found:
@@ -101,19 +109,42 @@ def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, d
 
 def _derive(unit: Unit, user: ast.ProbePoint, resolved: object) -> Derived:
     derived = Derived(user, resolved)  # type: ignore[arg-type]
-    for note in derived.resolved.notes:
-        unit.bag.warn("W302", note, user.span)
+    for code, words, hint in derived.resolved.notes:
+        if all(d.message != words for d in unit.bag.items):
+            unit.bag.warn(code, words, user.span, *filter(None, (hint,)))
     return derived
 
 
 def _resolve_kind(unit: Unit, parts: Parts, span: Span) -> list[object]:
     try:
-        return list(resolve(parts, Env(unit.target, span)))
+        return list(resolve(parts, Env(unit.target, span, unit.options.standins, lambda: _stacks(unit))))
     except CompileError as error:
         diagnostic = error.diagnostic
         if diagnostic.code == "E301" and parts[0].name not in KINDS:
             raise CompileError(_unknown(unit, parts)) from None
         raise
+
+
+_STACKS = frozenset(
+    f"{prefix}{word}"
+    for prefix in ("", "print_", "sprint_")
+    for word in (
+        "backtrace",
+        "backtrace_fileline",
+        "stack",
+        "syms",
+        "caller",
+        "caller_addr",
+        "callers",
+        "stackn",
+    )
+)
+
+
+def _stacks(unit: Unit) -> bool:
+    """Say whether the script calls a function that shows the kernel's stack."""
+    nodes = (n for decl in unit.file.decls for n in ast.walk(decl))
+    return any(isinstance(n, ast.Call) and n.name in _STACKS for n in nodes)
 
 
 def _unknown(unit: Unit, parts: Parts) -> Diagnostic:

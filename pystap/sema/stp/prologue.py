@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...diag import Bag
 from ...lang.stp import ast
 from ...lang.stp.parser import PreprocEnv, parse
+from ...probes.base import HIDDEN
 from ...source import Source
 from .pure import Purity
 from .symbols import FileScope
@@ -66,6 +67,9 @@ def add_names(node: ast.Ast, used: set[str]) -> None:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
             used.add(inner.name)
+        elif isinstance(inner, ast.Target):
+            used.add(inner.name)
+            used.add(HIDDEN + inner.name[1:])
 
 
 def _elide(derived: Derived, purity: Purity) -> None:
@@ -88,7 +92,8 @@ def _needed(stmt: ast.Stmt, live: set[str], scope: FileScope, purity: Purity) ->
     if isinstance(stmt, ast.ExprStmt) and isinstance(stmt.expr, ast.Assign) and stmt.expr.op == "=":
         target = stmt.expr.target
         if isinstance(target, ast.Name) and target.name not in scope.globals:
-            if target.name not in live and purity.pure(stmt.expr.value, scope):
+            kept = target.name.startswith(HIDDEN) and any(name.startswith("$$") for name in live)
+            if target.name not in live and not kept and purity.pure(stmt.expr.value, scope):
                 return False
             add_names(stmt.expr.value, live)
             return True

@@ -66,9 +66,7 @@ def test_optional_and_sufficient() -> None:
         ("tp_btf", "kfree")
     ]
     # what is only not supported yet is not left out in silence
-    assert warnings('probe kernel.function("tcp_sendmsg")?, begin { }') == [
-        ("W301", 'function("tcp_sendmsg")')
-    ]
+    assert warnings('probe kernel.function("tcp_sendmsg").inline?, begin { }') == [("W304", "inline")]
 
 
 def test_the_scripts_alias_hides_the_library() -> None:

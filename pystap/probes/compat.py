@@ -1,0 +1,45 @@
+"""Functions that kernels have renamed, and parameters that have changed, so that old scripts run on new kernels.
+
+renamed(name, exists) -> the name that this kernel has it by, or the name itself
+RENAMED: old name -> newer names, the oldest first
+PARAMETERS: parameter -> (what this kernel may call it, what stands before `->` to get at the old one)
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RENAMED: dict[str, tuple[str, ...]] = {
+    "dev_queue_xmit": ("__dev_queue_xmit",),
+    "br_deliver": ("br_forward",),
+    "tcp_accept": ("inet_csk_accept",),
+    "__netif_receive_skb": ("__netif_receive_skb_core",),
+    "sock_aio_read": ("sock_read_iter",),
+    "sock_aio_write": ("sock_write_iter",),
+    "do_sys_open": ("do_sys_openat2",),
+    "do_fork": ("_do_fork", "kernel_clone"),
+    "_do_fork": ("kernel_clone",),
+    "blk_account_io_completion": ("__blk_account_io_done",),
+}
+# Not names of what is the same function: they were other functions at one time, and `?` lists both.
+_APART = frozenset({"tcp_accept"})
+
+# $skb of functions that get the place of the pointer today.
+BY_POINTER = {"skb": "pskb"}
+
+
+def renamed(name: str, exists: Callable[[str], bool]) -> str:
+    """Return the name that the kernel has for a function now."""
+    if name in _APART or exists(name):
+        return name
+    for newer in RENAMED.get(name, ()):
+        if exists(newer):
+            return newer
+    return name
+
+
+def note(old: str, new: str) -> tuple[str, str, str]:
+    """Return (code, words, hint) of the warning that another name is used."""
+    return "W303", f"'{old}' is '{new}' on this kernel: that is probed", ""

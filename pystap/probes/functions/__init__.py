@@ -1,0 +1,78 @@
+"""kernel.function, module("m").function, kprobe.function: the best way to attach that this kernel has (the ladder).
+
+    resolve(parts, env, module) -> the events
+
+fentry and fexit come first (`direct.py`), then kprobes; a kernel that can probe no functions at all gets stand-ins
+(`instead.py`). What there is, is found by `target.features`, which tries.
+"""
+
+from __future__ import annotations
+
+from ...diag import fail
+from ..base import Env, Resolved, point_text, unknown, wrong_argument
+from ..compat import renamed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..base import Part
+
+SUFFIXES = ("call", "return", "inline", "exported", "callee", "callees", "label", "maxactive", "nearest")
+_LATER = frozenset(("inline", "callee", "callees", "label", "nearest"))
+
+
+class Wanted:
+    """A probe point on functions, taken apart: name@file:line and what follows."""
+
+    __slots__ = ("file", "line", "module", "name", "part", "returns", "text")
+
+    def __init__(self, parts: Sequence[Part], module: str) -> None:
+        self.part = parts[1]
+        text = self.part.arg
+        assert isinstance(text, str)
+        self.name, _, place = text.partition("@")
+        self.file, _, self.line = place.partition(":")
+        self.module = module
+        self.returns = any(p.name == "return" for p in parts[2:])
+        self.text = point_text(parts)
+
+    def text_of(self, function: str) -> str:
+        """Return what pp() gives at one function of a pattern."""
+        return self.text.replace(f'"{self.name}', f'"{function}', 1)
+
+
+def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
+    """`(kernel | module("m") | kprobe) . function ("name[@file[:line]]") { . suffix }`."""
+    word = parts[1]
+    if not isinstance(word.arg, str):
+        if isinstance(word.arg, int):
+            raise fail("E401", "not supported yet: functions by address", word.span)
+        raise wrong_argument(word, 'needs a name: function("name")')
+    for at, part in enumerate(parts[2:], 2):
+        if part.name not in SUFFIXES:
+            raise unknown(parts, env, SUFFIXES, at)
+        if part.name in _LATER:
+            raise fail("E401", f"not supported yet: '.{part.name}' of functions", part.span)
+    wanted = Wanted(parts, module)
+    if can_probe(env):
+        from .direct import resolve as direct
+
+        return direct(wanted, env)
+    from .instead import resolve as instead
+
+    return instead(wanted, env)
+
+
+def can_probe(env: Env) -> bool:
+    """Say whether this kernel can probe functions one way or the other."""
+    features = env.target.features
+    return features is not None and any(features(f) for f in ("fentry", "kprobe", "kprobe_multi"))
+
+
+def exists(env: Env, name: str) -> bool:
+    """Say whether the kernel has a function of that name, as far as its types and symbols tell."""
+    return env.target.btf.find_func(name) is not None
+
+
+__all__ = ["Wanted", "can_probe", "exists", "renamed", "resolve"]
