@@ -7,8 +7,8 @@ from ...lang.bt import ast
 from ..build import wrap
 from . import types
 from .body import error, later
-from .expr import arithmetic_op
 from .maps import MapInfo
+from .operators import arithmetic_op
 from .scope import Var
 from .types import T, is_number, merge, name, parts, same
 from .values import UNKNOWN, Val, number, zeros
