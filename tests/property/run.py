@@ -154,8 +154,14 @@ def plain(text: str, events: list[Event]) -> Result:
     for event in events if going else ():
         pid, tid, comm, cpu = THREADS[event.thread]
         values = {
-            **{"nr": event.nr, "args": (*event.args, *[0] * 6), "ret": event.ret, "pid": pid, "tid": tid},
-            **{"cpu": cpu, "execname": comm.decode(), "uid": 1001, "euid": 1002, "ppid": 77},
+            "nr": event.nr,
+            "args": (*event.args, *[0] * 6),
+            "ret": event.ret,
+            "pid": pid,
+            "tid": tid,
+            "cpu": cpu,
+            "execname": comm.decode(),
+            "uid": 1001,
         }
         kind = {"enter": "sys_enter", "leave": "sys_exit", "tick": "timer"}[event.kind]
         if not handlers(kind, None if kind == "timer" else event.nr):

@@ -321,7 +321,9 @@ class Maker:
         self.in_function, self.args, self.user = True, ["a"], True
         body = self.block(2)
         self.in_function, self.args, self.user = False, [], False
-        text = f'function {name}:long(a:long, b:string) {{ s = b; t = ""; x = a; y = 0; z = 0; name = "f"\n {body[1:-1]} if (y ^ z == 7777 && s == t) return 1; return x }}'
+        start = 's = b; t = ""; x = a; y = 0; z = 0; name = "f"'
+        end = "if (y ^ z == 7777 && s == t) return 1; return x"
+        text = f"function {name}:long(a:long, b:string) {{ {start}\n {body[1:-1]} {end} }}"
         self.functions.append(name)
         return text
 

@@ -42,8 +42,17 @@ def function(ops: list[Op], params: tuple[Local, ...], result: Local) -> Any:
     staged = Staged(
         lang="stp",
         user=[UserFunction("f", "record", params, result, Label("end"), list(ops))],
-        **{"kernel": [], "homes": {}, "maps": [], "records": [], "begin": [], "end": [], "error": []},
-        **{"timers": [], "signals": [], "notes": [], "errors": []},
+        kernel=[],
+        homes={},
+        maps=[],
+        records=[],
+        begin=[],
+        end=[],
+        error=[],
+        timers=[],
+        signals=[],
+        notes=[],
+        errors=[],
     )
     nothing: dict[str, Any] = dict.fromkeys(Program._fields, ())
     fields = {**nothing, "version": VERSION, "lang": "stp", "source": generate(staged, Options())}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .run import LSEEK, Event, check, compiled, plain
-from .vmdoor import NOWHERE, SOMEWHERE
+from .run import LSEEK, Driver, Event, check, compiled, plain
+from .scripts import NOWHERE, SOMEWHERE
 
 ONE = [Event("enter", 0, LSEEK, (3, 7, 0)), Event("leave", 0, LSEEK, (3, 7, 0), -9)]
 HEAD = 'global n, m = 5, t, u, a\nprobe end, error { printf("== %d %d\\n", n, m) }\n'
@@ -78,8 +78,6 @@ def test_what_is_compared_is_something() -> None:
 
 
 def test_a_division_by_0_behind_output_names_its_place() -> None:
-    from .run import Driver
-
     text = 'probe syscall.lseek { println("before"); printf("%d\\n", 1 % fildes) }'
     for stage in ("auto", "mirror"):
         found = Driver(compiled(text, stage)).run([Event("enter", 0, LSEEK, (0, 0, 0))])

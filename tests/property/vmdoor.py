@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ from pystap.program import Program
 from pystap.runtime.door import Door
 from pystap.sinks.base import Sink
 
+from .scripts import SOMEWHERE
+
 CPUS = len(possible_cpus())
 BTF = Btf((Path(__file__).parents[1] / "fixtures" / "kernel.btf").read_bytes())
 ANSWERS = Answers(BTF)
 TASK, CRED, PARENT, REGS = (0xFFFF888000001000 + n * 0x10000 for n in range(4))
-NOWHERE, SOMEWHERE = 0xFFFF888000900000, 0xFFFF888000100000  # addresses without and with memory
 MEMORY = bytes(range(1, 40)) + b"\0" + bytes(24)
 _REGISTERS = {"rdi": 112, "rsi": 104, "rdx": 96, "r10": 56, "r8": 72, "r9": 64, "orig_rax": 120}
 _ARGS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
@@ -88,11 +88,11 @@ class MapView:
         return self.inner.remove(key)
 
     def clear(self) -> None:
-        for key in self.inner.keys():
+        for key in list(self.inner.keys()):  # noqa: SIM118 - no dict
             self.inner.remove(key)
 
     def batches(self, delete: bool = False) -> Any:
-        items = [(key, self.lookup(key) or b"") for key in self.inner.keys()]
+        items = [(key, self.lookup(key) or b"") for key in list(self.inner.keys())]  # noqa: SIM118
         if delete:
             self.clear()
         for at in range(0, len(items), 7):
@@ -240,4 +240,3 @@ class TaskWorld(World):
 
 
 BTF_SIZES = {name: BTF.find_struct(name).size for name in ("task_struct", "cred")}  # type: ignore[union-attr]
-DEVNULL = os.devnull
