@@ -88,11 +88,11 @@ class MapView:
         return self.inner.remove(key)
 
     def clear(self) -> None:
-        for key in list(self.inner.keys()):  # noqa: SIM118 - no dict
+        for key in list(self.inner.keys()):
             self.inner.remove(key)
 
     def batches(self, delete: bool = False) -> Any:
-        items = [(key, self.lookup(key) or b"") for key in list(self.inner.keys())]  # noqa: SIM118
+        items = [(key, self.lookup(key) or b"") for key in list(self.inner.keys())]
         if delete:
             self.clear()
         for at in range(0, len(items), 7):
