@@ -236,8 +236,9 @@ def _sweep(body: list[Stmt], used: dict[Local, int]) -> list[Stmt]:
     out: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, Op):
-            if type(stmt.dst) is Local and stmt.dst not in used and is_pure(stmt):
-                continue
+            dst = stmt.dst
+            if dst is not None and dst not in used and is_pure(stmt) and not hasattr(dst, "field"):
+                continue  # (a place in the record has a field, and the record is read elsewhere)
         elif isinstance(stmt, If):
             stmt.then = _sweep(stmt.then, used)
             stmt.els = _sweep(stmt.els, used)
