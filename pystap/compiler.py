@@ -10,7 +10,7 @@ import sys
 
 from .diag import WARNING, Bag, CompileError, Diagnostic
 from .options import STAGE_MIRROR
-from .program import VERSION, Program, Timer
+from .program import VERSION, Prog, Program, Timer
 from .source import Source
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .ir.nodes import Module
     from .options import Options
     from .sema.target import Target
-    from .staging.plan import Staged
+    from .staging.plan import KernelProgram, Staged
 
 
 class Compilation:
@@ -110,19 +110,30 @@ def _ebpf(c: Compilation) -> None:
         return
     from .backend.ebpf import TooBig, generate, zero_map
     from .backend.ebpf.target import DEFAULT_FEATURES, from_btf
+    from .staging.merge import groups, merge
 
-    features = DEFAULT_FEATURES
+    features: tuple[str, ...] = DEFAULT_FEATURES
     if c.target.btf.find_func("bpf_rdonly_cast") is not None:
         features = (*features, "rdonly_cast")
     machine = from_btf(c.target.btf, features, c.target.arch)
     zero = zero_map(c.staged.homes)
     if zero is not None:
         c.staged.maps.append(zero)
-    for program in c.staged.kernel:
+
+    def one(program: KernelProgram) -> Prog:
+        assert c.staged is not None
+        return generate(program, c.staged.homes, c.staged.errors, machine, c.options)
+
+    for group in groups(c.staged.kernel):
         try:
-            c.progs.append(generate(program, c.staged.homes, c.staged.errors, machine, c.options))
-        except TooBig as error:
-            c.bag.error(TOO_BIG, f"this handler is too big for the kernel stage: {error.reason}", error.span)
+            c.progs.append(one(merge(group)))
+        except TooBig:  # together, or alone?
+            for program in group:
+                try:
+                    c.progs.append(one(program))
+                except TooBig as error:
+                    words = f"this handler is too big for the kernel stage: {error.reason}"
+                    c.bag.error(TOO_BIG, words, error.span)
 
 
 def _python(c: Compilation) -> None:

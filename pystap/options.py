@@ -11,7 +11,7 @@ from .node import Node
 STAGE_AUTO = "auto"
 STAGE_MIRROR = "mirror"
 
-DEFAULT_BUFFER = 4 << 20
+DEFAULT_BUFFER = 2 << 20
 
 
 class Options(Node):

@@ -40,25 +40,37 @@ class Ring:
 
         try:
             own = mmap(fd, PAGESIZE, MAP_SHARED, PROT_READ | PROT_WRITE)
-            rest = mmap(fd, PAGESIZE + 2 * size, MAP_SHARED, PROT_READ, offset=PAGESIZE)
+            theirs = mmap(fd, PAGESIZE, MAP_SHARED, PROT_READ, offset=PAGESIZE)
         except OSError as error:
             raise KernelError(error.errno or 0, "mapping a ring buffer") from None
         self.fd = fd
         self.size = size
         self.mask = size - 1
-        self._maps = (own, rest)
+        self._maps = [own, theirs]
         self._consumer = memoryview(own)[:8].cast("Q")
-        whole = memoryview(rest)
-        self._producer = whole[:8].cast("Q")
-        self._data = whole[PAGESIZE:]
-        self._words = self._data.cast("I")
+        self._producer = memoryview(theirs)[:8].cast("Q")
+        self._data = self._words = memoryview(b"")
         self.pos: int = self._consumer[0]  # where reading goes on
         self.end: int = self.pos  # the newest snapshot
 
     def snapshot(self) -> int:
         """Read the producer's position, up to which `records()` and `runs()` then go."""
         self.end = self._producer[0]
+        if self.end != self.pos and not self._data:
+            self._map_data()
         return self.end
+
+    def _map_data(self) -> None:
+        """Map the data with the first record: a mapping is resident as a whole, twice, from then on."""
+        from mmap import MAP_SHARED, PAGESIZE, PROT_READ, mmap
+
+        try:
+            data = mmap(self.fd, 2 * self.size, MAP_SHARED, PROT_READ, offset=2 * PAGESIZE)
+        except OSError as error:
+            raise KernelError(error.errno or 0, "mapping a ring buffer") from None
+        self._maps.append(data)
+        self._data = memoryview(data)
+        self._words = self._data.cast("I")
 
     def pending(self) -> int:
         """Bytes in the ring that haven't been given back, headers included."""

@@ -32,6 +32,7 @@ class Homes:
         self.events = [h for h in module.handlers if not h.event.user]
         self.why: dict[Global, tuple[str, Span]] = {}
         self._steps = _changed_in_steps(module)
+        self._constant = _written_in_begin_only(module)
         self.home: dict[Global, str] = {}
         self.ops: dict[Global, list[tuple[Handler, Op]]] = {g: [] for g in module.globals}
         for handler in self.events:
@@ -125,7 +126,7 @@ class Homes:
         shared = [
             (op, glob)
             for op, glob in _global_ops(handler.body)
-            if self.home.get(glob, USER) == SHARED and not self._by_thread(glob)
+            if self.home.get(glob, USER) == SHARED and glob not in self._constant and not self._by_thread(glob)
         ]
         if _is_atomic(shared):
             return False
@@ -149,6 +150,17 @@ class Homes:
                 }
                 positions = here if positions is None else positions & here
         return bool(positions)
+
+
+def _written_in_begin_only(module: Module) -> set[Global]:
+    """Return the globals that hold still while events run (R1)."""
+    moving: set[Global] = set()
+    for handler in module.handlers:
+        if handler.event.kind not in ("begin", "end", "error"):
+            for glob, names in user_globals(handler.body).items():
+                if names - {"get", "has", "stat", "foreach", "size", "print_map", "print_hist", "hist_bucket"}:
+                    moving.add(glob)
+    return set(module.globals) - moving
 
 
 def _changed_in_steps(module: Module) -> set[Global]:

@@ -14,6 +14,8 @@ THREADS = 65536
 
 def pair_returns(module: Module) -> None:
     """Give the module what its handlers of system calls' returns need, in place."""
+    if module.lang != "stp":  # bpftrace's probes of system calls are tracepoints, each on its own
+        return
     returns = [h for h in module.handlers if h.event.kind == "sys_exit" or _entries(h) is not None]
     if not returns:
         return

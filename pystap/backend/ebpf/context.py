@@ -36,6 +36,8 @@ def _argument_place(lo: Lower, op: Op, n: int) -> int:
 def _argument_type(lo: Lower, n: int) -> str:
     if lo.kind == "tp_btf":
         return lo.target.argument(lo.kp.event.name, n)
+    if lo.kind == "netfilter":
+        return lo.target.access("bpf_nf_ctx", 8 * n, 8) or ""
     if lo.kind == "iter":
         return lo.target.access(f"bpf_iter__{lo.kp.event.name}", 8 * n, 8) or ""
     return ""

@@ -7,6 +7,7 @@ from struct import Struct
 from ...bpf import insn as I
 from ...program import Line, Reloc
 from ...source import NOWHERE
+from .islands import bridge
 from .lir import LABEL, TooBig
 from .liveness import reachable
 
@@ -64,7 +65,7 @@ def _called(funcs: list[tuple[str, int, list[Lir]]]) -> list[tuple[str, int, lis
 
 def emit(funcs: list[tuple[str, int, list[Lir]]], fallback: Span) -> Emitted:
     """Lay the functions (name, number of arguments, instructions) one after the other, the main program first."""
-    funcs = _called([(name, nargs, reachable(_thread(code))) for name, nargs, code in funcs])
+    funcs = _called([(name, nargs, bridge(reachable(_thread(code)))) for name, nargs, code in funcs])
     labels, starts, total = _places(funcs)
     if total > _MOST:
         raise TooBig(f"{total} instructions", fallback)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .select import Select
 
 MAX_ACTION = 1000
-EXCEEDED = "MAXACTION exceeded: too many loop turns in one handler; raise it with -D MAXACTION=N"
+EXCEEDED = "MAXACTION exceeded"
 _DEEPEST = 6  # of 8 functions that the kernel allows
 _MOST = 1 << 23  # what bpf_loop allows
 LEAVE_NONE, LEAVE_OWN, LEAVE_ERROR, LEAVE_FINAL, LEAVE_FIRST = range(5)  # LEAVE_FINAL: no Try catches it

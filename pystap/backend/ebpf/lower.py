@@ -157,6 +157,11 @@ class Lower:
         fn.alu(I.XOR, reg, fn.load(8, base, 0))
 
     @property
+    def verdict(self) -> int:
+        """What the program returns: for a packet at a netfilter hook, that it may go on."""
+        return 1 if self.kind == "netfilter" else 0
+
+    @property
     def looping(self) -> bool:
         """Whether this is the body of a loop."""
         return self.state.parent is not None

@@ -42,7 +42,7 @@ class Select(Lower):
             scope = isinstance(body[at], Scope)
             self.one_run(body[at : at + 1] if scope else body[at:])
             at = at + 1 if scope else len(body)
-        self.fn.exit(0)
+        self.fn.exit(self.verdict)
         self.error_exit()
 
     def one_run(self, body: list[Stmt]) -> None:
@@ -85,7 +85,7 @@ class Select(Lower):
         out = fn.out
         fn.cold()
         fn.label(stopped)
-        fn.exit(0)
+        fn.exit(self.verdict)
         fn.out = out
         if "reserve" in self.census.names:
             fn.const(self.rec, 0)
@@ -123,7 +123,7 @@ class Select(Lower):
         kept = self.rec_state
         records.submit(self)
         self.rec_state = kept
-        self.fn.exit(0)
+        self.fn.exit(self.verdict)
 
     def error_exit(self) -> None:
         """The first error wins; what the run has put down so far still comes out."""
@@ -144,7 +144,7 @@ class Select(Lower):
         recs = state.error_recs
         self.rec_state = recs.pop() if len(recs) == 1 else MAYBE
         records.submit(self, flags=1)
-        fn.exit(0)
+        fn.exit(self.verdict)
         fn.warm()
 
     # -- statements
