@@ -117,7 +117,7 @@ KINDS: dict[str, str] = {
     "syscall_any": "syscall",
     "perf": "perf",
     "process": "later",
-    "netfilter": "later",
+    "netfilter": "netfilter",
     "procfs": "later",
     "input": "later",
     "java": "later",

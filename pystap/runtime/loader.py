@@ -193,6 +193,15 @@ def _function(prog: Prog, btf: Btf | None) -> Any:
     return _tracing(kind, found.id), lambda fd: attach_tracing(fd, prog.target, attach_type=kind)
 
 
+def _netfilter(prog: Prog, btf: Btf | None) -> Any:
+    from ..kernel.attach.netfilter import FIRST, LAST, attach_everywhere
+
+    args = prog.args
+    priority = args.get("priority", LAST if args.get("last") else FIRST)
+    options = {"prog_type": abi.BPF_PROG_TYPE_NETFILTER, "expected_attach_type": abi.BPF_NETFILTER}
+    return options, lambda fd: attach_everywhere(fd, args["hooks"], priority)
+
+
 KINDS: dict[str, Callable[[Prog, Any], Any]] = {
     "tp_btf": _tp_btf,
     "sys_enter": _sys_enter,
@@ -206,4 +215,5 @@ KINDS: dict[str, Callable[[Prog, Any], Any]] = {
     "function": _function,
     "fentry": _function,
     "fexit": _function,
+    "netfilter": _netfilter,
 }

@@ -181,7 +181,7 @@ def _library_matches(unit: Unit, parts: Parts) -> list[Match]:
             if dotted in ALIASES and all(p.arg is None for p in parts[:end]):
                 return _named(unit, dotted, parts[end:])
         return []
-    if names[0] in KINDS:
+    if names[0] in KINDS and not any(a.startswith(names[0] + ".") for a in ALIASES):
         return []
     out: list[Match] = []
     for dotted in ALIASES:
