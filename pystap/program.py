@@ -32,6 +32,9 @@ CPU_SKIPPED = 0  # u64, runs that did not happen because the ring was full
 CPU_SKIPPED_OTHER = 8  # u64, runs that did not happen for want of scratch or a lock
 CPU_SIZE = 16
 
+# A captured stack has room for this many frames more than asked for: those of tracing itself, which are not shown.
+OWN_FRAMES = 2
+
 # A record: header, then the fields of its RecordSpec.
 REC_SEQ = 0  # u64
 REC_ID = 8  # u32, number of the RecordSpec

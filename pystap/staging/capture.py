@@ -184,9 +184,7 @@ class Capture:
                 makers[op.dst] = op
         for local, op in makers.items():
             slot = self._slots.get(local)
-            simple = op.name in ("load_str", "load_buf") or (
-                op.name == "call" and op.attr in ("execname", "pexecname")
-            )
+            simple = op.name in ("load_str", "load_buf", "call")
             kept = getattr(op.attr, "fault", "") == "capture"  # fault_of names the local
             if slot is None or self._defs[local] != 1 or not simple or kept:
                 continue

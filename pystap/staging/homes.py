@@ -117,6 +117,9 @@ class Homes:
                 elif not rendered and operand.type == "str" and isinstance(operand, Local):
                     if size_of(operand, places.body) > LONGEST_KEY_STRING:
                         moved |= self._move(glob, "a key is a long string", op.span)
+                elif not rendered and operand.type == "buf" and isinstance(operand, Local):
+                    if size_of(operand, places.body) > LONGEST_KEY_STRING:
+                        moved |= self._move(glob, "a key is a deep stack", op.span)
                 elif operand.type not in ("i64", "str", "buf"):
                     moved |= self._move(glob, f"a key is a {operand.type}", op.span)
         return moved

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..builtins import TABLE
 from ..ir.nodes import BUF, STR, Const, Local, Op, Stmt, Text
 from ..ir.walk import statements
+from ..program import OWN_FRAMES
 
 MAXSTRINGLEN = 512
-STACK_FRAMES = 32
+STACK_FRAMES = 20  # SystemTap's MAXBACKTRACE
 
 
 def sizes_of(body: list[Stmt]) -> dict[Local, int]:
@@ -43,6 +44,7 @@ def _made(op: Op) -> int:
     if op.name == "call":
         if op.attr in ("kernel_stack", "user_stack"):
             depth = op.args[0]
-            return 8 * (depth.value if isinstance(depth, Const) else STACK_FRAMES)
+            asked = depth.value if isinstance(depth, Const) else 0
+            return 8 * ((asked or STACK_FRAMES) + OWN_FRAMES)
         return TABLE[op.attr].size or MAXSTRINGLEN
     return MAXSTRINGLEN

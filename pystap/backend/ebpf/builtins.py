@@ -207,7 +207,8 @@ def _stack(user: bool) -> Callable[[Lower, Op], None]:
         fn.mov(I.R1, context(lo))
         fn.addr(I.R2, to.base, to.off)
         fn.const(I.R3, to.cap & ~7)
-        fn.const(I.R4, 0x100 if user else 0)
+        # the first frame is this program's own, but for interrupts (BPF_F_SKIP_FIELD_MASK)
+        fn.const(I.R4, 0x100 if user else 0 if lo.kind in REGISTER_KINDS else 1)
         fn.call("get_stack", 4)
 
     return read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from struct import unpack_from
 
+from ...program import OWN_FRAMES
 from ..errors import ScriptError
 from ..numbers import MASK, wrap
 
@@ -22,19 +23,38 @@ def frames_of(data: bytes) -> tuple[int, ...]:
     return frames[: frames.index(0)] if 0 in frames else frames
 
 
+_OWN = ("bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "bpf_trampoline_")
+
 PURE: dict[str, Callable[..., Any]] = {"stack_len": lambda data: len(frames_of(data))}
 
 
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """The bodies."""
     symbols = context.symbols
+    own: dict[int, bool] = {}
+
+    def is_own(frame: int) -> bool:
+        known = own.get(frame)
+        if known is None:
+            symbol = symbols.lookup(frame) if frame >> 63 else None
+            known = own[frame] = symbol is not None and symbol.name.startswith(_OWN)
+        return known
+
+    def shown(data: bytes) -> tuple[int, ...]:
+        """The frames without those of tracing itself, as many as were asked for."""
+        frames = frames_of(data)
+        first = 0
+        while first < len(frames) and is_own(frames[first]):
+            first += 1
+        return frames[first : first + len(data) // 8 - OWN_FRAMES]
+
     longest = context.maxstring - 1
 
     def lines(data: bytes) -> str:
-        return "".join([f" {frame:#018x} : {symbols.symdata(frame)}\n" for frame in frames_of(data)])
+        return "".join([f" {frame:#018x} : {symbols.symdata(frame)}\n" for frame in shown(data)])
 
     def stack_text(data: bytes, form: str = "lines", *more: int) -> str:
-        frames = frames_of(data)
+        frames = shown(data)
         if form == "addresses":
             text = " ".join([f"{frame:#x}" for frame in frames])
         elif form == "raw":
@@ -57,7 +77,7 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         return stack_text(data, mode or "bpftrace") if frames_of(data) else ""
 
     def ustack_text(data: bytes, pid: int, mode: str) -> str:
-        frames = frames_of(data)
+        frames = shown(data)
         if mode == "raw":
             return stack_text(data, "raw")
         return "".join([f"\n    {usym_text(frame, pid)}" for frame in frames]) + "\n" if frames else ""
