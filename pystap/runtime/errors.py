@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 OVERFLOW = "Array overflow, check MAXMAPENTRIES"
-ACTIONS = "MAXACTION exceeded: too many loop turns in one handler; raise it with -D MAXACTION=N"
+ACTIONS = "MAXACTION exceeded"
 
 
 class ScriptError(Exception):

@@ -147,12 +147,10 @@ def stat_maker(spec: GlobalSpec) -> Callable[[], Stat]:
 
 
 def stat_or_0(stat: Stat | None, name: str, params: tuple[int, ...] = ()) -> int:
-    """A statistic; 0 of an empty aggregate."""
+    """A statistic; 0 of an empty aggregate. params: the shift of @variance, which our exact variance needs not."""
     if stat is None or not stat.count:
         return 0
     value: int = getattr(stat, name)
-    if name == "variance" and params:
-        value <<= params[0] & 63
     return value if -SIGN <= value < SIGN else wrap(value)
 
 

@@ -70,27 +70,23 @@ def _stp_rows(rows: list[tuple[str, int]], width: int, elision: int) -> str:
     skipped = _elided(rows, elision)
     for at, (label, count) in enumerate(rows):
         if at in skipped:
-            if at - 1 not in skipped:
-                out.append(f"{'':>{label_width}} ~\n")
             continue
+        if at - 1 in skipped:
+            out.append(f"{'':>{label_width}} ~\n")
         out.append(f"{label:>{label_width}} |{'@' * (count // scale):<{width}} {count:>{count_width}}\n")
+    out.append("\n")
     return "".join(out)
 
 
 def _elided(rows: list[tuple[str, int]], elision: int) -> set[int]:
-    """The rows in the middle of long runs of empty ones."""
+    """The rows that are empty, and so many neighbours of them too."""
     if elision < 0:
         return set()
-    found: set[int] = set()
-    at = 0
-    while at < len(rows):
-        end = at
-        while end < len(rows) and not rows[end][1]:
-            end += 1
-        if end - at > 2 * elision:
-            found.update(range(at + elision, end - elision))
-        at = max(end, at + 1)
-    return found
+    far: set[int] = set(range(len(rows)))
+    for at, (_, count) in enumerate(rows):
+        if count:
+            far.difference_update(range(at - elision, at + elision + 1))
+    return far
 
 
 def stp_global(name: str, keys: tuple[object, ...] | None, value: object, pointer: bool = False) -> str:

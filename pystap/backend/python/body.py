@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NOTHING: frozenset[Label] = frozenset()
 _DEEPEST_MERGE = 24
 _DEEPEST = 90  # CPython's tokenizer ends at 100 levels
+_RECORD_TURNS = 1000  # as many as the kernel stage allows a run
+_ENDLESS = 10_000_000  # turns of a user handler that was given no limit: a second or so
 _MOST_BLOCKS = 17  # and its compiler at 20 loops and tries in each other
 
 
@@ -158,7 +160,11 @@ class Body:
         if self.globals:
             head.append(f" global {', '.join(self.globals)}")
         if self.counts:
-            head.append(f" _acts = {self.unit.max_action}")
+            most = self.unit.max_action
+            if most is None:
+                mirrored = function.kind == "record" and self.unit.lang == "stp"
+                most = _RECORD_TURNS if mirrored else _ENDLESS
+            head.append(f" _acts = {most}")
         for kind, empty in DEFAULTS.items():
             names = [self.name(local) for local in self.unset if local.type == kind]
             if names:
@@ -384,7 +390,7 @@ class Body:
         self.pending.append({})
         self.line(head)
         self.indent += 1
-        if not once and self.unit.max_action is not None:
+        if not once:
             self.line("_acts -= 1")
             self.line(f"if _acts < 0: raise _ScriptError(_ACTIONS, {text(place(span))})")
             self.counts = True

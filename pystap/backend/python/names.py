@@ -31,13 +31,19 @@ def text(value: str | bytes) -> str:
     return ascii(value)
 
 
+_KEYWORDS = frozenset(("while", "for", "foreach", "delete", "return", "next", "if", "try"))
+
+
 def place(span: Span, word: str = "") -> str:
     """Where a run-time error is: near what word (the span's first one if none is given), and its position."""
     if span is NOWHERE or not span.source.text:
         return ""
     if not word:
         word = _first_word(span.text)
-    kind = "identifier" if word[:1] in _LETTERS or word[:1] in "$@" else "operator"
+    if word in _KEYWORDS:
+        kind = "keyword"
+    else:
+        kind = "identifier" if word[:1] in _LETTERS or word[:1] == "$" else "operator"
     return f"near {kind} '{word}' at {span.source.name}:{span.line}:{span.column}"
 
 

@@ -103,7 +103,7 @@ def _handler(unit: Unit, derived: Derived, made: list[FunctionInstance]) -> ir.H
 
 
 def _function(unit: Unit, function: FunctionInstance, done: list[FunctionInstance]) -> None:
-    """Fill the body of a function. `next` goes to the next overload; behind the last one it ends the function."""
+    """Fill the body of a function. `next` goes to the next overload; behind the last one it is an error."""
     made = function.ir
     assert made is not None
     lower = Lower(unit, function, done)
@@ -112,8 +112,7 @@ def _function(unit: Unit, function: FunctionInstance, done: list[FunctionInstanc
     lower.b.out = made.body
     last = len(function.overloads) - 1
     for number, overload in enumerate(function.overloads):
-        if number == last:
-            lower.next_label = made.label
+        if number == last and not any(isinstance(n, ast.Next) for n in ast.walk(overload.body)):
             lower.stmt(overload.body)
             return
         lower.next_label = ir.Label("next")
@@ -123,13 +122,26 @@ def _function(unit: Unit, function: FunctionInstance, done: list[FunctionInstanc
         lower.b.leave(made.label)
         lower.b.into(before)
         lower.b.out.append(ir.Scope(lower.next_label, body, overload.span))
+    lower.b.span = function.span
+    lower.b.do("raise", (ir.Text("all functions exhausted"),), function.name)
 
 
 class Lower:
     """Writes one body. `bound`: parameters of wrappers that are being written in place, with their values."""
 
     __slots__ = (
-        *("b", "body", "bound", "break_label", "continue_label", "function", "made", "next_label", "pinned", "scope"),
+        *(
+            "b",
+            "body",
+            "bound",
+            "break_label",
+            "continue_label",
+            "function",
+            "made",
+            "next_label",
+            "pinned",
+            "scope",
+        ),
         "unit",
     )
 
@@ -202,8 +214,10 @@ class Lower:
             kind = function.result.find().kind
             result = ir.Local(f"{function.name}.result", IR_TYPE[kind]) if function.returns or kind else None
             label = ir.Label(function.name)
+            alike = sum([f.name == function.name for f in self.made])
+            name = f"{function.name}.{alike + 1}" if alike else function.name
             made = function.ir = ir.Function(
-                function.name, params, result, label, [], function.recursive, function.span
+                name, params, result, label, [], function.recursive, function.span
             )
             self.made.append(function)
         return made

@@ -28,9 +28,20 @@ def run(unit: Unit) -> None:
     """Resolve every probe of the script."""
     probes = unit.file.probes
     add_probes(unit, unit.scope)
+    _missing(unit)
     if not unit.probes and not unit.bag.errors:
         words = "no probe point of the script is there" if probes else "the script has no probe"
         unit.bag.error("E306", words, unit.file.span if probes else None, "write: probe begin { ... }")
+
+
+def _missing(unit: Unit) -> None:
+    """Tell of handlers with optional points that aren't there: an error when the script traces no event at all."""
+    traces = any(not derived.resolved.event.user for derived in unit.probes)
+    for words, span in unit.missing:
+        if traces:
+            unit.bag.warn("W307", words, span)
+        else:
+            unit.bag.error("E307", words, span)
 
 
 def add_probes(unit: Unit, scope: FileScope) -> list[Derived]:
@@ -43,7 +54,7 @@ def add_probes(unit: Unit, scope: FileScope) -> list[Derived]:
             words = (
                 "none of the optional probe points of this list is there" if len(probe.points) > 1 else _NONE
             )
-            unit.bag.error("E307", words, probe.points[0].span.to(probe.points[-1].span))
+            unit.missing.append((words, probe.points[0].span.to(probe.points[-1].span)))
         for derived in found:
             derived.parts += [(scope, probe.body), *derived.epilogues]
             added.append(derived)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ...ir.nodes import Module
     from ...lang.stp import ast
     from ...options import Options
+    from ...source import Span
     from ..target import Target
     from .types import T
 
@@ -27,6 +28,7 @@ class Unit:
             "globals",
             "instances",
             "library",
+            "missing",
             "module",
             "options",
         ),
@@ -46,4 +48,5 @@ class Unit:
         self.globals: list[GlobalVar] = []  # used ones, in order of declaration and first use
         self.followed: list[tuple[ast.Deref, T]] = []  # accesses through variables, with the variables' types
         self.depends: dict[ast.Function, bool] = {}  # whether a function depends on the probe's context
+        self.missing: list[tuple[str, Span]] = []  # handlers without an event, in words
         self.module: Module | None = None

@@ -31,7 +31,7 @@ def test_log_histogram_with_two_empty_rows_around() -> None:
         + "   16 |@                                                  1\n"
         + "   32 |@@@                                                3\n"
         + "   64 |                                                   0\n"
-        + "  128 |                                                   0\n"
+        + "  128 |                                                   0\n\n"
     )
 
 
@@ -53,7 +53,7 @@ def test_log_histogram_is_scaled_to_its_width_and_leaves_long_gaps_out() -> None
         + " 262144 |                                                      0\n"
         + " 524288 |                                                     32\n"
         + "1048576 |                                                      0\n"
-        + "2097152 |                                                      0\n"
+        + "2097152 |                                                      0\n\n"
     )
 
 
@@ -64,13 +64,13 @@ def test_the_longest_bar_may_be_one_short() -> None:
 
 
 def test_log_histogram_of_negative_values() -> None:
-    rows = text.stp_hist_log(log(m1=1, v0=2, m5=1)).split("\n")[1:-1]
+    rows = text.stp_hist_log(log(m1=1, v0=2, m5=1)).split("\n")[1:-2]
     assert [row.partition("|")[0].strip() for row in rows] == ["-16", "-8", "-4", "-2", "-1", "0", "1", "2"]
     assert [row.split()[-1] for row in rows] == ["0", "0", "1", "0", "1", "2", "0", "0"]
 
 
 def test_no_rows_below_zero_without_negative_values() -> None:
-    rows = text.stp_hist_log(log(v0=2)).split("\n")[1:-1]
+    rows = text.stp_hist_log(log(v0=2)).split("\n")[1:-2]
     assert [row.partition("|")[0].strip() for row in rows] == ["0", "1", "2"]
 
 
@@ -90,7 +90,7 @@ def test_linear_histogram() -> None:
         + "    0 |@                                                  1\n"
         + "  200 |@@                                                 2\n"
         + "  400 |                                                   0\n"
-        + "  600 |                                                   0\n"
+        + "  600 |                                                   0\n\n"
     )
 
 
@@ -99,12 +99,12 @@ def test_linear_histogram_has_rows_for_what_lies_outside() -> None:
     assert rows[1] == "   <0 |@                                                  1"
     assert rows[2] == "    0 |                                                   0"
     assert rows[4] == "      ~"
-    assert rows[-2] == " >100 |@@                                                 2"
+    assert rows[-3] == " >100 |@@                                                 2"
 
 
 def test_elision_can_be_changed_and_turned_off() -> None:
     buckets = log(v1=1, v1000=1)
-    assert text.stp_hist_log(buckets, 50, 0).count("\n") == 1 + 2 + 3
+    assert text.stp_hist_log(buckets, 50, 0).count("\n") == 1 + 2 + 2 + 1
     assert "~" not in text.stp_hist_log(buckets, 50, -1)
     assert len(text.stp_hist_log(buckets, 10).split("\n")[0]) == len("value |---------- count")
 
