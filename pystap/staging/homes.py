@@ -21,6 +21,7 @@ DELTA = "delta"
 SHARED = "shared"
 _COMMUTATIVE = frozenset({"add_to", "push"})
 _KERNEL_OPS = frozenset({"get", "has", "set", "add_to", "add_fetch", "push", "delete", "stat"})
+_READS = frozenset({"get", "has"})
 LONGEST_KEY_STRING = 128  # bytes; keys lie on the 512-byte frame
 LONGEST_VALUE_STRING = 128
 
@@ -67,10 +68,10 @@ class Homes:
             self._note(glob, "it drops its oldest element when full", ops[0][1].span)
             return USER
         if glob.value != "i64":
-            if names - {"get", "has"}:
+            if names - _READS:
                 self._note(glob, f"its values are of type {glob.value}", ops[0][1].span)
             return USER
-        if glob in self._steps:
+        if glob in self._steps and names - _READS:
             self._note(glob, "a user handler reads and changes it in several steps", ops[0][1].span)
             return USER
         return SHARED
