@@ -324,7 +324,9 @@ def misplaced_histogram(c: Checker, e: ast.HistOp) -> T:
 
 def embedded(c: Checker, e: ast.EmbeddedExpr) -> T:
     """C code."""
-    return c.error("E402", "not supported yet: C code", e.span)
+    from .embedded import check_expression
+
+    return check_expression(c, e)
 
 
 TABLE: dict[type, Any] = {

@@ -154,7 +154,9 @@ def delete(c: Checker, s: ast.Delete) -> None:
 
 def embedded(c: Checker, s: ast.EmbeddedStmt) -> None:
     """C code."""
-    c.error("E402", "not supported yet: C code", s.span)
+    from .embedded import check_body
+
+    check_body(c, s)
 
 
 TABLE: dict[type, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...diag import Diagnostic
+from ...diag import CompileError, Diagnostic
 from ...lang.stp import ast
 from .symbols import FileScope, GlobalVar
 from .types import LONG, STRING, want
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 def run(unit: Unit) -> None:
     """Fill the script's own scope; read its globals' first values."""
     collect_file(unit.scope, unit.bag)
+    if unit.file.embedded:
+        from .embedded import library
+
+        try:
+            library(unit, unit.scope)
+        except CompileError as error:
+            unit.bag.add(error.diagnostic)
     for name, text in unit.options.overrides:
         known = unit.scope.globals.get(name)
         if known is not None:
@@ -57,8 +64,6 @@ def collect_file(scope: FileScope, bag: Bag) -> None:
             scope.functions.setdefault(item.name, []).append(item)
         elif isinstance(item, ast.Alias):
             scope.aliases += [(name, item) for name in item.names]
-        elif isinstance(item, ast.Embedded):
-            bag.error("E402", "not supported yet: C code", item.span)
     for name, overloads in scope.functions.items():
         var = scope.globals.get(name)
         if var is not None:

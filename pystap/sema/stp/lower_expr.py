@@ -7,6 +7,7 @@ from ...lang.stp import ast
 from ..build import latin, wrap
 from ..paths import Place
 from .check_expr import COMPARISONS
+from .embedded import expression as embedded
 from .symbols import Var
 
 TYPE_CHECKING = False
@@ -227,4 +228,5 @@ TABLE: dict[type, Any] = {
     ast.Ternary: ternary,
     ast.ArrayIn: in_array,
     ast.StatOp: stat_op,
+    ast.EmbeddedExpr: embedded,
 }

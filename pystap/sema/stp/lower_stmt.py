@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...ir.nodes import I64, Const, ForEach, If, Label, Local, Loop, Op, Scope, Sort, Try
 from ...lang.stp import ast
+from .embedded import body as embedded
 from .lower_assign import assign, inc_dec
 from .lower_expr import array, stat_keys
 from .symbols import Var
@@ -287,4 +288,5 @@ TABLE: dict[type, Any] = {
     ast.Return: return_,
     ast.Try: try_,
     ast.Delete: delete,
+    ast.EmbeddedStmt: embedded,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...builtins.table import TABLE
 from ...lang.stp import ast
+from .embedded import marked
 from .library import function_scope
 
 TYPE_CHECKING = False
@@ -43,7 +44,9 @@ class Purity:
             )
         if isinstance(node, ast.Call):
             return self._function(node, scope)
-        impure = (ast.IncDec, ast.Delete, ast.Next, ast.Return, ast.EmbeddedExpr, ast.EmbeddedStmt)
+        if isinstance(node, (ast.EmbeddedExpr, ast.EmbeddedStmt)):
+            return marked(node.code, "pure")
+        impure = (ast.IncDec, ast.Delete, ast.Next, ast.Return)
         return not isinstance(node, impure)
 
     def _function(self, call: ast.Call, scope: FileScope) -> bool:
@@ -66,8 +69,6 @@ class Purity:
             return False
         for function in place.functions.get(name, ()):
             if len(function.params) == arity:
-                if isinstance(function.body, ast.EmbeddedStmt):
-                    return False
                 for node in ast.walk(function.body):
                     if isinstance(node, (ast.Return, ast.Next)):
                         continue

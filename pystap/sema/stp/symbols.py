@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ...lang.stp import ast
     from ...probes.base import Context, Resolved
     from ...source import Span
+    from ..c import Library
 
 
 class Var:
@@ -67,7 +68,7 @@ class GlobalVar:
 class FileScope:
     """The top level of one file."""
 
-    __slots__ = ("aliases", "file", "functions", "globals", "library")
+    __slots__ = ("aliases", "c", "file", "functions", "globals", "library")
 
     def __init__(self, file: ast.File, library: bool) -> None:
         self.file = file
@@ -75,6 +76,7 @@ class FileScope:
         self.globals: dict[str, GlobalVar] = {}
         self.functions: dict[str, list[ast.Function]] = {}
         self.aliases: list[tuple[ast.ProbePoint, ast.Alias]] = []
+        self.c: Library | None = None  # what the file's C code shares
 
 
 class Body:
