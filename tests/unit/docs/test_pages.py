@@ -3,7 +3,7 @@
 In a page, a code block's first line says what it is:
 
     ```stp                      a script: it must compile for the fixture's kernel; `bt` likewise
-    ```stp E401                 a script that must fail with that error, at one line or more
+    ```stp E401                 scripts, one a line: each must fail with that error
     ```stp file=PATH            a new file
     ```diff file=PATH           a change of a file: lines with '-' go, with '+' come, with ' ' are there
     ```console                  commands behind `$`, and their output; a line "..." is any number of lines
@@ -135,10 +135,11 @@ def test_there_is_a_page_for_every_thing() -> None:
 
 
 SCRIPTS = [
-    pytest.param(info, text, id=f"{page.stem}:{line}")
+    pytest.param(info, script, id=f"{page.stem}:{line}{f'+{number}' if number else ''}")
     for page in PAGES
     for info, text, line in blocks(page)
     if info.split(" ")[0] in ("stp", "bt") and "file=" not in info
+    for number, script in enumerate(text.splitlines() if " " in info else [text])
 ]
 
 
@@ -147,26 +148,19 @@ def test_a_script_of_a_page(info: str, text: str, tmp_path: Path) -> None:
     lang, _, code = info.partition(" ")
     (tmp_path / f"script.{lang}").write_text(text)
     fixture = str(ROOT / "tests" / "fixtures" / "kernel.btf")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            COMMAND.replace("FIXTURE", repr(fixture)),
-            "-p3",
-            str(tmp_path / f"script.{lang}"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if not code:
+    command = [
+        sys.executable,
+        "-c",
+        COMMAND.replace("FIXTURE", repr(fixture)),
+        "-p3",
+        str(tmp_path / f"script.{lang}"),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    if code:
+        assert done.returncode == 1, f"this works now: say so in the page\n{text}"
+        assert set(re.findall(r"^error\[(\w+)\]", done.stderr, re.M)) == {code}, done.stderr
+    else:
         assert done.returncode == 0, done.stderr
-        return
-    # every line of such a block is a case of its own
-    assert done.returncode == 1, f"this works now: say so\n{text}"
-    assert set(re.findall(r"^error\[(\w+)\]", done.stderr, re.M)) == {code}, done.stderr
 
 
 LINKS = [
