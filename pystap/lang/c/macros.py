@@ -61,24 +61,21 @@ MACROS: dict[str, tuple[tuple[str, ...] | None, str]] = {
     "time_before": (("a", "b"), "((long)((a) - (b)) < 0)"),
 }
 
-EMPTY = frozenset(
-    """
-    __user __kernel __iomem __rcu __percpu __force __bitwise __maybe_unused __used __unused __read_mostly __init
-    __exit __cold __hot __must_check __pure noinline notrace asmlinkage __randomize_layout __restrict
-    """.split()
-)
+_EMPTY = """
+__user __kernel __iomem __rcu __percpu __force __bitwise __maybe_unused __used __unused __read_mostly __init
+__exit __cold __hot __must_check __pure noinline notrace asmlinkage __randomize_layout __restrict
+"""
+EMPTY = frozenset(_EMPTY.split())
 INLINE = frozenset(("__inline", "__inline__", "__always_inline"))
 
 _COMMON = "__sk_common."
+_COMMON_MEMBERS = (
+    "node nulls_node refcnt tx_queue_mapping dontcopy_begin dontcopy_end hash portpair num dport addrpair daddr "
+    "rcv_saddr family state reuse reuseport ipv6only net_refcnt bound_dev_if bind_node prot net v6_daddr "
+    "v6_rcv_saddr cookie incoming_cpu flags rxhash"
+)
 MEMBERS: dict[str, str] = {
-    **{
-        f"sk_{name}": f"{_COMMON}skc_{name}"
-        for name in (
-            "node nulls_node refcnt tx_queue_mapping dontcopy_begin dontcopy_end hash portpair num dport addrpair "
-            "daddr rcv_saddr family state reuse reuseport ipv6only net_refcnt bound_dev_if bind_node prot net "
-            "v6_daddr v6_rcv_saddr cookie incoming_cpu flags rxhash"
-        ).split()
-    },
+    **{f"sk_{name}": f"{_COMMON}skc_{name}" for name in _COMMON_MEMBERS.split()},
     "inet_daddr": "sk.__sk_common.skc_daddr",
     "inet_rcv_saddr": "sk.__sk_common.skc_rcv_saddr",
     "inet_dport": "sk.__sk_common.skc_dport",

@@ -80,10 +80,10 @@ def _place(expanded: Expanded, starts: list[int], line: int, column: int, locate
 
 def pycparser(span: Span) -> Any:
     """Return the package; a diagnostic says how to get it where it is missing."""
+    from importlib import import_module
+
     try:
-        import pycparser
-        import pycparser.c_ast
-        import pycparser.c_parser
+        import_module("pycparser.c_parser")
     except ImportError:
         raise fail(
             "E407",
@@ -91,7 +91,7 @@ def pycparser(span: Span) -> Any:
             span,
             "apt install python3-pycparser, or: pip install pycparser",
         ) from None
-    return pycparser
+    return import_module("pycparser")
 
 
 def parse_body(tokens: list[Token], is_type: Callable[[str], bool], locate: Locate, span: Span) -> Tree:
@@ -151,9 +151,8 @@ def _types(tokens: list[Token], is_type: Callable[[str], bool]) -> Iterable[str]
     found = set()
     before = ""
     for token, _ in tokens:
-        if token.isidentifier():
-            if before not in ("->", ".") and is_type(token):
-                found.add(token)
+        if token.isidentifier() and before not in ("->", ".") and is_type(token):
+            found.add(token)
         if token not in " \n":
             before = token
     return found

@@ -359,8 +359,6 @@ def _strip(tokens: list[Token]) -> list[Token]:
 
 def _version_code(release: str) -> int:
     """Return LINUX_VERSION_CODE of a release such as "6.18.0-rc1"."""
-    numbers = []
-    for part in release.split("-")[0].split(".")[:3]:
-        numbers.append(int(part) if part.isdecimal() else 0)
-    major, minor, patch = (numbers + [0, 0, 0])[:3]
+    numbers = [int(part) if part.isdecimal() else 0 for part in release.split("-")[0].split(".")]
+    major, minor, patch = [*numbers, 0, 0, 0][:3]
     return (major << 16) + (minor << 8) + min(patch, 255)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...btf import types as t
 from ...diag import did_you_mean
-from ...ir.nodes import STR, Const, Text
+from ...ir.nodes import Const, Text
 from ..build import wrap
 from ..paths import Walk
 from .fold import literal
@@ -14,6 +14,7 @@ from .values import Value, Variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..build import Operand
@@ -53,14 +54,12 @@ def name(c: Lower, node: Node, used: bool) -> Value:
         variable = c.argument(word[9:], node)
     if variable is not None:
         return Value(variable.type, variable=variable)
-    constant = c.library.constant(word)
-    if constant is not None and word not in ("HZ", "jiffies"):
-        if word == "NULL":
-            return Value(MadePtr(VOID), Const(0))
-        return Value(constant[1], Const(wrap(constant[0])))
     special = _SPECIAL.get(word)
     if special is not None:
         return special(c)
+    constant = c.library.constant(word)
+    if constant is not None:
+        return Value(constant[1], Const(wrap(constant[0])))
     return kernel_variable(c, word, node)
 
 
@@ -73,11 +72,11 @@ def _current(c: Lower) -> Value:
     return Value(MadePtr(task), c.b.op("call", (), "task_current"))
 
 
-_SPECIAL = {
+_SPECIAL: dict[str, Callable[[Lower], Value]] = {
     "jiffies": _jiffies,
     "jiffies_64": _jiffies,
-    "get_jiffies_64": _jiffies,
     "current": _current,
+    "NULL": lambda c: Value(MadePtr(VOID), Const(0)),
     "HZ": lambda c: Value(INT, Const(c.library.target.hz)),
     "MAXSTRINGLEN": lambda c: Value(INT, Const(c.max_string)),
     "true": lambda c: Value(INT, Const(1)),
@@ -102,7 +101,6 @@ def kernel_variable(c: Lower, word: str, node: Node) -> Value:
 
 
 def _known(c: Lower, text: str, count: int) -> t.Type | None:
-    from ...ir.nodes import NOWHERE
     from .types import BOOL_T, LONG, UINT
 
     basic: dict[str, t.Type] = {
@@ -116,7 +114,6 @@ def _known(c: Lower, text: str, count: int) -> t.Type | None:
     type = basic.get(text)
     if type is None:
         type = c.types.btf.find_struct(text.rpartition(" ")[2])
-    _ = NOWHERE
     return MadeArray(type, count) if type is not None and count else type
 
 
@@ -268,6 +265,3 @@ def assigned(c: Lower, node: Node) -> Variable | None:
     if kind in ("ID", "StructRef", "ArrayRef", "UnaryOp"):
         raise c.refuse("writing to the kernel's memory", node, "C code here may read the kernel and compute")
     raise c.error("E160", "this can't be assigned to", node)
-
-
-_ = STR

@@ -6,18 +6,16 @@ from ...btf import types as t
 from ...diag import did_you_mean
 from ...ir.nodes import I64, STR, Const, Label, Local, Scope, Stmt, Text
 from ...ir.ops import Load
-from .access import element, words
-from .fold import literal
+from .access import words
 from .strings import STRINGS, formatted
-from .types import INT, LONG, TEXT, UINT, ULONG, USHORT, VOID, MadePtr
-from .values import Value, Variable
+from .types import INT, LONG, TEXT, UINT, ULONG, USHORT, MadePtr
+from .values import Value, Variable, many
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..build import Operand
     from .library import CFunction
     from .lower import Lower
 
@@ -53,8 +51,8 @@ def call(c: Lower, node: Node, used: bool) -> Value:
         plain = _BUILTINS.get(name)
         if plain is not None:
             word, type = plain
-            args = tuple(c.scalar(c.expr(a), a)[0] for a in expect(c, node, 1 if word in _ONE else 0))
-            return Value(type, c.b.op("call", args, word))
+            expect(c, node, 0)
+            return Value(type, c.b.op("call", (), word))
         if name in _NOTHING:
             return _ZERO
         function = c.library.function(name)
@@ -285,33 +283,26 @@ _CALLS: dict[str, Callable[[Lower, Node], Value]] = {
     **dict.fromkeys(("STAP_PRINTF", "_stp_printf"), _printf),
     "_stp_print": _print,
     **dict.fromkeys(("_stp_warn", "_stp_error", "_stp_dbug"), _warn),
-    **dict.fromkeys(
-        "htons ntohs cpu_to_be16 be16_to_cpu __cpu_to_be16 swab16 __swab16".split(), _swap(16, USHORT)
-    ),
-    **dict.fromkeys(
-        "htonl ntohl cpu_to_be32 be32_to_cpu __cpu_to_be32 swab32 __swab32".split(), _swap(32, UINT)
-    ),
-    **dict.fromkeys("cpu_to_be64 be64_to_cpu swab64 __swab64".split(), _swap(64, ULONG)),
-    **dict.fromkeys("cpu_to_le16 le16_to_cpu".split(), _same(USHORT)),
-    **dict.fromkeys("cpu_to_le32 le32_to_cpu".split(), _same(UINT)),
-    **dict.fromkeys("cpu_to_le64 le64_to_cpu".split(), _same(ULONG)),
+    **many("htons ntohs cpu_to_be16 be16_to_cpu __cpu_to_be16 swab16 __swab16", _swap(16, USHORT)),
+    **many("htonl ntohl cpu_to_be32 be32_to_cpu __cpu_to_be32 swab32 __swab32", _swap(32, UINT)),
+    **many("cpu_to_be64 be64_to_cpu swab64 __swab64", _swap(64, ULONG)),
+    **many("cpu_to_le16 le16_to_cpu", _same(USHORT)),
+    **many("cpu_to_le32 le32_to_cpu", _same(UINT)),
+    **many("cpu_to_le64 le64_to_cpu", _same(ULONG)),
 }
 
 _BUILTINS: dict[str, tuple[str, t.Type]] = {
-    **dict.fromkeys("ktime_get_ns ktime_get ktime_get_mono_fast_ns".split(), ("ktime_ns", LONG)),
-    **dict.fromkeys("ktime_get_real_ns ktime_get_real".split(), ("realtime_ns", LONG)),
-    **dict.fromkeys(
-        "ktime_get_boottime_ns ktime_get_boottime ktime_get_boot_fast_ns".split(), ("boottime_ns", LONG)
-    ),
-    **dict.fromkeys("get_cycles rdtsc".split(), ("cycles", ULONG)),
+    **many("ktime_get_ns ktime_get ktime_get_mono_fast_ns", ("ktime_ns", LONG)),
+    **many("ktime_get_real_ns ktime_get_real", ("realtime_ns", LONG)),
+    **many("ktime_get_boottime_ns ktime_get_boottime ktime_get_boot_fast_ns", ("boottime_ns", LONG)),
+    **many("get_cycles rdtsc", ("cycles", ULONG)),
     "get_jiffies_64": ("jiffies", ULONG),
-    **dict.fromkeys("smp_processor_id raw_smp_processor_id get_cpu".split(), ("cpu", INT)),
-    **dict.fromkeys("get_random_u32 prandom_u32 random32".split(), ("random_u32", UINT)),
+    **many("smp_processor_id raw_smp_processor_id get_cpu", ("cpu", INT)),
+    **many("get_random_u32 prandom_u32 random32", ("random_u32", UINT)),
 }
-_ONE: frozenset[str] = frozenset()
 # What has no meaning in a program that runs under RCU, cannot be preempted by itself and holds no locks.
-_NOTHING = frozenset(
+_NOTHING = many(
     "CATCH_DEREF_FAULT rcu_read_lock rcu_read_unlock rcu_read_lock_bh rcu_read_unlock_bh preempt_disable "
-    "preempt_enable put_cpu might_sleep barrier assert_is_myproc".split()
+    "preempt_enable put_cpu might_sleep barrier assert_is_myproc",
+    None,
 )
-_ = (element, literal, VOID)

@@ -7,8 +7,8 @@ from ...ir.nodes import Const, Text
 from ..build import wrap
 from .access import address, element, member, name, pointed
 from .calls import call
-from .fold import constant, literal, unescape
-from .types import INT, LONG, TEXT, ULONG, MadePtr
+from .fold import literal, unescape
+from .types import INT, LONG, TEXT, ULONG
 from .values import Value, cut
 
 TYPE_CHECKING = False
@@ -390,4 +390,3 @@ EXPRESSIONS: dict[str, Callable[[Lower, Node, bool], Value]] = {
     "FuncCall": call,
     "CompoundLiteral": compound_literal,
 }
-_ = (constant, MadePtr)

@@ -7,7 +7,7 @@ from ...diag import CompileError, Diagnostic
 from ...ir.nodes import STR, Const, Label, Local, Text
 from ...node import Node
 from ..paths import Place, emit_value
-from .types import BOOL_T, TEXT, VOID, MadePtr
+from .types import TEXT, VOID, MadePtr
 from .values import Value, Variable, cut
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ...source import Span
     from ..build import Builder, Operand
     from .library import Library
+    from .types import Types
 
 
 class Frame(Node):
@@ -74,8 +75,8 @@ class Lower:
     )
 
     def __init__(self, library: Library, tree: Tree, frame: Frame) -> None:
-        self.library = library
-        self.types = library.types
+        self.library: Library = library
+        self.types: Types = library.types
         self.tree = tree
         self.frame = frame
         self.b = frame.b
@@ -187,7 +188,7 @@ class Lower:
         known = self.types.integer(source)
         if known is not None:
             have, was = known
-            if have == size and was == signed or have < size and (signed or not was):
+            if (have == size and was == signed) or (have < size and (signed or not was)):
                 return operand
         return self.b.op("sext" if signed else "zext", (operand,), 8 * size)
 
@@ -263,4 +264,3 @@ _WORDS = {
     "NamedInitializer": "an initialiser in braces",
     "Goto": "goto",
 }
-_ = BOOL_T

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...btf import types as t
-from ...ir.nodes import I64, STR, Const, Label, Local, Loop, Scope, Stmt, Text
+from ...ir.nodes import I64, STR, Const, Label, Local, Loop, Scope, Stmt
 from .fold import constant
-from .types import BOOL_T, CHAR_T, TEXT, MadeArray
+from .types import CHAR_T, TEXT, MadeArray
 from .values import Variable
 
 TYPE_CHECKING = False
@@ -265,4 +265,3 @@ STATEMENTS: dict[str, Callable[[Lower, Node], None]] = {
     "EmptyStatement": nothing,
     "Pragma": nothing,
 }
-_ = (Text, BOOL_T)

@@ -8,8 +8,8 @@ from ...ir.nodes import BUF, STR, Const, Text
 from ...ir.ops import Load
 from ..paths import emit_place
 from .fold import constant, unescape
-from .types import INT, LONG, TEXT, UINT, ULONG, USHORT
-from .values import Value, Variable
+from .types import INT, LONG, UINT, ULONG, USHORT
+from .values import Value, Variable, many
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,9 +203,9 @@ def _length(c: Lower, node: Node) -> Value:
 
 
 STRINGS: dict[str, Callable[[Lower, Node], Value]] = {
-    **dict.fromkeys("strlcpy strscpy strcpy strncpy strscpy_pad".split(), _copy),
-    **dict.fromkeys("strlcat strcat strncat".split(), _append),
-    **dict.fromkeys("snprintf scnprintf _stp_snprintf".split(), _snprintf),
+    **many("strlcpy strscpy strcpy strncpy strscpy_pad", _copy),
+    **many("strlcat strcat strncat", _append),
+    **many("snprintf scnprintf _stp_snprintf", _snprintf),
     "sprintf": _sprintf,
     "strcmp": _compare,
     "strncmp": _compare_some,
@@ -338,6 +338,3 @@ def _pointer(c: Lower, more: str, node: Node) -> Operand:
     size, word = (6, "mac_text") if more in ("M", "m") else (16, "ip6_text")
     raw = c.b.op("load_buf", (at,), Load(0, size, False, "error", "", "kernel", f"%p{more}"), BUF)
     return c.b.op("call", (raw,), word, STR)
-
-
-_ = TEXT

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     Node = Any
 
 
+def many(words: str, type: t.Type) -> dict[str, t.Type]:
+    """Return a table in which each of the words means this type."""
+    return dict.fromkeys(words.split(), type)
+
+
 class MadePtr(t.Ptr):
     """A pointer to a type that needs no id."""
 
@@ -82,19 +87,15 @@ _BASIC: dict[str, t.Type] = {
 }
 # Names that every kernel header gives, where the kernel's BTF doesn't have them.
 _NAMED: dict[str, t.Type] = {
-    **dict.fromkeys("s8 __s8 int8_t".split(), CHAR_T),
-    **dict.fromkeys("u8 __u8 uint8_t u_char u_int8_t".split(), UCHAR),
-    **dict.fromkeys("s16 __s16 int16_t".split(), SHORT),
-    **dict.fromkeys(
-        "u16 __u16 uint16_t __be16 __le16 ushort u_short u_int16_t umode_t sa_family_t".split(), USHORT
-    ),
-    **dict.fromkeys("s32 __s32 int32_t pid_t".split(), INT),
-    **dict.fromkeys("u32 __u32 uint32_t __be32 __le32 uint u_int u_int32_t uid_t gid_t dev_t".split(), UINT),
-    **dict.fromkeys(
-        "s64 __s64 int64_t intptr_t ssize_t ptrdiff_t loff_t ktime_t time_t off_t time64_t".split(), LONG
-    ),
-    **dict.fromkeys(
-        "u64 __u64 uint64_t uintptr_t size_t __be64 __le64 ulong u_long u_int64_t sector_t cycles_t".split(),
+    **many("s8 __s8 int8_t", CHAR_T),
+    **many("u8 __u8 uint8_t u_char u_int8_t", UCHAR),
+    **many("s16 __s16 int16_t", SHORT),
+    **many("u16 __u16 uint16_t __be16 __le16 ushort u_short u_int16_t umode_t sa_family_t", USHORT),
+    **many("s32 __s32 int32_t pid_t", INT),
+    **many("u32 __u32 uint32_t __be32 __le32 uint u_int u_int32_t uid_t gid_t dev_t", UINT),
+    **many("s64 __s64 int64_t intptr_t ssize_t ptrdiff_t loff_t ktime_t time_t off_t time64_t", LONG),
+    **many(
+        "u64 __u64 uint64_t uintptr_t size_t __be64 __le64 ulong u_long u_int64_t sector_t cycles_t",
         ULONG,
     ),
     "bool": BOOL_T,

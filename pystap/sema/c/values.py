@@ -8,9 +8,13 @@ from ..build import wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from ...btf import types as t
     from ..build import Operand
     from ..paths import Walk
+
+    T = TypeVar("T")
 
 
 class Variable(Node):
@@ -45,6 +49,11 @@ class Value(Node):
         if self.variable is not None:
             return self.variable.text
         return self.operand is not None and self.operand.type == STR
+
+
+def many(words: str, entry: T) -> dict[str, T]:
+    """Return a table in which each of the words has this entry."""
+    return dict.fromkeys(words.split(), entry)
 
 
 def cut(value: int, size: int, signed: bool) -> Const:

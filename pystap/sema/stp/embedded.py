@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .unit import Unit
 
 _MARK = "/*"
-_COPIES = "snprintf scnprintf sprintf strlcpy strscpy strncpy strcpy strlcat strcat strncat".split()
+_COPIES = ("snprintf", "scnprintf", "sprintf", "strlcpy", "strscpy", "strncpy", "strcpy", "strlcat", "strcat")
 
 
 def library(unit: Unit, scope: FileScope) -> Library:
