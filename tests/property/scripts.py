@@ -322,7 +322,7 @@ class Maker:
         body = self.block(2)
         self.in_function, self.args, self.user = False, [], False
         start = 's = b; t = ""; x = a; y = 0; z = 0; name = "f"'
-        end = "if (y ^ z == 7777 && s == t) return 1; return x"
+        end = "if ((y ^ z ^ a) == 77777 && s == t) return 1; return x"
         text = f"function {name}:long(a:long, b:string) {{ {start}\n {body[1:-1]} {end} }}"
         self.functions.append(name)
         return text
@@ -346,11 +346,12 @@ class Maker:
         self.left = 30
         body = self.block(2, 3)
         self.user, self.kernel = False, kernel
-        return f'probe {point} {{ s = ""; t = "";  x = 0; y = 0; z = 0; name = "u"\n  {body[1:-1]} {USED} }}'
+        used = USED.replace("pid()", "n0")
+        return f'probe {point} {{ s = ""; t = ""; x = 0; y = 0; z = 0; name = "u"\n  {body[1:-1]} {used} }}'
 
 
 # What nobody uses is left out, and the error that it would be with it.
-USED = 'if ((x ^ y ^ z) == 77777) printf("%s%s", s, t);'
+USED = 'if ((x ^ y ^ z ^ pid()) == 77777) printf("%s%s", s, t);'
 # What a report does with what was collected
 REPORTS = [
     'printf("n0 %d n1 %d\\n", n0, n1);',
