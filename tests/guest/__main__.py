@@ -16,7 +16,9 @@ def main(words: list[str]) -> int:
     if len(words) == 1:
         words = [*words, os.environ.get("GUEST_COMMAND", "")]
     if len(words) != 2 or not words[1]:
-        print(f"usage: make guest KERNEL={{{','.join(KERNELS)}}} CMD='...' [TIMEOUT=seconds]", file=sys.stderr)
+        print(
+            f"usage: make guest KERNEL={{{','.join(KERNELS)}}} CMD='...' [TIMEOUT=seconds]", file=sys.stderr
+        )
         return 2
     timeout = float(os.environ.get("TIMEOUT") or 600)
 
@@ -25,7 +27,9 @@ def main(words: list[str]) -> int:
         sys.stdout.buffer.flush()
 
     try:
-        done = boot(words[0], words[1], timeout, stream=stream, tell=lambda text: print(text, file=sys.stderr))
+        done = boot(
+            words[0], words[1], timeout, stream=stream, tell=lambda text: print(text, file=sys.stderr)
+        )
     except (GuestFailed, Unavailable) as why:
         print(f"guest: {why}", file=sys.stderr)
         return 125

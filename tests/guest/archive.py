@@ -42,7 +42,9 @@ def _codename() -> str:
 def _address() -> str:
     """Return the address from which this machine's apt takes its own suite."""
     own = _codename()
-    listing = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages")
+    listing = run(
+        "apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"
+    )
     for line in listing.splitlines():
         words = line.split()
         if words[1:] == [own, "main"]:
@@ -85,7 +87,9 @@ class Archive:
         found: list[str] = []
         waiting = [package]
         while waiting:
-            for line in run("apt-cache", *self._options, "depends", "--important", waiting.pop()).splitlines():
+            for line in run(
+                "apt-cache", *self._options, "depends", "--important", waiting.pop()
+            ).splitlines():
                 name = line.rpartition(" ")[2]
                 if "Depends:" in line and name.startswith(ALSO_NEEDED) and name not in found:
                     found.append(name)

@@ -13,6 +13,7 @@ import selectors
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,8 @@ from .archive import Unavailable
 from .kernels import KERNELS
 
 __all__ = ["GuestFailed", "Result", "Unavailable", "boot", "unavailable"]
+
+Stream = Callable[[bytes], object] | None
 
 QEMU = "qemu-system-x86_64"
 TOOLS = (QEMU, "mmdebstrap", "mke2fs", "depmod", "setpriv", "chroot")
@@ -60,10 +63,14 @@ def boot(
     command: str,
     timeout: float = 300.0,
     *,
-    stream: Callable[[bytes], object] | None = None,
+    stream: Stream = None,
     tell: Callable[[str], None] = _quiet,
+    cancel: threading.Event | None = None,
 ) -> Result:
-    """Run a shell command in a guest. `stream` gets its output as it comes, `tell` news of parts being made."""
+    """Run a shell command in a guest. `stream` gets its output as it comes, `tell` news of parts being made.
+
+    When `cancel` is set, the guest is ended, which counts as a failure.
+    """
     if kernel not in KERNELS:
         raise Unavailable(f"no kernel {kernel!r}: there are {', '.join(KERNELS)}")
     if why := unavailable():
@@ -73,7 +80,7 @@ def boot(
     with tempfile.TemporaryDirectory(prefix="pystap-guest-") as folder:
         run = Path(folder)
         tree.pack(userland, command, run / "tree.tar")
-        return _Run(userland, made, run, kernel).go(timeout, stream)
+        return _Run(userland, made, run, kernel).go(timeout, stream, cancel or threading.Event())
 
 
 class _Run:
@@ -88,7 +95,19 @@ class _Run:
     def _command(self, pipe: int) -> list[str]:
         disks = (self.userland / "root.img", self.kernel / "modules.img", self.folder / "tree.tar")
         words = ["setpriv", "--pdeathsig", "KILL", QEMU, "-accel", "tcg,thread=single", "-cpu", CPU]
-        words += ["-smp", "2", "-m", "2048", "-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"]
+        words += [
+            "-smp",
+            "2",
+            "-m",
+            "2048",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-no-reboot",
+            "-net",
+            "none",
+        ]
         words += ["-kernel", str(self.kernel / "vmlinuz"), "-initrd", str(self.kernel / "initramfs")]
         words += ["-append", "console=ttyS0 panic=-1 oops=panic mitigations=off nowatchdog loglevel=6"]
         words += ["-serial", f"file:{self.folder / 'console'}"]
@@ -97,14 +116,19 @@ class _Run:
             words += ["-device", f"virtio-blk-pci,drive=disk{number}"]
         words += ["-device", "virtio-serial-pci"]
         for port, path in (("output", f"/dev/fd/{pipe}"), ("status", str(self.folder / "status"))):
-            words += ["-chardev", f"file,id={port},path={path}", "-device", f"virtserialport,chardev={port},name={port}"]
+            words += [
+                "-chardev",
+                f"file,id={port},path={path}",
+                "-device",
+                f"virtserialport,chardev={port},name={port}",
+            ]
         return words
 
     def _read(self, name: str) -> str:
         path = self.folder / name
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
-    def go(self, timeout: float, stream: Callable[[bytes], object] | None) -> Result:
+    def go(self, timeout: float, stream: Stream, cancel: threading.Event) -> Result:
         """Run QEMU to its end, or to the end of the time given."""
         reading, writing = os.pipe()
         env = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
@@ -120,7 +144,7 @@ class _Run:
         os.close(writing)
         output: list[bytes] = []
         try:
-            ended = self._collect(reading, time.monotonic() + timeout, output, stream)
+            ended = self._collect(reading, time.monotonic() + timeout, output, stream, cancel)
             if ended:
                 process.wait(timeout=30)
         finally:
@@ -135,13 +159,13 @@ class _Run:
         raise GuestFailed(self._story("told no status" if ended else f"did not end in {timeout:g} s", text))
 
     def _collect(
-        self, pipe: int, end: float, output: list[bytes], stream: Callable[[bytes], object] | None
+        self, pipe: int, end: float, output: list[bytes], stream: Stream, cancel: threading.Event
     ) -> bool:
         """Read the command's output until QEMU closes the pipe (True) or time is up (False)."""
         with selectors.DefaultSelector() as waiting:
             waiting.register(pipe, selectors.EVENT_READ)
-            while (left := end - time.monotonic()) > 0:
-                if not waiting.select(left):
+            while (left := end - time.monotonic()) > 0 and not cancel.is_set():
+                if not waiting.select(min(left, 0.5)):
                     continue
                 chunk = os.read(pipe, 1 << 16)
                 if not chunk:

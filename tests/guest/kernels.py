@@ -25,8 +25,10 @@ USERLAND_SUITE = "trixie"
 USERLAND_PACKAGES = (
     "python3",
     "python3-pytest",
+    "python3-hypothesis",
     "iproute2",
     "iputils-ping",
+    "iputils-arping",
     "strace",
     "util-linux",
     "procps",

@@ -77,9 +77,17 @@ def userland(tell: Callable[[str], None] = lambda text: None) -> Path:
         command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={include}"]
         run(*command, USERLAND_SUITE, str(root), source_line(USERLAND_SUITE))
         (root / "usr" / "lib" / "modules").mkdir(exist_ok=True)
-        for folder in ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists"):
+        for folder in (
+            "usr/share/doc",
+            "usr/share/man",
+            "usr/share/locale",
+            "var/cache/apt",
+            "var/lib/apt/lists",
+        ):
             shutil.rmtree(root / folder, ignore_errors=True)
         _image(root, draft / "root.img")
+        for older in draft.parent.glob("userland-*"):
+            shutil.rmtree(older, ignore_errors=True)
 
     return _part(f"userland-{USERLAND_SUITE}-{mark}", make, tell)
 

@@ -1,0 +1,102 @@
+"""Boots each kernel at most once a session, with all the tests that were asked for, two kernels at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from .guest import GuestFailed, Unavailable, boot, unavailable
+from .inside.report import MARK
+
+BOOT_SECONDS = 420.0
+PYTEST = "python3 -m pytest -q -p tests.guest.inside.report -p no:cacheprovider --tb=short -o python_files='test_*.py check_*.py'"
+
+
+class Outcome(NamedTuple):
+    test: str
+    outcome: str
+    why: str
+    captured: str
+
+
+class Session:
+    """The guests of one session: their outcomes by kernel, or the exception that stands for them."""
+
+    def __init__(self, wanted: dict[str, list[str]]) -> None:
+        self._wanted = wanted
+        self._ended: dict[str, list[Outcome] | BaseException] = {}
+        self._cancel = threading.Event()
+        self._slots = threading.Semaphore(max(1, min(2, os.cpu_count() or 1)))
+        self._threads = {
+            name: threading.Thread(target=self._run, args=(name,), daemon=True) for name in wanted
+        }
+        for thread in self._threads.values():
+            thread.start()
+
+    def _run(self, kernel: str) -> None:
+        with self._slots:
+            if self._cancel.is_set():
+                return
+            command = f"{PYTEST} {shlex.join(self._wanted[kernel])}"
+            try:
+                done = boot(kernel, command, BOOT_SECONDS, tell=_tell, cancel=self._cancel)
+                self._ended[kernel] = _outcomes(done.output)
+                if not self._ended[kernel]:
+                    raise GuestFailed(f"no test ran in the guest with {kernel}:\n{done.output}")
+            except BaseException as why:
+                self._ended[kernel] = why
+
+    def outcomes(self, kernel: str) -> list[Outcome]:
+        """Wait for a kernel's guest; return what its tests did."""
+        self._threads[kernel].join()
+        ended = self._ended[kernel]
+        if isinstance(ended, BaseException):
+            raise ended
+        return ended
+
+    def stop(self) -> None:
+        """End guests that still run."""
+        self._cancel.set()
+        for thread in self._threads.values():
+            thread.join(10)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.__stderr__)
+
+
+def _outcomes(output: str) -> list[Outcome]:
+    rows = [line.removeprefix(MARK) for line in output.splitlines() if line.startswith(MARK)]
+    return [Outcome(**json.loads(row)) for row in rows]
+
+
+@pytest.fixture(scope="session")
+def guests(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """The guests that this session's tests need, all started."""
+    if why := unavailable():
+        pytest.skip(why)
+    wanted: dict[str, list[str]] = {}
+    for item in request.session.items:
+        marks = getattr(item, "callspec", None)
+        if marks is not None and "check" in marks.params:
+            wanted.setdefault(marks.params["kernel"], []).append(marks.params["check"])
+    session = Session(wanted)
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def outcomes(guests: Session, kernel: str, check: str) -> list[Outcome]:
+    """What the tests of one check did in one kernel's guest."""
+    try:
+        everything = guests.outcomes(kernel)
+    except Unavailable as why:
+        pytest.skip(f"the parts of a guest can't be had: {why}")
+    return [one for one in everything if one.test.startswith(check)]

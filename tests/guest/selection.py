@@ -1,0 +1,15 @@
+"""Which tests run inside guests: files (or tests in them) by name, all in one boot for each kernel.
+
+Most are the live tests of this machine's own kernel: what they demand holds on every kernel.
+"""
+
+from __future__ import annotations
+
+CHECKS = (
+    "tests/guest/inside/check_kernel.py",
+    "tests/live/scenarios/test_nettop.py::test_rows_of_one_process",
+    "tests/live/scenarios/test_tcpstates.py",
+    "tests/live/scenarios/test_syscalls.py",
+    "tests/live/scenarios/test_dropwatch.py",
+    "tests/live/scenarios/test_language.py",
+)
