@@ -25,7 +25,7 @@ new_utsname mm_struct files_struct fdtable kernfs_node css_set task_group pt_reg
 hlist_node rb_node timer_list hrtimer work_struct sk_buff skb_shared_info sock sock_common inet_sock
 inet_connection_sock tcp_sock udp_sock socket net_device net netdev_queue neighbour dst_entry request_sock
 in6_addr in_addr sockaddr sockaddr_in sockaddr_in6 msghdr ethhdr iphdr ipv6hdr tcphdr udphdr icmphdr
-icmp6hdr arphdr vlan_ethhdr bio bio_vec block_device gendisk request request_queue file path dentry inode
+icmp6hdr arphdr vlan_ethhdr bpf_nf_ctx nf_hook_state rtable rtnl_link_ops bio bio_vec block_device gendisk request request_queue file path dentry inode
 qstr super_block vfsmount file_system_type address_space iov_iter kiocb vm_area_struct page softirq_action
 irqaction bpf_iter_meta bpf_iter__task bpf_iter__task_file bpf_perf_event_data perf_event_attr cgroup
 trace_entry trace_event_raw_sys_enter trace_event_raw_sys_exit trace_event_raw_inet_sock_set_state
@@ -68,7 +68,8 @@ block_rq_issue block_rq_complete block_rq_insert block_rq_requeue block_split si
 softirq_entry softirq_exit softirq_raise irq_handler_entry irq_handler_exit timer_start timer_expire_entry
 hrtimer_start hrtimer_expire_entry workqueue_queue_work workqueue_execute_start workqueue_execute_end
 kmalloc kfree kmem_cache_alloc kmem_cache_free mm_page_alloc mm_page_free page_fault_user page_fault_kernel
-cpu_idle cpu_frequency sock_rcvqueue_full sock_exceed_buf_limit fib_table_lookup
+cpu_idle cpu_frequency sock_rcvqueue_full sock_exceed_buf_limit fib_table_lookup sock_send_length
+sock_recv_length netif_receive_skb_entry netif_rx_entry napi_gro_receive_entry
 """
 
 FUNCS = """
@@ -76,6 +77,9 @@ tcp_v4_rcv tcp_v6_rcv tcp_v4_connect tcp_v6_connect tcp_set_state tcp_sendmsg tc
 tcp_retransmit_skb inet_csk_accept udp_sendmsg udp_recvmsg __dev_queue_xmit __netif_receive_skb_core ip_rcv
 ip_output icmp_rcv consume_skb security_socket_create sock_sendmsg sock_recvmsg vfs_read vfs_write vfs_open
 do_sys_open do_sys_openat2 vfs_unlink do_unlinkat do_nanosleep submit_bio blk_mq_start_request
+ipv6_rcv arp_rcv ip6_output ip_local_deliver ip6_input udp_rcv icmpv6_rcv udpv6_rcv tcp_rcv_established
+tcp_setsockopt tcp_getsockopt udpv6_recvmsg udpv6_sendmsg inet_sendmsg inet_recvmsg inet6_sendmsg
+inet6_recvmsg netif_receive_skb netif_rx br_dev_xmit neigh_resolve_output
 wake_up_new_task do_exit schedule try_to_wake_up __x64_sys_openat __x64_sys_read _printk bpf_rdonly_cast
 """
 

@@ -141,4 +141,5 @@ def _arp(part: Part, env: Env, text: str) -> Resolved:
     made = stand_in(one, env, text)
     code, _, hint = made.notes[0]
     note = (code, f"a BPF program can't be a hook for ARP: '{word}' is probed by {one.words} instead", hint)
-    return made.replace(notes=(note,))
+    made.notes = (note,)
+    return made

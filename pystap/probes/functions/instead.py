@@ -112,10 +112,8 @@ def _calls(wanted: Wanted, env: Env, names: list[str]) -> Resolved:
         returns=ret,
         of_call=around,
     )
-    event = Event("sys_exit" if ret else "sys_enter", wanted.name, {"numbers": numbers(names, env)})
+    event = Event("sys_exit" if ret else "sys_enter", "", {"numbers": numbers(names, env)})
     differs = _DIFFERS if not one else "calls that the kernel makes itself aren't seen"
-    what = "returns" if ret else "entries"
     shown = ", ".join(names[:4]) + (f", ... ({len(names)} in all)" if len(names) > 4 else "")
-    del what
     note = warning(str(wanted.part.arg), f"the system calls {shown}", differs)
     return Resolved(event, wanted.text, context, "standin", None, (), (note,))

@@ -9,6 +9,7 @@ from ...ir.nodes import Event
 from ..base import HIDDEN, Context, Env, Resolved, Variable
 from ..kernel import arguments
 from ..syscall_numbers import X86_64
+from .fixes import FIXES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ def warning(function: str, by: str, differs: str) -> tuple[str, str, str]:
 
 def _event(one: StandIn, env: Env) -> Event:
     if one.tracepoint:
-        args: dict[str, object] = {"standin": one.function}
+        args: dict[str, object] = {"standin": one.function} if one.function in FIXES else {}
         if one.entries:
             args["entries"] = numbers(one.entries, env)
-        return Event("tp_btf", one.tracepoint, args)
+        return Event("tp_btf", one.tracepoint, args or None)
     if one.hooks:
         hooks = list(one.hooks)
         return Event("netfilter", one.function, {"hooks": hooks, "last": one.last, "standin": one.function})
@@ -130,8 +131,7 @@ def type_of(btf: Btf, function: str, word: str) -> t.Type | None:
 def _prologue(one: StandIn) -> Callable[[set[str]], str]:
     """Return what makes the statements: the setup, the guards, the values that the handler reads."""
     conditions = [_condition(number_of(one, name), fields, values) for name, fields, values in one.guards]
-    for group in one.never:
-        conditions.append("!(" + " && ".join(f"$__{n} == {value}" for n, value in group) + ")")
+    conditions += ["!(" + " && ".join(f"$__{n} == {v}" for n, v in group) + ")" for group in one.never]
     if one.guard:
         conditions.append(one.guard)
     guard = "".join(f"if (!({c})) next\n" for c in conditions)

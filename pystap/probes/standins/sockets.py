@@ -65,7 +65,9 @@ def _both(
     )
 
 
-def _call(function: str, call: str, guard: str, values: tuple[tuple[str, str, str], ...]) -> StandIn:
+def _call(
+    function: str, call: str, guard: str, values: tuple[tuple[str, str, str], ...], returns: bool = False
+) -> StandIn:
     """A function that one system call alone enters."""
     return StandIn(
         function,
@@ -73,7 +75,8 @@ def _call(function: str, call: str, guard: str, values: tuple[tuple[str, str, st
         setup=_SETUP,
         guard=guard,
         values=(("sk", "__s_sk", ""), ("sock", "__s_socket", ""), *values),
-        differs="users in the kernel and io_uring are missed",
+        differs="users in the kernel and io_uring are missed; calls that fail before the function are seen",
+        returns=returns,
     )
 
 
@@ -82,6 +85,8 @@ _OPTION = (
     ("optname", "__builtin_sext(__builtin_sys_arg(2), 32)", ""),
     ("optlen", "__builtin_zext(__builtin_sys_arg(4), 32)", ""),
 )
+
+_RESULT = (("return", "__builtin_sys_ret()", ""),)
 
 SOCKETS: tuple[StandIn, ...] = (
     StandIn(
@@ -105,5 +110,7 @@ SOCKETS: tuple[StandIn, ...] = (
     *_both("inet6_recvmsg", False, (10,), 0, INET6),
     *_both("inet6_sendmsg", True, (10,), 0, INET6),
     _call("tcp_setsockopt", "setsockopt", TCP, _OPTION),
+    _call("tcp_setsockopt", "setsockopt", TCP, _RESULT, returns=True),
     _call("tcp_getsockopt", "getsockopt", TCP, _OPTION[:2]),
+    _call("tcp_getsockopt", "getsockopt", TCP, _RESULT, returns=True),
 )
