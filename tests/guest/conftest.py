@@ -16,7 +16,10 @@ from .guest import GuestFailed, Unavailable, boot, unavailable
 from .inside.report import MARK
 
 BOOT_SECONDS = 420.0
-PYTEST = "python3 -m pytest -q -p tests.guest.inside.report -p no:cacheprovider --tb=short -o python_files='test_*.py check_*.py'"
+PYTEST = (
+    "python3 -m pytest -q -p tests.guest.inside.report -p no:cacheprovider --tb=short"
+    " -o python_files='test_*.py check_*.py'"
+)
 
 
 class Outcome(NamedTuple):
