@@ -106,7 +106,9 @@ def escape(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        c if c.isprintable() else (c if c == "\t" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}")
+        c
+        if c.isprintable()
+        else (c if c == "\t" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}")
         for c in text
     )
 

@@ -196,8 +196,12 @@ class Driver:
         def started() -> None:
             from ..btf.cache import store_index
 
+            import gc
+
             self._clock.starting()
             store_index(c.target.btf)  # only now: nobody waits for it any more
+            gc.freeze()
+            gc.enable()
 
         session.on_start = started
         status = session.run()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 
 from ..bpf import consts_gen as abi
-from . import feature_probes
-from .feature_probes import Lacks
 from .prog import VerifierError
 from .sys import KernelError, bpf, mount_detached
 
@@ -32,6 +30,8 @@ class Features:
 
     def names(self) -> tuple[str, ...]:
         """The features that `has` knows, in the order of a report."""
+        from . import feature_probes
+
         return tuple(feature_probes.PROBES)
 
     def has(self, name: str) -> tuple[bool, str]:
@@ -55,6 +55,8 @@ class Features:
     def _try(self, key: tuple[str, int, int], words: str) -> tuple[bool, str]:
         found = self._known.get(key)
         if found is None:
+            from . import feature_probes  # imports every way to attach: only where something is tried
+
             name, prog_type, number = key
             try:
                 if name:
@@ -64,7 +66,7 @@ class Features:
                 else:
                     feature_probes.call_helper(prog_type, number)
                 found = (True, "")
-            except Lacks as error:
+            except feature_probes.Lacks as error:
                 found = (False, str(error))
             except VerifierError as error:
                 found = (False, f"{words}: {last_words(error.log)}")

@@ -171,7 +171,7 @@ class Merger:
         held = self.held
         if new:
             held += new
-            held.sort(key=_number)
+            held.sort()  # the first items are numbers that occur once: nothing behind them is compared
         if not held:
             return held
         if gaps or held[-1][0] - self.next + 1 == len(held):
@@ -212,5 +212,3 @@ def _before(held: list[Record], until: int, count: int) -> int:
     return low
 
 
-def _number(record: Record) -> int:
-    return record[0]  # type: ignore[no-any-return]
