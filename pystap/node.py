@@ -20,7 +20,7 @@ else:
 
 def _first_init(self: Any, *args: Any, **named: Any) -> None:
     """Generate the class's constructor with its first object: plain stores are 5 times as fast as a loop."""
-    cls = type(self)
+    cls: Any = type(self)
     cls.__init__ = _constructor(cls)
     cls.__init__(self, *args, **named)
 

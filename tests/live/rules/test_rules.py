@@ -45,7 +45,9 @@ def test_r2_kernel_calls_of_user_handlers(tmp_path: Path) -> None:
 
 @BOTH
 def test_r3_strings_are_keys_by_what_they_are_rendered_from(tmp_path: Path, stage: str) -> None:
-    script = "global by\nprobe syscall.{getppid,exit_group} { if (ppid() == target()) by[name, execname()]++ }\n"
+    script = (
+        "global by\nprobe syscall.{getppid,exit_group} { if (ppid() == target()) by[name, execname()]++ }\n"
+    )
     script += 'probe end { foreach ([n, e] in by) printf("%s %s %d\\n", n, e, by[n, e]) }\n'
     lines = sorted(trace_calls(tmp_path, script, 500, stage=stage).clean().splitlines())
     comm = Path(sys.executable).resolve().name[:15]
@@ -68,7 +70,7 @@ def test_r5_no_update_is_lost(tmp_path: Path, stage: str) -> None:
     script += OURS + "plain++; by_cpu[cpu()]++; sizes <<< 7 }\n"
     script += OURS + "read_back[++read_back_n] = 1 }\nglobal read_back_n\n"
     script += "probe end { foreach (c in by_cpu) sum += by_cpu[c]\n"
-    script += '  foreach (n in read_back) seen += read_back[n]\n'
+    script += "  foreach (n in read_back) seen += read_back[n]\n"
     script += '  printf("%d %d %d %d %d\\n", plain, sum, @count(sizes), @sum(sizes), seen) }\n'
     done = trace_calls(tmp_path, script, 30000, stage=stage, words=("-DMAXMAPENTRIES=70000", "-s16"))
     assert done.clean() == "60000 60000 60000 420000 60000\n"
@@ -91,7 +93,9 @@ def test_r7_order_over_all_cpus_and_exact_losses(tmp_path: Path, stage: str) -> 
     script += 'probe end { printf("made %d\\n", made) }\n'
     done = trace_calls(tmp_path, script, 150000, stage=stage, words=("-s", "1"))
     lines = done.out.splitlines()
-    skipped = sum(int(n) for n in re.findall(r"(\d+) runs? skipped|skipped probes: (\d+)", done.err) for n in n if n)
+    skipped = sum(
+        int(n) for n in re.findall(r"(\d+) runs? skipped|skipped probes: (\d+)", done.err) for n in n if n
+    )
     assert lines[-1] == f"made {len(lines) - 1}", (lines[-1], done.err)
     assert len(lines) - 1 + skipped == 300000, (len(lines) - 1, skipped, done.err)
 
@@ -153,7 +157,9 @@ def test_r10_loops_are_bounded(tmp_path: Path, stage: str) -> None:
     script = "global sums\n" + OURS + "s = 0; for (i = 0; i < 100; i++) s += i; sums[s]++ }\n"
     script += 'probe end { foreach (s in sums) printf("%d %d\\n", s, sums[s]) }\n'
     assert trace_calls(tmp_path, script, 100, stage=stage).clean() == "4950 200\n"
-    endless = "global n\n" + OURS + "s = 0; while (1) s += tid(); n <<< s }\n" + 'probe end { println("end") }\n'
+    endless = (
+        "global n\n" + OURS + "s = 0; while (1) s += tid(); n <<< s }\n" + 'probe end { println("end") }\n'
+    )
     done = trace_calls(tmp_path, endless, 100, stage=stage)
     assert done.status == 1 and "MAXACTION" in done.err and "Traceback" not in done.err
     assert "end" not in done.out
@@ -199,7 +205,6 @@ def test_r14_handlers_of_one_event_in_source_order(tmp_path: Path, stage: str) -
     lines = out.splitlines()
     assert lines.pop() == "500"
     assert len(lines) == 500 and all((m := re.fullmatch(r"a(\d+) b(\d+)", x)) and m[1] == m[2] for x in lines)
-
 
 
 @BOTH

@@ -31,7 +31,12 @@ OURS_RETURN = OURS.replace("getppid", "getppid.return")
 
 
 def trace_calls(
-    folder: Path, script: str, calls: int, processes: int = 2, stage: str = "auto", words: tuple[str, ...] = ()
+    folder: Path,
+    script: str,
+    calls: int,
+    processes: int = 2,
+    stage: str = "auto",
+    words: tuple[str, ...] = (),
 ) -> Tracer:
     """Run a script over the workload, to its end."""
     program, path = folder / "calls.py", folder / "script.stp"
@@ -39,4 +44,3 @@ def trace_calls(
     path.write_text(script)
     command = f"{sys.executable} {program} {calls} {processes}"
     return run("-c", command, *words, str(path), stage=stage)
-

@@ -20,7 +20,9 @@ def test_periodic_report(script, stage) -> None:
     assert len(ticks) >= 2
     assert [int(t[2]) for t in ticks if t] == list(range(1, len(ticks) + 1))
     stamp = ticks[0]
-    assert stamp and stamp[1] in {time.strftime("%a %b %e %H:%M:%S %Y %Z", time.localtime(s)) for s in range(first, last + 1)}, stamp[1]
+    assert stamp and stamp[1] in {
+        time.strftime("%a %b %e %H:%M:%S %Y %Z", time.localtime(s)) for s in range(first, last + 1)
+    }, stamp[1]
     assert lines[-2:] == ["---END---", f"COUNT={len(ticks)}"]
 
 
