@@ -104,6 +104,7 @@ class Lower:
         self.stack_depth = self.loop_number = 0
         self.finished: list[tuple[str, int, list[Any]]] = []
         self.rec = self.fn.vreg()
+        self.held = self.fn.vreg()  # 1 while a record is reserved: a test that every verifier can follow
         self.rec_state = NONE
         self.gen = self.fn.vreg()
         self.facts: dict[Any, Any] = {}

@@ -42,6 +42,7 @@ def reserve(lo: Lower, op: Op, rest: list[Stmt]) -> None:
     fn.label(missing)
     _skipped(lo, op)
     fn.label(got)
+    fn.const(lo.held, 1)
     sequence = fn.imm(1)
     base = fn.vreg()
     fn.ld_value(base, "ctl", CTL_SEQ)
@@ -134,13 +135,14 @@ def submit(lo: Lower, flags: int = 0) -> None:
         return
     none = fn.new_label()
     if state != HELD:
-        fn.jumpi(I.JEQ, lo.rec, 0, none)
+        fn.jumpi(I.JEQ, lo.held, 0, none)  # 6.1 follows both ways from a test of the record's address
     if flags:
         fn.sti(4, lo.rec, REC_FLAGS, flags)
     fn.mov(I.R1, lo.rec)
     fn.const(I.R2, 0)
     fn.call("ringbuf_submit", 2)
     fn.const(lo.rec, 0)
+    fn.const(lo.held, 0)
     fn.label(none)
     lo.rec_state = NONE
 

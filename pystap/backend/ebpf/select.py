@@ -89,6 +89,7 @@ class Select(Lower):
         fn.out = out
         if "reserve" in self.census.names:
             fn.const(self.rec, 0)
+            fn.const(self.held, 0)
         syscalls.filter_numbers(self)
         if self.census.loops:
             self._share()
