@@ -185,11 +185,13 @@ class Capture:
         for local, op in makers.items():
             slot = self._slots.get(local)
             simple = op.name in ("load_str", "load_buf", "call")
-            kept = getattr(op.attr, "fault", "") == "capture"  # fault_of names the local
-            if slot is None or self._defs[local] != 1 or not simple or kept:
+            if slot is None or self._defs[local] != 1 or not simple:
                 continue
-            op.dst = RecordLocal(local.name, local.type, slot[1])
+            made = op.dst = RecordLocal(local.name, local.type, slot[1])
             self.kernel = _without_put(self.kernel, local)
+            for stmt in statements(self.kernel):
+                if isinstance(stmt, Op) and stmt.name == "fault_of" and stmt.attr is local:
+                    stmt.attr = made
 
 
 def _after_reserve(body: list[Stmt], out: list[Op], seen: list[bool]) -> None:

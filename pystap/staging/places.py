@@ -15,6 +15,7 @@ from ..ir.nodes import Call, ForEach, Global, Handler, If, Leave, Local, Loop, O
 from ..ir.ops import OPS
 from ..ir.walk import blocks, count_defs, defs, labels_left, statements
 from ..opt.simplify import effects
+from .sizes import sizes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 USER = "user"
 NO_LABELS: frozenset[Any] = frozenset()
 _EFFECTS = frozenset(("output", "write", "state", "control"))
+_WIDE = 64  # bytes of a string that a program's stack has room for; wider ones go to the record only
 _NEVER_EMPTY = ("count", "sum")  # statistics that an empty aggregate has, too
 
 
@@ -71,6 +73,9 @@ class Places:
         self.late: list[Op] = []
         self._seen_effect = False  # of the user stage, which a fault behind it must not undo
         self.defs = count_defs(handler.body)
+        self.wide = {local for local, size in sizes_of(handler.body).items() if size > _WIDE}
+        # made in several places, a wide string is put together in the user stage from what each one captures
+        self.locals.update(local for local in self.wide if self.defs[local] > 1)
         self.definition: dict[Local, Op] = {}
         for stmt in statements(handler.body):
             for local in defs(stmt):
@@ -151,6 +156,8 @@ class Places:
             self._kernel_global(op, glob, forced)
             return set()
         where = "u" if glob is not None else place(op)
+        if where == "ku" and not self.wide.isdisjoint((op.dst, *op.args)):
+            where = "u"
         needs_user = [a for a in op.args if isinstance(a, Local) and a in self.locals]
         control = "control" in effects(op)
         if where == "k" and needs_user:
@@ -201,7 +208,13 @@ class Places:
             if operand in self.locals:
                 self._demote(glob, "its new value is made in the user stage", op.span)
                 return
+            if operand in self.wide:
+                self._demote(glob, "its new value is a string too long for a program's stack", op.span)
+                return
         for operand in keys:
+            if operand in self.wide and operand not in self.locals:
+                self._demote(glob, "a key is a string too long for a program's stack", op.span)
+                return
             if operand in self.locals and self.render_leaves(operand) is None:
                 self._demote(glob, "a key is made in the user stage", op.span)
                 return
