@@ -10,7 +10,7 @@ import sys
 
 from .diag import WARNING, Bag, CompileError, Diagnostic
 from .options import STAGE_MIRROR
-from .program import VERSION, Prog, Program, Timer
+from .program import VERSION, Program, Timer
 from .source import Source
 
 TYPE_CHECKING = False
@@ -120,20 +120,19 @@ def _ebpf(c: Compilation) -> None:
     if zero is not None:
         c.staged.maps.append(zero)
 
-    def one(program: KernelProgram) -> Prog:
+    def attempt(group: list[KernelProgram]) -> None:
         assert c.staged is not None
-        return generate(program, c.staged.homes, c.staged.errors, machine, c.options)
+        try:
+            c.progs.append(generate(merge(group), c.staged.homes, c.staged.errors, machine, c.options))
+        except TooBig as error:
+            if len(group) == 1:
+                words = f"this handler is too big for the kernel stage: {error.reason}"
+                c.bag.error(TOO_BIG, words, error.span)
+            for program in group if len(group) > 1 else ():  # too big together; alone they may do
+                attempt([program])
 
     for group in groups(c.staged.kernel):
-        try:
-            c.progs.append(one(merge(group)))
-        except TooBig:  # together, or alone?
-            for program in group:
-                try:
-                    c.progs.append(one(program))
-                except TooBig as error:
-                    words = f"this handler is too big for the kernel stage: {error.reason}"
-                    c.bag.error(TOO_BIG, words, error.span)
+        attempt(group)
 
 
 def _python(c: Compilation) -> None:
