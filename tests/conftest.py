@@ -14,7 +14,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 # "ci": few examples, always the same ones; --hypothesis-profile=long looks for new ones for as long as it takes
 _ALL = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 _PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)  # explaining traces every line
-settings.register_profile("ci", max_examples=60, derandomize=True, phases=_PHASES, **_ALL)
+settings.register_profile("ci", max_examples=100, derandomize=True, phases=_PHASES, **_ALL)
 settings.register_profile("long", max_examples=5000, print_blob=True, phases=_PHASES, **_ALL)
 settings.load_profile("ci")
 

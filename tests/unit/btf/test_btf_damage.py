@@ -23,7 +23,7 @@ def flipped(data: bytes, flips) -> bytes:
     return bytes(out)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None)
 @given(type_specs(), FLIPS)
 def test_flipped_bytes_of_a_blob(specs, flips):
     try:
@@ -33,7 +33,7 @@ def test_flipped_bytes_of_a_blob(specs, flips):
     use_all(btf)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None)
 @given(type_specs(), FLIPS)
 def test_flipped_bytes_of_an_index(specs, flips):
     data = build(specs)
@@ -71,7 +71,7 @@ def test_cut_blobs(specs, length):
 def test_many_damaged_kernels(kernel_bytes):
     chance = random.Random(1)
     refused = 0
-    for _ in range(12):
+    for _ in range(6):
         flips = [(chance.randrange(len(kernel_bytes)), chance.randrange(1, 256)) for _ in range(40)]
         try:
             btf = Btf(flipped(kernel_bytes, flips))

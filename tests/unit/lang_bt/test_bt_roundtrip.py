@@ -209,7 +209,7 @@ programs = node(
 )
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(programs)
 def test_print_then_parse(program: ast.Program) -> None:
     text = print_program(program)

@@ -222,7 +222,7 @@ late = b(ast.Alias, tup(alias_name, 1), tup(points(), 1), st.none(), handlers)
 item = variable | function | probe | alias | late | b(ast.Embedded, code)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(tup(item))
 def test_printed_tree_parses_to_itself(items: tuple[ast.Item, ...]) -> None:
     tree = ast.File(S, Source("t", ""), items)

@@ -106,7 +106,7 @@ def programs(draw: st.DrawFn) -> tuple[list[Stmt], Local, Label, Global]:
 
 
 @given(program=programs(), params=st.lists(st.integers(0, 255), min_size=1, max_size=4))
-@settings(max_examples=600, deadline=None)
+@settings(deadline=None)
 def test_control_as_the_interpreter_does_it(
     program: tuple[list[Stmt], Local, Label, Global], params: list[int]
 ) -> None:
