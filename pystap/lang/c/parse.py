@@ -73,6 +73,8 @@ def _place(expanded: Expanded, starts: list[int], line: int, column: int, locate
         return NOWHERE
     end = offset
     text = expanded.text
+    if text[offset : offset + 1] == '"':
+        end = text.find('"', offset + 1) + 1 or offset
     while end < len(text) and (text[end].isalnum() or text[end] == "_"):
         end += 1
     return locate(place, place + max(1, end - offset))

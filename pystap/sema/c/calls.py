@@ -7,6 +7,7 @@ from ...diag import did_you_mean
 from ...ir.nodes import I64, STR, Const, Label, Local, Scope, Stmt, Text
 from ...ir.ops import Load
 from .access import words
+from .fold import constant
 from .strings import STRINGS, formatted
 from .types import INT, LONG, TEXT, UINT, ULONG, USHORT, MadePtr
 from .values import Value, Variable, many
@@ -253,6 +254,30 @@ def _warn(c: Lower, node: Node) -> Value:
     return _ZERO
 
 
+def _offsetof(c: Lower, node: Node) -> Value:
+    """`offsetof(type, member)`."""
+    from ...btf import FieldError
+    from ...btf.layout import offsetof
+
+    type_node, where = expect(c, node, 2)
+    type = c.types.resolve(c.types.of(type_node, c.span(type_node)))
+    path: list[str | int] = []
+    while where.__class__.__name__ != "ID":
+        if where.__class__.__name__ == "StructRef" and where.type == ".":
+            path.append(where.field.name)
+        elif where.__class__.__name__ == "ArrayRef":
+            path.append(constant(c.library, where.subscript, c.tree))
+        else:
+            raise c.refuse("this member in offsetof", where)
+        where = where.name
+    path.append(where.name)
+    try:
+        return Value(ULONG, Const(offsetof(c.types.btf, type, path[::-1])))
+    except FieldError as error:
+        near = did_you_mean(str(error.element), error.candidates)
+        raise c.error("E231", str(error), node, *([f"did you mean '{near}'?"] if near else [])) from None
+
+
 def _swap(bits: int, type: t.Type) -> Callable[[Lower, Node], Value]:
     def write(c: Lower, node: Node) -> Value:
         (arg,) = expect(c, node, 1)
@@ -278,6 +303,7 @@ _CALLS: dict[str, Callable[[Lower, Node], Value]] = {
     "deref": _deref,
     "uderef": _deref,
     "uread": _uread,
+    "offsetof": _offsetof,
     "STAP_RETURN": _return,
     "STAP_ERROR": _error,
     **dict.fromkeys(("STAP_PRINTF", "_stp_printf"), _printf),

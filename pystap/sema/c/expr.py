@@ -220,7 +220,10 @@ def _divide(c: Lower, op: str, a: Operand, b: Operand, type: t.Int) -> Operand:
         result = c.b.op("sdiv_or_error" if op == "/" else "smod_or_error", (a, b))
         return _fit(c, result, type) if type.signed else result
     if not isinstance(b, Const) or not b.value:
-        c.b.op("smod_or_error", (Const(1), b))  # raises the error
+        _, els = c.b.branch(b)
+        before = c.b.into(els)
+        c.b.do("raise", (Text("division by 0"),))
+        c.b.into(before)
     return c.b.op("udiv_or_zero" if op == "/" else "umod_or_zero", (a, b))
 
 

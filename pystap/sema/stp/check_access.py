@@ -7,7 +7,6 @@ from ...diag import CompileError, Diagnostic, did_you_mean, fail
 from ...lang.stp import ast
 from ...node import Node
 from ..paths import Walk, parse_type, pointee_of
-from .constants import CONSTANTS
 from .types import LONG, T_LONG, T_STRING, T, want
 
 TYPE_CHECKING = False
@@ -280,6 +279,8 @@ def _constant(c: Checker, text: ast.String) -> int:
     found = c.unit.target.btf.find_enumerator(name)
     if found is not None:
         return found[0]
+    from ...builtins.constants import CONSTANTS
+
     value = CONSTANTS.get(name)
     if value is None:
         try:
