@@ -230,7 +230,7 @@ class KernelCalls:
 
 
 def _fault(address: int, user: bool, place: str) -> ScriptError:
-    return ScriptError(f"{'user' if user else 'kernel'} read fault at {address & MASK:#018x}", place)
+    return ScriptError(f"read fault [man error::fault] at {address & MASK:#018x}", place)
 
 
 def _status(asm: Asm) -> None:

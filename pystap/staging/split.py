@@ -89,7 +89,7 @@ class Splitter:
             error = Local("fault", I64)
             kernel.append(op.replace(attr=op.attr.replace(fault="capture")))
             kernel.append(Op(error, "fault_of", (), op.dst, op.span))
-            raising = Op(None, "raise_site", (error, op.args[0]), None, op.span)
+            raising = Op(None, "raise_site", (error, op.args[0]), op.attr.off or None, op.span)
             kernel.append(Mark(raising, False))
             kernel.append(If(error, end, [], op.span))
             user.append(raising)
@@ -132,7 +132,7 @@ class Splitter:
             error = Local("fault", I64)
             kernel.append(op)
             kernel.append(Op(error, "fault_of", (), value, op.span))
-            raising = Op(None, "raise_site", (error, op.args[0]), None, op.span)
+            raising = Op(None, "raise_site", (error, op.args[0]), op.attr.off or None, op.span)
             if marked:
                 kernel.append(Mark(raising, False))
             user.append(raising)

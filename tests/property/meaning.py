@@ -277,7 +277,7 @@ class Meaning:
         if data is None:
             if load.fault == "zero":
                 return 0
-            raise Fault(fault_text(load, args[0]))
+            raise Fault(fault_text(args[0] + load.off))
         return s64(int.from_bytes(data, "little", signed=load.signed))
 
     def _load_str(self, op: Op, args: list[Any]) -> Any:
@@ -286,7 +286,7 @@ class Meaning:
         if data is None:
             if load.fault == "zero":
                 return ""
-            raise Fault(fault_text(load, args[0]))
+            raise Fault(fault_text(args[0] + load.off))
         return data.decode("latin-1")
 
     # -- globals
@@ -367,10 +367,9 @@ class Meaning:
         return min(samples) if name == "min" else max(samples)
 
 
-def fault_text(load: Any, address: int) -> str:
+def fault_text(address: int) -> str:
     """The message of a failed read."""
-    near = f" near {load.what}" if load.what else ""
-    return f"read fault [man error::fault] at {address & M64:#x}{near}"
+    return f"read fault [man error::fault] at {address & M64:#018x}"
 
 
 def text_of(form: Format, args: list[Any]) -> str:

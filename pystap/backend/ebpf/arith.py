@@ -101,14 +101,15 @@ def divide(lo: Lower, op: Op) -> None:
     fn = lo.fn
     left, right = op.args
     modulus = "mod" in name
+    word = "%" if modulus else "/"
     if name.endswith("_or_error"):
         if isinstance(right, Const):
             if right.value == 0:
-                fn.goto(lo.fault("division by 0", op.span))
+                fn.goto(lo.fault("division by 0", op.span, word=word))
                 lo.done(op.dst, fn.imm(0))
                 return
         else:
-            fn.jumpi(I.JEQ, lo.value(right), 0, lo.fault("division by 0", op.span))
+            fn.jumpi(I.JEQ, lo.value(right), 0, lo.fault("division by 0", op.span, word=word))
     code = I.MOD if modulus else I.DIV
     if name[0] == "u":
         dst = lo.fresh(left)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_ERRNO = 4095
 
+READ_FAULT = "read fault [man error::fault] at 0x%016x"  # the address
+
 
 def typed(lo: Lower, operand: object, load: Load, step: int) -> int | None:
     """A typed pointer through which plain loads of `step` bytes may read all that the Load wants, or None."""
@@ -80,7 +82,9 @@ def _direct(lo: Lower, op: Op, pointer: int) -> None:
     fn = lo.fn
     operand = op.args[0]
     if attr.fault == "error":
-        check_pointer(lo, operand, pointer, lo.fault(message(attr), op.span, lo.value(operand)), attr)
+        check_pointer(
+            lo, operand, pointer, lo.fault(READ_FAULT, op.span, lo.value(operand), plus=attr.off), attr
+        )
         lo.learn(("ok", operand))
         value = fn.load(attr.size, pointer, attr.off)
         _loaded(lo, op, value, lo.target.access(attr.struct, attr.off, attr.size) or "")
@@ -116,19 +120,10 @@ def _loaded(lo: Lower, op: Op, value: int, struct: str) -> None:
     lo.done(op.dst, dst)
 
 
-def message(attr: Load) -> str:
-    """The words of a read fault; %x is the address."""
-    return (
-        f"read fault [man error::fault] at 0x%x near {attr.what}"
-        if attr.what
-        else "read fault [man error::fault] at 0x%x"
-    )
-
-
 def capture(lo: Lower, op: Op, attr: Load) -> None:
     """On the way of a fault: keep the error for fault_of."""
     if attr.fault == "capture" and op.dst is not None and op.dst in lo.census.faults:
-        lo.fn.const(fault_flag(lo, op.dst), lo.site(message(attr), op.span))
+        lo.fn.const(fault_flag(lo, op.dst), lo.site(READ_FAULT, op.span))
 
 
 def fault_flag(lo: Lower, local: Local) -> int:
@@ -173,7 +168,7 @@ def _probed(lo: Lower, op: Op) -> None:
     fn.call("probe_read_user" if attr.space == "user" else "probe_read_kernel", 3)
     dst = fn.vreg()
     if attr.fault == "error":
-        lo.failed(lo.fault(message(attr), op.span, value))
+        lo.failed(lo.fault(READ_FAULT, op.span, value, plus=attr.off))
         fn.ldx(attr.size, dst, I.FP, at)
     else:
         # The helper clears its buffer when it fails.

@@ -83,7 +83,7 @@ def loop(lo: Select, stmt: Loop) -> None:
 def _error(lo: Select, final: int) -> int:
     """The label to jump to when the body met an error that isn't caught here."""
     state, fn = lo.state, lo.fn
-    key = (-1 - final, None, lo.rec_state)
+    key = (-1 - final, None, lo.rec_state, 0)
     known = state.faults.get(key)
     if known is not None:
         return known

@@ -74,7 +74,7 @@ class State:
         self.site = fn.vreg()
         self.what = fn.vreg()
         self.final = fn.vreg()
-        self.faults: dict[tuple[int, int | None, int], int] = {}
+        self.faults: dict[tuple[int, int | None, int, int], int] = {}
 
 
 class Lower:
@@ -236,23 +236,34 @@ class Lower:
 
     # -- errors
 
-    def site(self, message: str, span: Span) -> int:
+    def site(self, message: str, span: Span, word: str = "") -> int:
         """1 + the number of an error site; the same for the same error of one program."""
         key = (message, id(span))
         number = self.sites.get(key)
         if number is None:
-            self.errors.append(ErrorSite(message, place(span)))
+            self.errors.append(ErrorSite(message, place(span, word)))
             number = self.sites[key] = len(self.errors)
         return number
 
-    def fault(self, message: str, span: Span, arg: int | None = None, final: bool = False) -> int:
-        """The label to jump to when this error happens. arg: a register with what the message shows; final: no Try
-        catches it."""
+    def fault(
+        self,
+        message: str,
+        span: Span,
+        arg: int | None = None,
+        final: bool = False,
+        word: str = "",
+        plus: int = 0,
+    ) -> int:
+        """The label to jump to when this error happens.
+
+        arg: a register with what the message shows, less `plus`; final: no Try catches it; word: what it is near, if not the
+        span's first word.
+        """
         state, fn = self.state, self.fn
         if state.tries and not final:
             return state.tries[-1]
-        number = self.site(message, span)
-        key = (number, arg, self.rec_state)
+        number = self.site(message, span, word)
+        key = (number, arg, self.rec_state, plus)
         known = state.faults.get(key)
         if known is not None:
             return known
@@ -265,6 +276,8 @@ class Lower:
             fn.const(state.what, 0)
         else:
             fn.mov(state.what, arg)
+            if plus:
+                fn.alui(I.ADD, state.what, plus)
         fn.const(state.final, int(final))
         state.error_recs.add(self.rec_state)
         fn.goto(state.error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...bpf import insn as I
 from ...ir.nodes import STR
-from .loads import address, begin_capture, capture, check_pointer, message, typed
+from .loads import READ_FAULT, address, begin_capture, capture, check_pointer, typed
 from .strings import Words, may_be_words, padded_words, pieces, room, zero
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ def _after(lo: Lower, op: Op, value: int, to: Mem) -> None:
     fn = lo.fn
     attr: Load = op.attr
     if attr.fault == "error":
-        lo.failed(lo.fault(message(attr), op.span, value))
+        lo.failed(lo.fault(READ_FAULT, op.span, value, plus=attr.off))
         return
     fine = fn.new_label()
     fn.jumpi(I.JSGE, I.R0, 0, fine)
@@ -65,7 +65,9 @@ def _direct_str(lo: Lower, op: Op, pointer: int) -> None:
     words = [fn.vreg() for _ in range(count)]
     after = fn.new_label()
     if attr.fault == "error":
-        check_pointer(lo, operand, pointer, lo.fault(message(attr), op.span, lo.value(operand)), attr)
+        check_pointer(
+            lo, operand, pointer, lo.fault(READ_FAULT, op.span, lo.value(operand), plus=attr.off), attr
+        )
         lo.learn(("ok", operand))
         _fetch(lo, words, pointer, attr)
     else:
@@ -127,7 +129,9 @@ def _direct_buf(lo: Lower, op: Op, to: Mem) -> bool:
     count = attr.size // step
     after = fn.new_label()
     if attr.fault == "error":
-        check_pointer(lo, operand, pointer, lo.fault(message(attr), op.span, lo.value(operand)), attr)
+        check_pointer(
+            lo, operand, pointer, lo.fault(READ_FAULT, op.span, lo.value(operand), plus=attr.off), attr
+        )
         lo.learn(("ok", operand))
         for n in range(count):
             fn.stx(step, to.base, to.off + step * n, fn.load(step, pointer, attr.off + step * n))

@@ -68,7 +68,7 @@ def _item(body: Body, op: Op) -> None:
 def _load(body: Body, op: Op) -> None:
     """A read of memory; the address is only known here, or this is a user handler: a kernel call."""
     load = op.attr
-    where = text(place(op.span, load.what))
+    where = text(place(op.span))
     address = body.read(op.args[0])
     if load.off:
         address = f"{address} + {load.off}"
@@ -100,7 +100,8 @@ def _raise(body: Body, op: Op) -> None:
 
 def _raise_site(body: Body, op: Op) -> None:
     error = body.read(op.args[0])
-    body.line(f"if {error}: _raise_site({error}, {body.read(op.args[1])})")
+    shown = body.read(op.args[1]) + (f" + {op.attr}" if op.attr else "")
+    body.line(f"if {error}: _raise_site({error}, {shown})")
 
 
 def _kernel_only(body: Body, op: Op) -> None:

@@ -326,7 +326,7 @@ def test_null_pointers_are_faults_and_user_memory():
         finally:
             live.stop()
         records = live.records()
-        assert live.error == ("read fault [man error::fault] at 0x%x near filename", 0x11)
+        assert live.error == ("read fault [man error::fault] at 0x%016x", 0x11)
     assert records[0][24:].split(b"\0")[0] == b"/dev/null"
     assert struct.unpack_from("<I", records[-1], 12)[0] == 1
     assert len(records) == 2  # nothing after the error

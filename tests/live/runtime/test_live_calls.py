@@ -56,7 +56,7 @@ def test_tasks_by_pid(calls: KernelCalls, btf: Btf) -> None:
 def test_what_cannot_be_read_is_the_scripts_error_or_zero(calls: KernelCalls) -> None:
     with pytest.raises(ScriptError) as info:
         calls.load(16, 8, True, False, False, "near identifier 'x' at a.stp:1:1")
-    assert info.value.message == "kernel read fault at 0x0000000000000010"
+    assert info.value.message == "read fault [man error::fault] at 0x0000000000000010"
     assert info.value.place == "near identifier 'x' at a.stp:1:1"
     with pytest.raises(ScriptError):
         calls.load_str(16, 8, False, False, "")

@@ -109,11 +109,11 @@ def test_walk_through_pointers(kind, features):
     assert struct.unpack_from("<qQ", record, 16) == (-5, DEV)
     for bad in (0, 8, 4095, 0x7FFFFFFFF000, (1 << 64) - 14):
         rig = record_of([handler(*body)], event, tgt, world, bad)
-        assert rig.error == ("read fault [man error::fault] at 0x%x near dev", bad)
+        assert rig.error == ("read fault [man error::fault] at 0x%016x", (bad + 16) & (1 << 64) - 1)
     world.memory.kernel = type(world.memory.kernel)()
     world.add_kernel(SKB, bytes(64))
     rig = record_of([handler(*body)], event, tgt, world, SKB)
-    assert rig.error == ("read fault [man error::fault] at 0x%x near number", 0)
+    assert rig.error == ("read fault [man error::fault] at 0x%016x", 16)
 
 
 @pytest.mark.parametrize(("kind", "features"), WAYS)
@@ -136,7 +136,7 @@ def test_faults_that_go_on(kind, features, fault):
     for bad in (SKB, 0, SKB, 64):
         rig.run(bad)
     got = [struct.unpack_from("<Qqq", r, 16) for r in rig.records()]
-    site = next((n + 1 for n, e in enumerate(rig.errors) if e.message.endswith("near dev")), 0)
+    site = next((n + 1 for n, e in enumerate(rig.errors) if e.message.endswith("at 0x%016x")), 0)
     fine = (DEV, -300, 0)
     assert got == [fine, (0, 0, site), fine, (0, 0, site)]
     assert rig.error is None
@@ -370,4 +370,4 @@ def test_what_one_branch_has_tested_or_fetched_isnt_known_in_another():
         assert struct.unpack_from("<q", rig.maps["delta"].get(0))[0] == (none + one) * world.pid
         assert rig.error is None
         rig.run(0, 1)
-        assert rig.error == ("read fault [man error::fault] at 0x%x near skb", 0)
+        assert rig.error == ("read fault [man error::fault] at 0x%016x", 2)

@@ -201,7 +201,7 @@ def test_unreadable(fault, where):
     rig.run(0x10)
     (record,) = rig.records()
     assert text_of(record, 24) == b""
-    message = "read fault [man error::fault] at 0x%x near $name"
+    message = "read fault [man error::fault] at 0x%016x"
     if fault == "error":
         assert rig.error == (message, 0x10)
         assert struct.unpack_from("<I", record, 12)[0] == 1  # the run ended in an error
