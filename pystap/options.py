@@ -22,7 +22,8 @@ class Options(Node):
     max_action: most loop turns of one user handler, None for no limit. buffer: bytes of each CPU's ring (a power
     of two). overrides: (name, text) of -G; defines: (name, text) of -D. format: "text" or "json".
     display_globals: print what SystemTap calls unread globals (bpftrace: maps) at the end. standins: let
-    tracepoints stand in for functions that this kernel can't probe.
+    tracepoints stand in for functions that this kernel can't probe. attach: the rung of the attach ladder that
+    functions must be probed by ("fentry", "kprobe" or "standin"), "" for the best that there is.
     """
 
     lang: str = ""
@@ -50,3 +51,4 @@ class Options(Node):
     hist_width: int = 50
     hist_elision: int = 2
     standins: bool = True
+    attach: str = ""

@@ -57,9 +57,11 @@ _LONG: dict[str, tuple[str, bool]] = {
     "poison-cache": ("", False),
     "disable-cache": ("", False),
     "no-standins": ("nostandins", False),
+    "attach": ("attach", True),
 }
 FORMATS = ("text", "json")
 STAGES = ("auto", "mirror")
+RUNGS = ("fentry", "kprobe", "standin")
 LANGS = ("stp", "bt")
 
 
@@ -234,5 +236,7 @@ def _set_value(option: str, field: str, value: str, args: Arguments) -> None:
         fields["format"] = _choice(option, value, FORMATS)
     elif field == "stage":
         fields["stage"] = _choice(option, value, STAGES)
+    elif field == "attach":
+        fields["attach"] = _choice(option, value, RUNGS)
     elif field == "lang":
         fields["lang"] = _choice(option, value, LANGS)

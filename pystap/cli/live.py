@@ -9,6 +9,7 @@ from ..diag import CompileError, Diagnostic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..btf import Btf
     from ..sema.target import Target
 
 
@@ -21,7 +22,8 @@ def cache_dir() -> str:
 class LiveFeatures:
     """Answers `features(name)`; each is found by trying, when first asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, btf: Btf) -> None:
+        self._btf = btf
         self._known: dict[str, bool] = {}
         self._features: object | None = None
 
@@ -30,7 +32,7 @@ class LiveFeatures:
             from ..kernel.features import Features
 
             if self._features is None:
-                self._features = Features()
+                self._features = Features(self._btf)
             assert isinstance(self._features, Features)
             self._known[name] = self._features.has(name)[0]
         return self._known[name]
@@ -59,7 +61,7 @@ def live_target(*, types: bool = True) -> Target:
         ) from None
     return Target(
         btf=btf,
-        features=LiveFeatures(),
+        features=LiveFeatures(btf),
         arch=machine(),
         release=release(),
         config=lambda n: config(n) or None,

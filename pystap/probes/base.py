@@ -87,17 +87,23 @@ class Resolved(Node):
 
 class Env:
     """What a kind may know: the target (sema.target.Target), the place of the probe point, whether stand-ins are
-    allowed, and whether the script shows stacks."""
+    allowed, whether the script shows stacks, and the rung of the ladder that is forced ("": the best)."""
 
-    __slots__ = ("span", "stacks", "standins", "target")
+    __slots__ = ("attach", "span", "stacks", "standins", "target")
 
     def __init__(
-        self, target: Any, span: Span, standins: bool = True, stacks: Callable[[], bool] = lambda: False
+        self,
+        target: Any,
+        span: Span,
+        standins: bool = True,
+        stacks: Callable[[], bool] = lambda: False,
+        attach: str = "",
     ) -> None:
         self.target = target
         self.span = span
         self.standins = standins
         self.stacks = stacks
+        self.attach = attach
 
 
 # First word -> module of this package. Imported when used.

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 RENAMED: dict[str, tuple[str, ...]] = {
     "dev_queue_xmit": ("__dev_queue_xmit",),
     "br_deliver": ("br_forward",),
-    "tcp_accept": ("inet_csk_accept",),
     "__netif_receive_skb": ("__netif_receive_skb_core",),
     "sock_aio_read": ("sock_read_iter",),
     "sock_aio_write": ("sock_write_iter",),
@@ -23,8 +22,8 @@ RENAMED: dict[str, tuple[str, ...]] = {
     "_do_fork": ("kernel_clone",),
     "blk_account_io_completion": ("__blk_account_io_done",),
 }
-# Not names of what is the same function: they were other functions at one time, and `?` lists both.
-_APART = frozenset({"tcp_accept"})
+# Inline functions of headers: the kernel may have copies of them, which most callers don't use.
+_INLINE = frozenset({"dev_queue_xmit"})
 
 # $skb of functions that get the place of the pointer today.
 BY_POINTER = {"skb": "pskb"}
@@ -32,7 +31,7 @@ BY_POINTER = {"skb": "pskb"}
 
 def renamed(name: str, exists: Callable[[str], bool]) -> str:
     """Return the name that the kernel has for a function now."""
-    if name in _APART or exists(name):
+    if exists(name) and name not in _INLINE:
         return name
     for newer in RENAMED.get(name, ()):
         if exists(newer):

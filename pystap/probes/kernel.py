@@ -88,18 +88,16 @@ def tracepoint(btf: Btf, name: str, numbered: bool = False) -> Resolved | None:
 
 def arguments(point: Tracepoint) -> list[Variable]:
     """Return the variables of a tracepoint: its parameters by name, and as arg1, arg2, ...."""
-    out = []
-    for number, param in enumerate(point.params):
-        kind = strip(param.type)
-        bits, signed = 64, True
-        if isinstance(kind, (t.Int, t.Enum)):
-            bits, signed = min(64, 8 * kind.size), kind.signed
-        nullable = isinstance(kind, t.Ptr)
-        named = Variable(
-            param.name or f"arg{number + 1}", "ctx_arg", (number, nullable), param.type, bits, signed
-        )
-        out.append(named)
-    return out
+    return [value_of(param.name or f"arg{n + 1}", n, param.type) for n, param in enumerate(point.params)]
+
+
+def value_of(name: str, number: int, type: t.Type) -> Variable:
+    """Return the variable that argument `number` of the event is."""
+    kind = strip(type)
+    bits, signed = 64, True
+    if isinstance(kind, (t.Int, t.Enum)):
+        bits, signed = min(64, 8 * kind.size), kind.signed
+    return Variable(name, "ctx_arg", (number, isinstance(kind, t.Ptr)), type, bits, signed)
 
 
 def matching(pattern: str, names: Sequence[str]) -> list[str]:

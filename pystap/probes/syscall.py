@@ -32,6 +32,32 @@ FORMS = {
     "p": ("%s", "%#x"),
     "s": ("user_string_quoted(%s)", "%s"),
 }
+# Forms with words: (form, function of the library); the variable NAME_str and argstr have the words.
+WORDS = {
+    "F": ("d", "_dfd_str"),
+    "O": ("u", "_sys_open_flag_str"),
+    "A": ("u", "_access_mode_str"),
+    "W": ("d", "_seek_whence_str"),
+    "S": ("d", "_signal_name"),
+    "P": ("u", "_mprotect_prot_str"),
+    "M": ("u", "_mmap_flags"),
+    "V": ("d", "_madvice_advice_str"),
+    "D": ("d", "_sock_family_str"),
+    "T": ("d", "_sock_type_str"),
+    "H": ("d", "_shutdown_how_str"),
+    "I": ("u", "_wait_options_str"),
+    "L": ("u", "_at_flags_str"),
+    "E": ("u", "_pipe_flags_str"),
+    "G": ("u", "_msg_flags_str"),
+    "B": ("d", "_rt_sigprocmask_how"),
+    "C": ("d", "_epoll_op_str"),
+    "R": ("d", "_rlimit_resource_str"),
+    "K": ("d", "_clock_id_str"),
+    "N": ("d", "_fcntl_cmd_str"),
+    "Y": ("p", "__get_argv"),
+}
+_CREATE = 0o100 | 0o20000000  # open's flags with which it takes a mode
+_HEX_RETURNS = ("mmap", "brk", "mremap", "shmat")
 
 
 def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
@@ -111,18 +137,32 @@ def _prologue(name: str, returns: bool) -> dict[str, str]:
     make = {"name": f'"{name}"' if name else _NAME, "syscall_nr": "__builtin_sys_nr()"}
     if returns:
         make["retval"] = "__builtin_sys_ret()"
-        make["retstr"] = "return_str(1, __builtin_sys_ret())"
+        make["retstr"] = f"return_str({2 if name in _HEX_RETURNS else 1}, __builtin_sys_ret())"
         return make
     words = _words(name)
+    shown: list[str] = []  # directives
+    values: list[str] = []
     for n, (word, form) in enumerate(words):
-        make[word] = FORMS[form][0] % f"__builtin_sys_arg({n})"
-    if name in ARGS:
-        shown = ", ".join(FORMS[form][1] for _, form in words)
-        values = "".join(f", {word}" for word, _ in words)
-        make["argstr"] = f'sprintf("{shown}"{values})' if words else '""'
+        plain, function = WORDS.get(form, (form, ""))
+        make[word] = FORMS[plain][0] % f"__builtin_sys_arg({n})"
+        shown.append("%s" if function else FORMS[plain][1])
+        values.append(f"{function}({word})" if function else word)
+        if function:
+            text = "sig_name" if form == "S" else word.removesuffix("_uaddr") + "_str"
+            make[text] = values[-1]
+            values[-1] = text
+    if name in ("open", "openat"):
+        full, short = _sprintf(shown, values), _sprintf(shown[:-1], values[:-1])
+        make["argstr"] = f"flags & {_CREATE} ? {full} : {short}"
+    elif name in ARGS:
+        make["argstr"] = _sprintf(shown, values)
     else:
         make["argstr"] = f'sprintf("{_HEX}", {_SIX})'
     return make
+
+
+def _sprintf(shown: list[str], values: list[str]) -> str:
+    return f'sprintf("{", ".join(shown)}", {", ".join(values)})' if values else '""'
 
 
 def _text(make: dict[str, str], used: set[str]) -> str:

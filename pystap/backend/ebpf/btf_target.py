@@ -1,7 +1,7 @@
 """Answers for `target.Target` from BTF, as the verifier would give them.
 
 `access` follows the verifier's own walk: the first member that overlaps decides, and a load that doesn't fit in it
-is refused, but inside of unions.
+is refused, but inside of unions on kernels that are lenient there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...btf import Btf
 
+# Came with Linux 6.7; the verifier is lenient in unions from 6.6 on. 6.1 is not.
+_LENIENT = "bpf_iter_task_new"
 _OTHER_SPACES = frozenset({"user", "percpu"})
 
 
@@ -22,6 +24,7 @@ class Answers:
 
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
+        self._lenient: bool | None = None
         self._access: dict[tuple[str, int, int], str | None] = {}
         self._offset: dict[tuple[str, str], tuple[int, int] | None] = {}
 
@@ -48,7 +51,14 @@ class Answers:
         return 0 if found is None else found.id
 
     def argument(self, tracepoint: str, n: int) -> str:
-        """Struct that a tracepoint's argument points to."""
+        """Struct that an argument points to: of a tracepoint, or of a function (`name()`; behind them its value)."""
+        if tracepoint.endswith("()"):
+            func = self.btf.find_func(tracepoint[:-2])
+            proto = func.type if func is not None else None
+            if not isinstance(proto, t.FuncProto):
+                return ""
+            kinds = [*(p.type for p in proto.params), proto.type]
+            return self._pointee(kinds[n]) if n < len(kinds) else ""
         found = self.btf.find_tracepoint(tracepoint)
         if found is None or n >= len(found.params):
             return ""
@@ -97,5 +107,10 @@ class Answers:
                 return self._walk(kind, offset - at, size, loose or inner)
             if isinstance(kind, t.Ptr):
                 return self._pointee(kind) if size == 8 and offset == at else None
-            return "" if loose or offset + size <= end else None
+            return "" if offset + size <= end or (loose and self._in_unions()) else None
         return None
+
+    def _in_unions(self) -> bool:
+        if self._lenient is None:
+            self._lenient = self.btf.find_func(_LENIENT) is not None
+        return self._lenient

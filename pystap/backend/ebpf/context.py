@@ -20,11 +20,14 @@ def ctx_arg(lo: Lower, op: Op) -> None:
 
 # Where pt_regs has the arguments of a function.
 _REGISTERS = {"x86_64": (112, 104, 96, 88, 72, 64), "aarch64": (0, 8, 16, 24, 32, 40, 48, 56)}
+_RETURNED = {"x86_64": 80, "aarch64": 0}
 _BY_REGISTER = frozenset({"kprobe", "uprobe"})
 
 
 def _argument_place(lo: Lower, op: Op, n: int) -> int:
-    """Offset of argument n in the context."""
+    """Offset of argument n in the context; a kretprobe has the returned value and nothing else."""
+    if lo.kind == "kretprobe":
+        return _RETURNED[lo.target.arch]
     if lo.kind not in _BY_REGISTER:
         return 8 * n
     places = _REGISTERS.get(lo.target.arch, ())
@@ -36,6 +39,8 @@ def _argument_place(lo: Lower, op: Op, n: int) -> int:
 def _argument_type(lo: Lower, n: int) -> str:
     if lo.kind == "tp_btf":
         return lo.target.argument(lo.kp.event.name, n)
+    if lo.kind in ("fentry", "fexit", "function"):
+        return lo.target.argument(f"{lo.kp.event.name}()", n)
     if lo.kind == "netfilter":
         return lo.target.access("bpf_nf_ctx", 8 * n, 8) or ""
     if lo.kind == "iter":

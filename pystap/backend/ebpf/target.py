@@ -25,7 +25,8 @@ class Target:
 
     access(struct, offset, size): None if the verifier refuses a plain load there, else the name of the struct that
     the pointer read leads to, "" for any other value.
-    argument(tracepoint, n): name of the struct that argument n points to, or "".
+    argument(tracepoint, n): name of the struct that argument n points to, or ""; of a function: `name()`, and behind
+    its arguments what it returns.
     struct_id(name): the struct's BTF id, 0 when unknown.
     """
 

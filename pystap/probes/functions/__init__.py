@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from ...diag import fail
 from ..base import Env, Resolved, point_text, unknown, wrong_argument
-from ..compat import renamed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
         if part.name in _LATER:
             raise fail("E401", f"not supported yet: '.{part.name}' of functions", part.span)
     wanted = Wanted(parts, module)
-    if can_probe(env):
+    if env.attach != "standin" and (env.attach or can_probe(env)):
         from .direct import resolve as direct
 
         return direct(wanted, env)
@@ -70,9 +69,4 @@ def can_probe(env: Env) -> bool:
     return features is not None and any(features(f) for f in ("fentry", "kprobe", "kprobe_multi"))
 
 
-def exists(env: Env, name: str) -> bool:
-    """Say whether the kernel has a function of that name, as far as its types and symbols tell."""
-    return env.target.btf.find_func(name) is not None
-
-
-__all__ = ["Wanted", "can_probe", "exists", "renamed", "resolve"]
+__all__ = ["Wanted", "can_probe", "resolve"]

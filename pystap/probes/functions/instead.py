@@ -41,8 +41,7 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
 def _one(wanted: Wanted, env: Env) -> Resolved:
     found: StandIn | None = None
     for name in (wanted.name, *RENAMED.get(wanted.name, ())):
-        if name == wanted.name or name not in ("inet_csk_accept",):
-            found = lookup(name, wanted.returns, env.stacks())
+        found = lookup(name, wanted.returns, env.stacks())
         if found is not None:
             break
     if found is None:
@@ -63,8 +62,8 @@ def _nothing(wanted: Wanted, env: Env, what: str) -> Exception:
     name = wanted.name
     if not has_glob(name) and btf.find_func(name) is None and not wanted.module:
         near = did_you_mean(name, btf.names(G_FUNC, name[:2] + "*"))
-        hints = (f"did you mean '{near}'?",) if near else ()
-        return fail("E304", f"this kernel has no function '{name}'", span, *hints)
+        known = [f"did you mean '{near}'?"] if near else []
+        return fail("E304", f"this kernel has no function '{name}'", span, *known)
     other = lookup(name, not wanted.returns)
     hints = ('a tracepoint may tell the same: kernel.trace("*") lists them with pystap -l',)
     if other is not None:

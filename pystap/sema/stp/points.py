@@ -128,7 +128,9 @@ def _derive(unit: Unit, user: ast.ProbePoint, resolved: object) -> Derived:
 
 def _resolve_kind(unit: Unit, parts: Parts, span: Span) -> list[object]:
     try:
-        return list(resolve(parts, Env(unit.target, span, unit.options.standins, lambda: _stacks(unit))))
+        options = unit.options
+        env = Env(unit.target, span, options.standins, lambda: _stacks(unit), options.attach)
+        return list(resolve(parts, env))
     except CompileError as error:
         diagnostic = error.diagnostic
         if diagnostic.code == "E301" and parts[0].name not in KINDS:

@@ -1,0 +1,136 @@
+"""Functions of a kernel that can probe them: fentry and fexit where they are, else kprobes and kretprobes.
+
+fexit has the arguments and the returned value, kretprobes the value alone. env.attach forces a rung: "fentry", "kprobe"
+or "standin".
+"""
+
+from __future__ import annotations
+
+from ...btf import types as t
+from ...btf.kinds import G_FUNC
+from ...diag import did_you_mean, fail
+from ...ir.nodes import Event
+from ..base import HIDDEN, Context, Env, Resolved, Variable, glob_filter, has_glob
+from ..compat import BY_POINTER, note, renamed
+from ..kernel import value_of
+from .instead import FILES, PREFIX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ...btf import Btf
+    from . import Wanted
+
+MOST = 64  # functions of one pattern: each is a program of its own
+REGISTERS = 6  # arguments that a kprobe sees
+
+
+def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
+    """Return the events, one for each function."""
+    if wanted.module:
+        raise fail("E401", f"not supported yet: functions of modules ({wanted.text})", wanted.part.span)
+    if wanted.line:
+        raise fail("E401", f"not supported yet: lines of functions ({wanted.text})", wanted.part.span)
+    btf: Btf = env.target.btf
+    notes: tuple[tuple[str, str, str], ...] = ()
+    if has_glob(wanted.name):
+        names = _matching(wanted, btf)
+    else:
+        name = renamed(wanted.name, lambda word: btf.find_func(word) is not None)
+        if name != wanted.name:
+            notes = (note(wanted.name, name),)
+        if btf.find_func(name) is None:
+            raise _unknown(wanted, btf)
+        names = [name]
+    return [_event(wanted, env, name, notes) for name in names]
+
+
+def _matching(wanted: Wanted, btf: Btf) -> list[str]:
+    if wanted.file:
+        calls = next((FILES[f] for f in FILES if f == wanted.file or f.endswith("/" + wanted.file)), None)
+        if calls is None:
+            words = f"not supported yet: the functions of a source file ({wanted.text})"
+            raise fail("E401", words, wanted.part.span)
+        known: Sequence[str] = [PREFIX + c for c in calls if btf.find_func(PREFIX + c) is not None]
+        names = glob_filter(wanted.name, known)
+    else:
+        names = btf.names(G_FUNC, wanted.name)
+    if not names:
+        raise fail("E304", f"no function of this kernel matches '{wanted.part.arg}'", wanted.part.span)
+    if len(names) > MOST:
+        words = f"not supported yet: {len(names)} functions of one pattern, more than {MOST}"
+        raise fail("E401", words, wanted.part.span)
+    return names
+
+
+def _unknown(wanted: Wanted, btf: Btf) -> Exception:
+    near = did_you_mean(wanted.name, btf.names(G_FUNC, wanted.name[:2] + "*"))
+    hints = (f"did you mean '{near}'?",) if near else ()
+    return fail("E304", f"this kernel has no function '{wanted.name}'", wanted.part.span, *hints)
+
+
+def rung(env: Env, returns: bool) -> str:
+    """Return the kind of event that functions are probed by."""
+    features = env.target.features
+    assert features is not None
+    names = {"fentry": "fexit" if returns else "fentry", "kprobe": "kretprobe" if returns else "kprobe"}
+    for kind, feature in names.items():
+        if (env.attach or kind) == kind and features(feature):
+            return feature
+    what = names.get(env.attach, "functions")
+    raise fail("E309", f"this kernel can't attach by {what}, which --attach={env.attach} asks for", env.span)
+
+
+def _event(wanted: Wanted, env: Env, name: str, notes: tuple[tuple[str, str, str], ...]) -> Resolved:
+    kind = rung(env, wanted.returns)
+    func = env.target.btf.find_func(name)
+    proto = func.type if func is not None else None
+    assert isinstance(proto, t.FuncProto)
+    variables: list[Variable] = []
+    if kind != "kretprobe":
+        most = REGISTERS if kind == "kprobe" else len(proto.params)
+        for n, param in enumerate(proto.params[:most]):
+            variables.append(value_of(param.name or f"arg{n + 1}", n, param.type))
+        variables += _by_pointer(variables)
+    if wanted.returns and not isinstance(proto.type, t.Void):
+        variables.append(value_of("return", len(proto.params), proto.type))
+    context = Context(
+        f"function {name}",
+        variables,
+        name=name,
+        function=name,
+        provider="kernel",
+        returns=wanted.returns,
+    )
+    event = Event(kind, name, {"ret": True} if wanted.returns else None)
+    return Resolved(event, wanted.text_of(name), context, "function", _prologue(variables), (), notes)
+
+
+def _by_pointer(variables: list[Variable]) -> list[Variable]:
+    """Return the old names of parameters that are handed over by their place today."""
+    have = {v.name: v for v in variables}
+    out = []
+    for old, new in BY_POINTER.items():
+        if old not in have and new in have:
+            place = have[new].type
+            holder = place.type if isinstance(place, t.Ptr) else None
+            out.append(Variable(old, "local", HIDDEN + old, holder))
+    return out
+
+
+def _prologue(variables: list[Variable]) -> Callable[[set[str]], str] | None:
+    """Return what reads the parameters that are handed over by their place."""
+    computed = [v.name for v in variables if v.op == "local"]
+    if not computed:
+        return None
+
+    def prologue(used: set[str]) -> str:
+        every = any(name.startswith("$$") for name in used)
+        return "".join(
+            f"{HIDDEN}{name} = __builtin_load(${BY_POINTER[name]}, 8, 0)\n"
+            for name in computed
+            if every or f"${name}" in used
+        )
+
+    return prologue
