@@ -33,6 +33,8 @@ USERLAND_PACKAGES = (
     "util-linux",
     "procps",
     "kmod",
+    "e2fsprogs",
+    "mount",
     "busybox-static",
     "ethtool",
     "nftables",
