@@ -194,9 +194,9 @@ class Driver:
 
     def _session(self, session: Session, c: Compilation) -> int:
         def started() -> None:
-            from ..btf.cache import store_index
-
             import gc
+
+            from ..btf.cache import store_index
 
             self._clock.starting()
             store_index(c.target.btf)  # only now: nobody waits for it any more
