@@ -131,13 +131,17 @@ class DeltaArray:
         if self._front is not None:
             self._take(self._fronts(generation), elements)
             self._clear_front(generation)
-        return len(elements) <= self.spec.capacity or self.spec.wrap
+        return self._fits(elements)
 
-    def read(self, elements: dict[Any, Any]) -> None:
-        """Take all that there is into the (empty) elements; the maps go on collecting."""
+    def read(self, elements: dict[Any, Any]) -> bool:
+        """Take all that there is into the (empty) elements; the maps go on collecting. As `merge`."""
         self._take(self._hash(0, False), elements)
         if self._front is not None:
             self._take(self._fronts(0), elements)
+        return self._fits(elements)
+
+    def _fits(self, elements: dict[Any, Any]) -> bool:
+        return len(elements) <= self.spec.capacity or self.spec.wrap
 
     def _take(self, found: Iterator[tuple[Any, Any]], elements: dict[Any, Any]) -> None:
         new = self._new

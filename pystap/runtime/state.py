@@ -29,7 +29,7 @@ EMPTY: dict[str, Any] = {"i64": 0, "str": "", "buf": b"", "tuple": ()}
 class State:
     """The globals of one run."""
 
-    __slots__ = ("_arrays", "_context", "_scalars", "_stale")
+    __slots__ = ("_arrays", "_context", "_full", "_scalars", "_stale")
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -46,6 +46,7 @@ class State:
         self._arrays: dict[int, DeltaArray] = {}
         self._scalars: DeltaScalars | None = None
         self._stale = False
+        self._full: set[int] = set()
 
     def connect(self, strings: Strings) -> None:
         """Bind the kernel's maps, once they are made and the generated code is loaded."""
@@ -103,13 +104,15 @@ class State:
             if live is not None and not live.spec.resets:
                 elements = self._context.namespace[f"_g{index}"]
                 elements.clear()
-                live.read(elements)
+                if not live.read(elements):
+                    over.append(live.spec)
         if self._scalars is not None:
             self._merge_scalars(self._scalars, wanted, generation)
         for spec in over:
             if spec.full == "warn":
                 self._context.map_full(spec.index)
-            else:
+            elif spec.index not in self._full:
+                self._full.add(spec.index)  # it is said once: error handlers see what there is
                 raise ScriptError(OVERFLOW, f"near identifier '{spec.name}'")
 
     def _merge_scalars(self, scalars: DeltaScalars, wanted: list[int], generation: int | None) -> None:

@@ -83,3 +83,19 @@ def test_a_division_by_0_behind_output_names_its_place() -> None:
         found = Driver(compiled(text, stage)).run([Event("enter", 0, LSEEK, (0, 0, 0))])
         assert found.out == "before\n"
         assert found.said == ["ERROR: division by 0 near operator '%' at t.stp:1:57\n"]
+
+
+@pytest.mark.parametrize("update", ["++", "= 1", "<<< 1"])
+def test_more_keys_than_an_array_has_room_for(update: str) -> None:
+    """The run fails; where the keys are collected in the kernel, a little later."""
+    text = f"global t[3]\nprobe syscall.lseek {{ t[offset] {update} }}\n"
+    text += 'probe end { foreach (k in t) n++; println("end") }'
+    events = [Event("enter", 0, LSEEK, (0, k, 0)) for k in (1, 2, 3, 1, 4, 5)]
+    for stage in ("auto", "mirror"):
+        found = Driver(compiled(text, stage)).run(events)
+        assert found.failed
+        assert "end" not in found.out
+        (said,) = found.said
+        assert said.startswith("ERROR: Array overflow, check MAXMAPENTRIES near identifier 't'")
+    fits = Driver(compiled(text)).run(events[:4])
+    assert (fits.out, fits.failed) == ("end\n", False)
