@@ -200,7 +200,9 @@ class _Stager:
                     )
                     mirrored = True
             elif id(stmt) in places.regions:
-                self.notes.append(Note("mirror", getattr(stmt, "span", handler.span), number, "decided in the user stage"))
+                self.notes.append(
+                    Note("mirror", getattr(stmt, "span", handler.span), number, "decided in the user stage")
+                )
                 mirrored = True
         for op in places.late:
             self.notes.append(

@@ -130,7 +130,9 @@ class Homes:
         shared = [
             (op, glob)
             for op, glob in _global_ops(handler.body)
-            if self.home.get(glob, USER) == SHARED and glob not in self._constant and not self._by_thread(glob)
+            if self.home.get(glob, USER) == SHARED
+            and glob not in self._constant
+            and not self._by_thread(glob)
         ]
         if _is_atomic(shared):
             return False
@@ -162,7 +164,16 @@ def _written_in_begin_only(module: Module) -> set[Global]:
     for handler in module.handlers:
         if handler.event.kind not in ("begin", "end", "error"):
             for glob, names in user_globals(handler.body).items():
-                if names - {"get", "has", "stat", "foreach", "size", "print_map", "print_hist", "hist_bucket"}:
+                if names - {
+                    "get",
+                    "has",
+                    "stat",
+                    "foreach",
+                    "size",
+                    "print_map",
+                    "print_hist",
+                    "hist_bucket",
+                }:
                     moving.add(glob)
     return set(module.globals) - moving
 
@@ -174,9 +185,7 @@ def _changed_in_steps(module: Module) -> set[Global]:
         if not handler.event.user or handler.event.kind in ("begin", "end", "error"):
             continue
         for glob, names in user_globals(handler.body).items():
-            if names & {"add_to", "add_fetch", "push", "delete_slice", "zero"}:
-                found.add(glob)
-            elif names & {"set", "delete", "clear"} and names - {"set", "delete", "clear"}:
+            if names & {"add_to", "add_fetch", "push", "delete_slice", "zero"} or (names & {"set", "delete", "clear"} and names - {"set", "delete", "clear"}):
                 found.add(glob)
     return found
 

@@ -13,7 +13,6 @@ from ..ir.walk import blocks, uses
 from ..opt.simplify import effects
 from .places import Places
 
-
 _DIVISIONS = {"sdiv_or_error": "/", "smod_or_error": "%"}
 
 
