@@ -65,7 +65,7 @@ def _nothing(wanted: Wanted, env: Env, what: str) -> Exception:
         known = [f"did you mean '{near}'?"] if near else []
         return fail("E304", f"this kernel has no function '{name}'", span, *known)
     other = lookup(name, not wanted.returns)
-    hints = ('a tracepoint may tell the same: kernel.trace("*") lists them with pystap -l',)
+    hints: tuple[str, ...] = ('a tracepoint may tell the same: kernel.trace("*") lists them with pystap -l',)
     if other is not None:
         point = "its entry" if wanted.returns else "its return (.return)"
         hints = (f"{point} has a stand-in", *hints)
