@@ -21,6 +21,8 @@ DELTA = "delta"
 SHARED = "shared"
 _COMMUTATIVE = frozenset({"add_to", "push"})
 _KERNEL_OPS = frozenset({"get", "has", "set", "add_to", "add_fetch", "push", "delete", "stat"})
+_PLAIN_WRITES = frozenset({"set", "delete", "clear"})
+_STEPPED_WRITES = frozenset({"add_to", "add_fetch", "push", "delete_slice", "zero"})
 _READS = frozenset({"get", "has"})
 LONGEST_KEY_STRING = 128  # bytes; keys lie on the 512-byte frame
 LONGEST_VALUE_STRING = 128
@@ -185,7 +187,8 @@ def _changed_in_steps(module: Module) -> set[Global]:
         if not handler.event.user or handler.event.kind in ("begin", "end", "error"):
             continue
         for glob, names in user_globals(handler.body).items():
-            if names & {"add_to", "add_fetch", "push", "delete_slice", "zero"} or (names & {"set", "delete", "clear"} and names - {"set", "delete", "clear"}):
+            plain = names & _PLAIN_WRITES
+            if names & _STEPPED_WRITES or (plain and names - _PLAIN_WRITES):
                 found.add(glob)
     return found
 
