@@ -38,8 +38,8 @@ _SHORT: dict[str, tuple[str, bool]] = {
     "m": ("", True),
     "I": ("later", True),
     "E": ("later", True),
-    "l": ("later", True),
-    "L": ("later", True),
+    "l": ("listing", True),
+    "L": ("listing", True),
 }
 _LONG: dict[str, tuple[str, bool]] = {
     "help": ("help", False),
@@ -56,6 +56,9 @@ _LONG: dict[str, tuple[str, bool]] = {
     "ldd": ("", False),
     "poison-cache": ("", False),
     "disable-cache": ("", False),
+    "dump-functions": ("listing", False),
+    "dump-probe-aliases": ("listing", False),
+    "dump-probe-types": ("listing", False),
     "no-standins": ("nostandins", False),
     "attach": ("attach", True),
 }
@@ -68,7 +71,7 @@ LANGS = ("stp", "bt")
 class Arguments:
     """What was asked for. file: the script's path or "-"; script: the text of -e; last_pass: of -p, else 5.
 
-    action: "run", "help" or "version". fields: what `options` is made of, while the words are read.
+    action: "run", "help" or "version"; listing: the option that asks for one (-l, ...), of `pattern`. fields: what `options` is made of, while the words are read.
     """
 
     def __init__(self) -> None:
@@ -78,6 +81,8 @@ class Arguments:
         self.last_pass = 5
         self.dump_after: str | None = None
         self.action = "run"
+        self.listing = ""
+        self.pattern = ""
         self.fields: dict[str, Any] = {"overrides": [], "defines": []}
 
 
@@ -145,6 +150,8 @@ def _short(word: str, words: list[str], at: int, args: Arguments) -> int:
             )
         field, takes = entry
         value = ""
+        if letter == "l" and args.fields.get("lang") == "bt":
+            takes = False  # bpftrace's: a pattern may follow, other letters too
         if takes:
             value, letters = letters, ""
             if not value:
@@ -203,6 +210,8 @@ def _set(option: str, field: str, value: str, args: Arguments) -> None:
         fields[field] = value
     elif field == "script":
         args.script = value
+    elif field == "listing":
+        args.listing, args.pattern = option, value
     elif field == "dump_after":
         args.dump_after = value
     elif field in ("help", "version"):

@@ -135,6 +135,10 @@ def _main(words: list[str]) -> int:
         return 0
     if word == "doctor":
         return _doctor(args)
+    if args.listing:
+        from .listings import run
+
+        return run(args)
     source, lang = read_script(args)
     from .drive import Driver
 
