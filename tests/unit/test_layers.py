@@ -17,7 +17,8 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("types", "btf", "bpf", "program", "tapset"),
     ("lang", "ir"),
     ("probes", "builtins"),
-    ("sema", "staging", "opt"),
+    ("sema", "opt"),
+    ("staging",),
     ("backend",),
     ("compiler",),
 )
@@ -36,6 +37,7 @@ TOP = {"cli", "__init__", "__main__"}  # these see all
 ONLY: dict[str, set[str]] = {
     "lang": {"sema", "compiler", *TOP},  # the compiler calls the parsers
     "tapset": {"sema"},
+    "sema": {"compiler", *TOP},
 }
 
 # (module, imported part): why it may all the same.
@@ -49,10 +51,6 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
         "program",
     ): "only for annotations: a Prog is what the disassembler and the interpreter read",
     ("bpf.vm", "program"): "only for annotations, as bpf.object",
-    ("staging", "opt"): "what one run knows of a global (opt.simplify) is asked while a handler is split",
-    ("staging.capture", "opt"): "as staging",
-    ("staging.places", "opt"): "as staging",
-    ("staging.split", "opt"): "as staging",
 }
 
 
