@@ -116,7 +116,7 @@ def test_target_process() -> None:
         (["--lang=c", "a"], "E903", "stp or bt"),
         (["--stage=kernel", "a"], "E903", "auto or mirror"),
         (["-f", "xml", "a"], "E903", "text or json"),
-        (["-l", "syscall.*"], "E401", "'-l'"),
+        (["-I", "folder"], "E401", "'-I'"),
     ],
 )
 def test_mistakes(words: list[str], code: str, text: str) -> None:
