@@ -16,6 +16,7 @@ from .places import Places, global_of, key_operands
 from .plan import Home, KernelProgram, Staged, UserFunction
 from .returns import pair_returns
 from .shape import flatten, nest
+from .sink import sink
 from .sizes import sizes_of
 from .split import Splitter, prune
 
@@ -61,6 +62,7 @@ class _Stager:
             if not handler.event.user:
                 handler.body = nest(handler.body, frozenset({handler.label}))
                 handler.body = flatten(handler.body, labels_left(handler.body))
+                sink(handler.body)
         self.homes = Homes(module, mirror)
         self.layout = Layout(ring)
         self.kernel: list[KernelProgram] = []

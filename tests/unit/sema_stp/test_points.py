@@ -111,7 +111,7 @@ def test_system_call_variables_are_made_when_read() -> None:
 
 def test_argstr_shows_the_arguments() -> None:
     body = body_text(module("probe syscall.kill { println(argstr) }").handlers[0].body)
-    assert 'sprintf "%d, %d" pid sig' in body
+    assert 'sprintf "%d, %s" pid sig_name' in body
     body = body_text(module("probe syscall.* { println(argstr) }").handlers[0].body)
     assert body.count("%#x") == 6 and body.count("sys_arg") == 6
 
