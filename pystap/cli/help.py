@@ -16,6 +16,7 @@ usage: pystap [OPTIONS] SCRIPT [ARGUMENTS]     run a SystemTap or bpftrace scrip
        pystap [OPTIONS] TOOL [ARGUMENTS]       run a ready-made tool (below)
        pystap explain [OPTIONS] SCRIPT         say what runs in the kernel, what not, and why
        pystap doctor                           say what this kernel and this user can do
+       pystap shim DIR                         write executables stap and bpftrace there that run pystap
 
   -v             say what each pass does and how long it takes (-vv: more)
   -p N           stop after pass N: 1 parse, 2 check, 3 compile, 4 load, 5 run
@@ -31,6 +32,8 @@ usage: pystap [OPTIONS] SCRIPT [ARGUMENTS]     run a SystemTap or bpftrace scrip
   -w, -W         no warnings; warnings are errors
   -f json        output as JSON lines
   -q             less words
+  -l PATTERN     list the probe points that match (-L: with their variables; with --lang bt: bpftrace's -l, -lv)
+  --dump-functions, --dump-probe-aliases, --dump-probe-types   list what the tapset has
   --lang stp|bt  the script's language (else by suffix, or by its first line)
   --stage=mirror run every handler's body in the user stage
   --no-standins  don't let tracepoints stand in for functions that can't be probed

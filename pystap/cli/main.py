@@ -135,6 +135,8 @@ def _main(words: list[str]) -> int:
         return 0
     if word == "doctor":
         return _doctor(args)
+    if word == "shim":
+        return _shim(args)
     if args.listing:
         from .listings import run
 
@@ -146,7 +148,7 @@ def _main(words: list[str]) -> int:
     return driver.explain() if word == "explain" else driver.run()
 
 
-_COMMANDS = ("explain", "doctor")
+_COMMANDS = ("explain", "doctor", "shim")
 
 
 def _doctor(args: Arguments) -> int:
@@ -155,6 +157,14 @@ def _doctor(args: Arguments) -> int:
     from .doctor import doctor
 
     return doctor()
+
+
+def _shim(args: Arguments) -> int:
+    if args.file is None or args.options.args:
+        raise fail("E901", "pystap shim takes one folder", None, "pystap shim ~/bin")
+    from .shim import shim
+
+    return shim(args.file)
 
 
 def read_script(args: Arguments) -> tuple[Source, str]:

@@ -10,10 +10,11 @@ from ...options import Options
 from ...probes.base import KINDS, point_text
 from ...sema.stp import check_calls
 from ...sema.stp.check import Checker
-from ...sema.stp.library import FILES, load
+from ...sema.stp.library import load
 from ...sema.stp.symbols import Body
 from ...sema.stp.unit import Unit
 from ...source import Source
+from ...tapset.index_gen import FILES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
