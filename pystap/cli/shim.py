@@ -33,7 +33,9 @@ def text(name: str) -> str:
     """Return the text of the executable of that name."""
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     start = f"from pystap.cli.{NAMES[name]} import main_and_leave; main_and_leave()"
-    if not root.endswith(("site-packages", "dist-packages")):  # the package is no installed one: say where it is
+    if not root.endswith(
+        ("site-packages", "dist-packages")
+    ):  # the package is no installed one: say where it is
         start = f"import sys; sys.path.insert(0, {root!r}); {start}"
     # -P: files of the current folder are no modules; a PYTHONPATH would be inherited by the command of -c
     command = f'exec {_quoted(sys.executable or "python3")} -P -c {_quoted(start)} "$@"'

@@ -160,7 +160,7 @@ class Lister:
         out = []
         for name in btf.tracepoints():
             system = self.systems.get(name, "")
-            if not matches(name, wanted) or (colon and system and not matches(system, wanted_system)):
+            if not matches(name, wanted) or (colon and self.systems and not matches(system, wanted_system)):
                 continue
             line = f'kernel.trace("{system}:{name}")' if system else f'kernel.trace("{name}")'
             if self.variables:

@@ -6,6 +6,7 @@ from ...btf import types as t
 from ...diag import CompileError, Diagnostic
 from ...ir.nodes import STR, Const, Label, Local, Text
 from ...node import Node
+from ...source import NOWHERE
 from ..paths import Place, emit_value
 from .types import TEXT, VOID, MadePtr
 from .values import Value, Variable, cut
@@ -91,8 +92,9 @@ class Lower:
     # ------------------------------------------------------------------ walking
 
     def span(self, node: Any) -> Span:
-        """Return a node's place in the script."""
-        return self.tree.span(node)
+        """Return a node's place in the script; what surrounds it where the parser doesn't know."""
+        found = self.tree.span(node)
+        return self.b.span if found is NOWHERE else found
 
     def refuse(self, what: str, node: Any, *hints: str) -> CompileError:
         """Return the error for what is outside the subset."""
