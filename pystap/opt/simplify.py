@@ -232,7 +232,28 @@ def _size(body: list[Stmt]) -> int:
     return sum(1 + sum(_size(b) for b in blocks(s)) for s in body)
 
 
+def _without_dead_stores(body: list[Stmt]) -> list[Stmt]:
+    """Drop assignments that a later one of the same straight line replaces unread."""
+    replaced: set[Local] = set()
+    out: list[Stmt] = []
+    for stmt in reversed(body):
+        if not isinstance(stmt, Op):
+            replaced.clear()
+        else:
+            if type(stmt.dst) is Local and stmt.dst in replaced and is_pure(stmt):
+                continue
+            if stmt.dst is not None:
+                replaced.add(stmt.dst)
+            if "fault" in effects(stmt):
+                replaced.clear()  # a handler of the fault may read what was there before
+            replaced.difference_update(a for a in stmt.args if isinstance(a, Local))
+        out.append(stmt)
+    out.reverse()
+    return out
+
+
 def _sweep(body: list[Stmt], used: dict[Local, int]) -> list[Stmt]:
+    body = _without_dead_stores(body)
     out: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, Op):
