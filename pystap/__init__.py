@@ -1,8 +1,8 @@
 """pystap: SystemTap and bpftrace scripts on the live kernel, compiled to eBPF by pure Python.
 
-    import pystap
-    program = pystap.compile("probe begin { println(1) exit() }")     # raises CompileError
-    status = pystap.trace(program)                                    # runs it, as root; the exit status
+import pystap
+program = pystap.compile("probe begin { println(1) exit() }")     # raises CompileError
+status = pystap.trace(program)                                    # runs it, as root; the exit status
 """
 
 from __future__ import annotations

@@ -38,6 +38,17 @@ class LiveFeatures:
         return self._known[name]
 
 
+def code_of(function: str) -> list[str]:
+    """Return the symbols of a function's code; its name where the kernel hides its symbols."""
+    from ..kernel.symbols import kallsyms
+    from ..kernel.sys import KernelError
+
+    try:
+        return kallsyms().code(function)
+    except KernelError:
+        return [function]
+
+
 def live_target(*, types: bool = True) -> Target:
     """Return this kernel as a target; CompileError (E310) when it has no types. Parsing alone needs none."""
     from ..btf import BtfError
@@ -65,6 +76,7 @@ def live_target(*, types: bool = True) -> Target:
         arch=machine(),
         release=release(),
         config=lambda n: config(n) or None,
+        code=code_of,
     )
 
 

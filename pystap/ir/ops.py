@@ -83,7 +83,9 @@ OPS: dict[str, OpInfo] = {
     "print_hist": OpInfo(
         "", "", "u", "output read fault", on_global=True
     ),  # attr (g, "log"|"linear", params)
-    "print_map": OpInfo("*", "", "u", "output read", on_global=True),  # bpftrace; attr (g,): operands top, div or none
+    "print_map": OpInfo(
+        "*", "", "u", "output read", on_global=True
+    ),  # bpftrace; attr (g,): operands top, div or none
     "print_value": OpInfo("a", "", "u", "output"),  # bpftrace print(expr); attr: display hint
     "log": OpInfo("s", "", "u", "output"),  # to stderr with a newline
     "warn": OpInfo("s", "", "u", "output"),  # "WARNING: ..." to stderr

@@ -62,6 +62,21 @@ class Kallsyms:
         found = self.addresses(name)
         return found[0] if found else None
 
+    def code(self, function: str) -> list[str]:
+        """The symbols of a function's code: its name, or those with a suffix of the compiler's behind a dot."""
+        text, wanted = self._text, b" " + function.encode("utf-8", "surrogateescape")
+        found: list[str] = []
+        at, size = 0, len(wanted)
+        while (at := text.find(wanted, at)) >= 0:
+            end = min(n for n in (text.find(b"\n", at + size), text.find(b"\t", at + size), len(text)) if n >= 0)
+            suffix = text[at + size : end]
+            name = text[at + 1 : end].decode("utf-8", "surrogateescape")
+            if text[at - 2 : at] in (b" t", b" T") and name not in found:
+                if not suffix or (suffix[:1] == b"." and b".cold" not in suffix):
+                    found.append(name)
+            at += size
+        return [function] if function in found else found
+
     # -- addresses to names
 
     def lookup(self, address: int) -> Symbol | None:

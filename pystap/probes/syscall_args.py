@@ -1,8 +1,8 @@
 """Arguments of system calls: the script variables of `syscall.NAME`, as data.
 
 A word is `name:form`. Forms: d int, u unsigned int, x unsigned int shown in hex, o mode in octal, l long, z size or
-unsigned long, p address, s string of the process; capital letters: a number with words (syscall.WORDS). A call that isn't listed has no
-variables of its own, and an argstr of six hexadecimal words.
+unsigned long, p address, s string of the process; capital letters: a number with words (syscall.WORDS). A call
+that isn't listed has no variables of its own, and an argstr of six hexadecimal words.
 """
 
 from __future__ import annotations

@@ -210,5 +210,3 @@ def _before(held: list[Record], until: int, count: int) -> int:
         else:
             high = middle
     return low
-
-

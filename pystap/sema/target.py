@@ -21,7 +21,8 @@ class Target(Node):
     """The kernel and machine.
 
     btf: its types; symbols: what answers `address(name)` or None; features: says whether the kernel can do
-    something, by name; config: the value of a CONFIG_ name, or None.
+    something, by name; config: the value of a CONFIG_ name, or None; code: the symbols of a function's code, which are
+    its name, or names with a suffix where the compiler made a copy of its own (`f.constprop.0`), or none.
     """
 
     btf: Btf
@@ -30,6 +31,7 @@ class Target(Node):
     arch: str = "x86_64"
     release: str = ""
     config: Callable[[str], str | None] | None = None
+    code: Callable[[str], list[str]] | None = None
 
     @property
     def hz(self) -> int:

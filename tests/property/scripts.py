@@ -311,7 +311,8 @@ class Maker:
     def _leave(self, depth: int) -> str:
         if not self.in_loop:
             return self._next(depth)
-        return f"if ({self.int(1)}) {self.pick(['break', 'continue'])};"
+        # (with nothing but `continue` at a loop's end nobody uses the condition, nor meets its error)
+        return f"if ({self.int(1)}) {{ x++; {self.pick(['break', 'continue'])}; }}"
 
     # -- the whole
 

@@ -13,6 +13,8 @@ from ...ir.nodes import Event
 from ..base import HIDDEN, Context, Env, Resolved, Variable, glob_filter, has_glob
 from ..compat import BY_POINTER, note, renamed
 from ..kernel import value_of
+from ..standins import lookup
+from ..standins.resolve import resolve as stand_in
 from .instead import FILES, PREFIX
 
 TYPE_CHECKING = False
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from ...btf import Btf
     from . import Wanted
+
+    Notes = tuple[tuple[str, str, str], ...]
 
 MOST = 64  # functions of one pattern: each is a program of its own
 REGISTERS = 6  # arguments that a kprobe sees
@@ -33,7 +37,7 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
     if wanted.line:
         raise fail("E401", f"not supported yet: lines of functions ({wanted.text})", wanted.part.span)
     btf: Btf = env.target.btf
-    notes: tuple[tuple[str, str, str], ...] = ()
+    notes: Notes = ()
     if has_glob(wanted.name):
         names = _matching(wanted, btf)
     else:
@@ -43,7 +47,25 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
         if btf.find_func(name) is None:
             raise _unknown(wanted, btf)
         names = [name]
-    return [_event(wanted, env, name, notes) for name in names]
+    return [_placed(wanted, env, name, notes) for name in names]
+
+
+def _placed(wanted: Wanted, env: Env, name: str, notes: Notes) -> Resolved:
+    """Return the event of a function, where its code is: the compiler may have made a copy under another name."""
+    code = env.target.code(name) if env.target.code is not None else [name]
+    if name in code:
+        return _event(wanted, env, name, name, notes)
+    if not code:
+        words = f"the function '{name}' has no code of its own in this kernel: it is part of its callers"
+        raise fail("E304", words, wanted.part.span)
+    if not env.attach and env.standins:
+        one = lookup(name, wanted.returns)
+        if one is not None and one.exact:
+            made = stand_in(one, env, wanted.text_of(name))
+            words = f"'{name}' is '{code[0]}' on this kernel: it is probed by {one.words} instead"
+            made.notes = (*notes, ("W301", words, f"what differs: {one.differs}"))
+            return made
+    return _event(wanted, env, name, code[0], (*notes, note(name, code[0])))
 
 
 def _matching(wanted: Wanted, btf: Btf) -> list[str]:
@@ -70,20 +92,23 @@ def _unknown(wanted: Wanted, btf: Btf) -> Exception:
     return fail("E304", f"this kernel has no function '{wanted.name}'", wanted.part.span, *hints)
 
 
-def rung(env: Env, returns: bool) -> str:
-    """Return the kind of event that functions are probed by."""
+def rung(env: Env, returns: bool, rungs: tuple[str, ...]) -> str:
+    """Return the kind of event that functions are probed by: the first rung that there is."""
     features = env.target.features
     assert features is not None
     names = {"fentry": "fexit" if returns else "fentry", "kprobe": "kretprobe" if returns else "kprobe"}
-    for kind, feature in names.items():
-        if (env.attach or kind) == kind and features(feature):
-            return feature
+    for kind in rungs:
+        if (env.attach or kind) == kind and features(names[kind]):
+            return names[kind]
     what = names.get(env.attach, "functions")
+    if features(names.get(env.attach, "kprobe")):
+        words = f"{what} can't attach to the compiler's copy of a function, which is all of it that this kernel has"
+        raise fail("E309", words, env.span, "--attach=kprobe can")
     raise fail("E309", f"this kernel can't attach by {what}, which --attach={env.attach} asks for", env.span)
 
 
-def _event(wanted: Wanted, env: Env, name: str, notes: tuple[tuple[str, str, str], ...]) -> Resolved:
-    kind = rung(env, wanted.returns)
+def _event(wanted: Wanted, env: Env, name: str, symbol: str, notes: Notes) -> Resolved:
+    kind = rung(env, wanted.returns, ("fentry", "kprobe") if symbol == name else ("kprobe",))
     func = env.target.btf.find_func(name)
     proto = func.type if func is not None else None
     assert isinstance(proto, t.FuncProto)
@@ -103,7 +128,7 @@ def _event(wanted: Wanted, env: Env, name: str, notes: tuple[tuple[str, str, str
         provider="kernel",
         returns=wanted.returns,
     )
-    event = Event(kind, name, {"ret": True} if wanted.returns else None)
+    event = Event(kind, symbol, {"ret": True} if wanted.returns else None)
     return Resolved(event, wanted.text_of(name), context, "function", _prologue(variables), (), notes)
 
 

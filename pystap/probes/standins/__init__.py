@@ -66,6 +66,11 @@ class StandIn(Node):
         return bool(self.tracepoint) and simple and not self.setup and not self.guard
 
     @property
+    def exact(self) -> bool:
+        """Whether it differs from its function in nothing."""
+        return self.differs.startswith("nothing: ")
+
+    @property
     def words(self) -> str:
         """What stands in, for messages."""
         if self.tracepoint:

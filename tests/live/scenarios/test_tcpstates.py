@@ -52,7 +52,7 @@ def test_states(script, stage, net: Namespace, host: str, closer: str) -> None:
     with Tracer(script("tcp-states.bt", "003-tcpstates.bt"), stage=stage) as tracer:
         net.run(WORKLOAD, host, closer)
     out = tracer.clean()
-    assert out.splitlines()[0].split() == "LADDR LPORT RADDR RPORT OLD -> NEW".split()
+    assert out.splitlines()[0].split() == ["LADDR", "LPORT", "RADDR", "RPORT", "OLD", "->", "NEW"]
     client, server = changes(out, host, "40001"), changes(out, host, "3310")
     if closer == "refused":
         assert client == ["CLOSE SYN_SENT", "SYN_SENT CLOSE"], out

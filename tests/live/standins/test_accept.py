@@ -52,7 +52,7 @@ def test_rows(script, stage, net: Namespace, model: str) -> None:
     with Tracer(script("accepted.stp", model), stage=stage) as tracer:
         pid, uid, comm, made = json.loads(net.run(WORKLOAD, str(USER)))
     out = tracer.clean()
-    assert out.splitlines()[0].split() == "UID CMD PID PORT IP_SOURCE".split()
+    assert out.splitlines()[0].split() == ["UID", "CMD", "PID", "PORT", "IP_SOURCE"]
     assert uid == USER and len(made) == 25
     rows = [row for row in ROW.findall(out) if row[2] == str(pid)]
     assert rows == [(str(uid), comm, str(pid), str(port), peer) for port, peer in made]

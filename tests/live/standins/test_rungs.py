@@ -87,7 +87,9 @@ def test_states(stage, rung: str, net: Namespace) -> None:
 
 
 def test_packets(script, stage, rung: str, net: Namespace) -> None:
-    with Tracer(rung, script("by-ethertype.stp", "004-15.3-ethertype.stp"), stage=stage) as tracer:
+    # of this function the compiler makes a copy of its own on many kernels, which fentry can't attach to
+    how = [] if rung.endswith("fentry") else [rung]
+    with Tracer(*how, script("by-ethertype.stp", "004-15.3-ethertype.stp"), stage=stage) as tracer:
         net.run(test_messages.PACKETS)
     lines = [x for x in tracer.clean().splitlines() if "127.7.7.7" in x]
     assert lines == ["saddr=127.0.0.1->daddr=127.7.7.7"] * 6 + ["saddr=127.7.7.7->daddr=127.0.0.1"]

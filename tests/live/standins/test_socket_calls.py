@@ -19,7 +19,7 @@ c, d = socket.socketpair()
 c.shutdown(socket.SHUT_WR)
 print(os.getpid(), open("/proc/self/comm").read().strip())
 """
-CALLS = "socket socket bind sendto recvfrom sendto recvfrom sendto recvfrom socketpair shutdown".split()
+CALLS = ["socket", "socket", "bind", "sendto", "recvfrom", "sendto", "recvfrom", "sendto", "recvfrom", "socketpair", "shutdown"]
 LINE = re.compile(r"^ *(\d+) (.+?)\((\d+)\): ( *)(->|<-) (\S+)$", re.M)
 
 
