@@ -79,6 +79,10 @@ class _Stager:
             if not handler.event.user:
                 self._event(number, handler, self.homes.places[at])
                 at += 1
+        if not self.kernel:  # all handlers of events were found to do nothing: there will be no maps
+            self.homes.home = dict.fromkeys(self.homes.home, USER)
+            self.layout = Layout(self.layout.ring)
+            homes = self._lay_out()
         begin, end, error, timers, signals = self._user_handlers()
         for glob, (why, span) in self.homes.why.items():
             self.notes.append(Note("global", span, -1, f"'{glob.name}' lives in the user stage: {why}"))

@@ -49,6 +49,9 @@ FOUND = {
         probe syscall.lseek {{ if (strlen(execname()) == 4) if (kernel_int({NOWHERE:#x}) == 1) println("no") }}""",
     "a caught error has the address": f"""
         probe syscall.lseek {{ try {{ n += kernel_int({NOWHERE + 16:#x}) }} catch (e) {{ println(e) }} }}""",
+    "the only program does nothing in the end": """
+        probe syscall.lseek { if (t[1]) next }
+        probe end { t[1]++; foreach (k in t) println(t[k]) }""",
     "two branches ask for the result of an addition": """
         probe syscall.lseek { n += --x; if (x) u[@count(a)] = n; if (n <<= 1) next; n = 3 }
         probe end { foreach (k in u) printf("%d %d\\n", k, u[k]); printf("%d\\n", @count(a)) }

@@ -136,6 +136,14 @@ def test_a_handler_that_does_nothing_is_not_attached() -> None:
     assert made.notes("empty")
 
 
+@pytest.mark.parametrize("body", ["if (t[1]) next", "x = t[1]", "x = n", "if ([1] in t) x = n"])
+def test_without_kernel_programs_nothing_lives_in_their_maps(body: str) -> None:
+    end = 'probe end { n++; foreach (k in t) printf("%d %d", t[k], n) }'
+    made = Made(f"global t, n = 4\n{EVENT} {{ {body} }}\n{end}")
+    assert made.staged.kernel == []
+    assert {h.spec.home for h in made.staged.homes.values()} == {"user"}
+
+
 @pytest.mark.parametrize(("capacity", "flags"), [(100, 0), (100000, 1)])
 def test_large_tables_are_not_allocated_before_their_keys_come(capacity: int, flags: int) -> None:
     made = Made(
