@@ -137,6 +137,8 @@ def _parse(
         root = package.c_parser.CParser().parse(expanded.text, "c")
     except package.c_parser.ParseError as error:
         raise _syntax_error(str(error), expanded, locate, span) from None
+    except AssertionError:  # pycparser before 3.0 checks its own state so, at braces that close nothing
+        raise fail("E160", "this C code closes a brace or parenthesis that it didn't open", span) from None
     except RecursionError:
         raise fail("E160", "this C code is nested too deeply", span) from None
     tree = Tree(root, expanded, locate)
