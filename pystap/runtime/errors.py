@@ -4,6 +4,7 @@ from __future__ import annotations
 
 OVERFLOW = "Array overflow, check MAXMAPENTRIES"
 ACTIONS = "MAXACTION exceeded"
+NESTING = "MAXNESTING exceeded"
 
 
 class ScriptError(Exception):
@@ -26,4 +27,4 @@ def message_of(error: Exception) -> str:
     """The text that `catch (msg)` gets."""
     if isinstance(error, ScriptError):
         return error.message
-    return "functions call each other too deeply"
+    return NESTING

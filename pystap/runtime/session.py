@@ -18,7 +18,7 @@ from ..program import STATE_ERROR, STATE_RUNNING
 from .context import Context
 from .decode import Decoder, Dispatcher, Merger, Strings
 from .env import load_source
-from .errors import Quit, ScriptError
+from .errors import NESTING, Quit, ScriptError
 from .signals import Signals
 from .state import State
 from .timers import Timers, now
@@ -291,7 +291,7 @@ class Session:
     def _script_error(self, error: ScriptError | RecursionError) -> None:
         """Report a run-time error; the run ends when there are too many."""
         if isinstance(error, RecursionError):
-            error = ScriptError("functions call each other too deeply")
+            error = ScriptError(NESTING)
         self.errors += 1
         self.sink.message(f"ERROR: {error}\n")
         if self.errors > self.options.maxerrors:

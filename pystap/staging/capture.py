@@ -84,13 +84,19 @@ class Capture:
             for operand in uses(stmt):
                 if isinstance(operand, Local):
                     read[operand] = read.get(operand, 0) + 1
+        asked: dict[Local, int] = {}  # questions for a captured fault that stay in front
+        for stmt in statements(self.kernel):
+            if isinstance(stmt, Op) and stmt.name == "fault_of":
+                asked[stmt.attr] = asked.get(stmt.attr, 0) + 1
         sunk: list[Stmt] = []
         for holder in reversed(path):
             stop = at if holder is block else len(holder)
             for i in range(stop - 1, -1, -1):
                 op = holder[i]
-                if not isinstance(op, Op) or op.dst is None or not self._can_sink(op, read):
+                if not isinstance(op, Op) or op.dst is None or not self._can_sink(op, read, asked):
                     continue
+                if op.name == "fault_of":
+                    asked[op.attr] -= 1
                 for operand in op.args:
                     if isinstance(operand, Local):
                         read[operand] -= 1
@@ -100,11 +106,11 @@ class Capture:
                     at -= 1
         block[at + 1 : at + 1] = sunk
 
-    def _can_sink(self, op: Op, read: dict[Local, int]) -> bool:
+    def _can_sink(self, op: Op, read: dict[Local, int], asked: dict[Local, int]) -> bool:
         assert op.dst is not None
-        if read.get(op.dst) or self._defs[op.dst] != 1 or op.name == "fault_of":
+        if read.get(op.dst) or asked.get(op.dst) or self._defs[op.dst] != 1:
             return False
-        if getattr(op.attr, "fault", "") == "capture" or set(effects(op).split()) - {"ctx", "clock", "fault"}:
+        if set(effects(op).split()) - {"ctx", "clock", "fault"}:
             return False
         return all(not isinstance(a, Local) or self._defs.get(a, 0) == 1 for a in op.args)
 

@@ -71,16 +71,22 @@ class Splitter:
             user.append(op)
             if isinstance(op, Call) or {"output", "write", "state", "control"} & set(effects(op).split()):
                 self._seen_effect = True
-        elif self._seen_effect and isinstance(op, Op) and "fault" in effects(op):
+        elif (
+            (self._seen_effect or not self.first_error_ends) and isinstance(op, Op) and "fault" in effects(op)
+        ):
             self._fault_in_order(op, kernel, user)
         else:
             kernel.append(op)
 
     def _fault_in_order(self, op: Op, kernel: list[Stmt], user: list[Stmt]) -> None:
-        """The kernel ends the run at a fault; the user stage raises it behind what it did before."""
+        """The kernel ends the run at a fault; the user stage raises it behind what it did before.
+
+        So it is with all errors where some are forgiven: what the kernel stage itself reports ends the tracing.
+        """
         end: list[Stmt] = [Op(None, "exit", (Const(1),), None, op.span)] if self.first_error_ends else []
         end.append(Leave(self.label, op.span))
         if op.name == "raise":
+            kernel.append(Mark(op, False))
             kernel += end
             user.append(op)
         elif _may_fault(op):

@@ -207,7 +207,7 @@ def test_recursion_without_end_is_the_scripts_error() -> None:
     again = function(recursive.body, (), None, label, "again", "function")
     machine = Machine([again, function(body, name="main")])
     machine.call("main")
-    assert "too deeply" in machine.text
+    assert "MAXNESTING exceeded" in machine.text
 
 
 def nested(kind: str, depth: int) -> list[Stmt]:
