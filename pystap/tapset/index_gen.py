@@ -67,6 +67,7 @@ FUNCTIONS: dict[str, int] = {
     "__load_of": 11,
     "__mac_addr_to_string": 7,
     "__of_unit": 26,
+    "__page_head": 8,
     "__scaled": 20,
     "__sk_is": 18,
     "__socket_io_size": 18,
