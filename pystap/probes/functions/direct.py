@@ -44,7 +44,7 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
         name = renamed(wanted.name, lambda word: btf.find_func(word) is not None)
         if name != wanted.name:
             notes = (note(wanted.name, name),)
-        if btf.find_func(name) is None:
+        if btf.find_func(name) is None and not (env.target.code is not None and env.target.code(name)):
             raise _unknown(wanted, btf)
         names = [name]
     return [_placed(wanted, env, name, notes) for name in names]
@@ -53,7 +53,8 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
 def _placed(wanted: Wanted, env: Env, name: str, notes: Notes) -> Resolved:
     """Return the event of a function, where its code is: the compiler may have made a copy under another name."""
     code = env.target.code(name) if env.target.code is not None else [name]
-    if name in code:
+    typed = env.target.btf.find_func(name) is not None
+    if name in code and typed:
         return _event(wanted, env, name, name, notes)
     if not code:
         words = f"the function '{name}' has no code of its own in this kernel: it is part of its callers"
@@ -62,10 +63,13 @@ def _placed(wanted: Wanted, env: Env, name: str, notes: Notes) -> Resolved:
         one = lookup(name, wanted.returns)
         if one is not None and one.exact:
             made = stand_in(one, env, wanted.text_of(name))
-            words = f"'{name}' is '{code[0]}' on this kernel: it is probed by {one.words} instead"
+            what = f"is '{code[0]}' on this kernel" if typed else "has no types on this kernel"
+            words = f"'{name}' {what}: it is probed by {one.words} instead"
             made.notes = (*notes, ("W301", words, f"what differs: {one.differs}"))
             return made
-    return _event(wanted, env, name, code[0], (*notes, note(name, code[0])))
+    if code[0] != name:
+        notes = (*notes, note(name, code[0]))
+    return _event(wanted, env, name, code[0], notes)
 
 
 def _matching(wanted: Wanted, btf: Btf) -> list[str]:
@@ -102,23 +106,23 @@ def rung(env: Env, returns: bool, rungs: tuple[str, ...]) -> str:
             return names[kind]
     what = names.get(env.attach, "functions")
     if features(names.get(env.attach, "kprobe")):
-        words = f"{what} can't attach to the compiler's copy of a function, which is all of it that this kernel has"
+        words = f"{what} can attach neither to a function without types nor to the compiler's copy of one"
         raise fail("E309", words, env.span, "--attach=kprobe can")
     raise fail("E309", f"this kernel can't attach by {what}, which --attach={env.attach} asks for", env.span)
 
 
 def _event(wanted: Wanted, env: Env, name: str, symbol: str, notes: Notes) -> Resolved:
-    kind = rung(env, wanted.returns, ("fentry", "kprobe") if symbol == name else ("kprobe",))
     func = env.target.btf.find_func(name)
     proto = func.type if func is not None else None
-    assert isinstance(proto, t.FuncProto)
+    known = isinstance(proto, t.FuncProto)
+    kind = rung(env, wanted.returns, ("fentry", "kprobe") if symbol == name and known else ("kprobe",))
     variables: list[Variable] = []
-    if kind != "kretprobe":
+    if kind != "kretprobe" and isinstance(proto, t.FuncProto):
         most = REGISTERS if kind == "kprobe" else len(proto.params)
         for n, param in enumerate(proto.params[:most]):
             variables.append(value_of(param.name or f"arg{n + 1}", n, param.type))
         variables += _by_pointer(variables)
-    if wanted.returns and not isinstance(proto.type, t.Void):
+    if wanted.returns and isinstance(proto, t.FuncProto) and not isinstance(proto.type, t.Void):
         variables.append(value_of("return", len(proto.params), proto.type))
     context = Context(
         f"function {name}",

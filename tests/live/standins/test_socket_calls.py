@@ -19,7 +19,19 @@ c, d = socket.socketpair()
 c.shutdown(socket.SHUT_WR)
 print(os.getpid(), open("/proc/self/comm").read().strip())
 """
-CALLS = ["socket", "socket", "bind", "sendto", "recvfrom", "sendto", "recvfrom", "sendto", "recvfrom", "socketpair", "shutdown"]
+CALLS = [
+    "socket",
+    "socket",
+    "bind",
+    "sendto",
+    "recvfrom",
+    "sendto",
+    "recvfrom",
+    "sendto",
+    "recvfrom",
+    "socketpair",
+    "shutdown",
+]
 LINE = re.compile(r"^ *(\d+) (.+?)\((\d+)\): ( *)(->|<-) (\S+)$", re.M)
 
 
