@@ -98,6 +98,7 @@ class Meaning:
         self.memory = memory
         self.out: list[str] = []
         self.failed: str | None = None
+        self.faults = 0
         self.exited = False
         self.values: dict[Global, Any] = {}
         for g in module.globals:
@@ -119,6 +120,7 @@ class Meaning:
         except Gone as gone:
             assert gone.label is handler.label
         except Fault as fault:
+            self.faults += 1
             self.failed = str(fault)
 
     def value(self, operand: Any) -> Any:
@@ -143,6 +145,7 @@ class Meaning:
             try:
                 self.block(stmt.body)
             except Fault as fault:
+                self.faults += 1
                 if stmt.message is not None:
                     self.local[stmt.message] = str(fault)
                 self.block(stmt.handler)
