@@ -64,7 +64,7 @@ def key_parts(glob: Global, shapes: list[Shape], renders: list[UserFunction]) ->
             parts.append(part)
             offset += (part.size + 7) & ~7
             continue
-        name = f"render_{glob.name}_{position}"
+        name = f"render_{len(renders)}_{position}"  # bpftrace's maps have names that Python doesn't
         assert shape.places is not None
         renders.append(_render_function(name, shape))
         for n, leaf in enumerate(shape.leaves):
