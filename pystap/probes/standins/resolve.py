@@ -62,10 +62,8 @@ def _event(one: StandIn, env: Env) -> Event:
         return Event("tp_btf", one.tracepoint, args or None)
     if one.hooks:
         hooks = list(one.hooks)
-        return Event("netfilter", one.function, {"hooks": hooks, "last": one.last, "standin": one.function})
-    return Event(
-        "sys_exit" if one.returns else "sys_enter", one.function, {"numbers": numbers(one.calls, env)}
-    )
+        return Event("netfilter", one.function, {"hooks": hooks, "last": one.last})
+    return Event("sys_exit" if one.returns else "sys_enter", "", {"numbers": numbers(one.calls, env)})
 
 
 def numbers(calls: Sequence[str], env: Env) -> list[int]:
