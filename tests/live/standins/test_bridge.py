@@ -1,0 +1,29 @@
+"""What a bridge sends by itself: the packets that are sent to its own device, and no others'."""
+
+from __future__ import annotations
+
+import re
+
+from tests.live.network import Namespace
+from tests.live.tracer import Tracer
+
+WORKLOAD = """
+import os, socket, subprocess, sys
+for words in ("link add stp-br type bridge", "link set stp-br up", "addr add 10.213.8.1/24 dev stp-br",
+              "neigh add 10.213.8.2 lladdr 02:00:00:00:00:01 dev stp-br"):
+    subprocess.run(["ip", *words.split()], check=True)
+open("/proc/self/comm", "w").write("bridger")
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(5):
+    s.sendto(b"x", ("10.213.8.2", 9))
+    s.sendto(b"x", ("127.0.0.1", 9))
+print(os.getpid())
+"""
+LINE = re.compile(r"^ *\d+ bridger\((\d+)\): (->|<-) (\S+)$", re.M)
+
+
+def test_sent_by_the_bridge(script, stage, net: Namespace) -> None:
+    with Tracer(script("bridge-sends.stp", "004-8.5-br-dev-xmit.stp"), stage=stage) as tracer:
+        pid = net.run(WORKLOAD).strip()
+    lines = [m[1:] for m in LINE.findall(tracer.clean()) if m[0] == pid]
+    assert lines == [("->", "br_dev_xmit,devname=stp-br"), ("<-", "br_dev_xmit")] * 5
