@@ -33,7 +33,7 @@ CPU_SKIPPED_OTHER = 8  # u64, runs that did not happen for want of scratch or a 
 CPU_SIZE = 16
 
 # A captured stack has room for this many frames more than asked for: those of tracing itself, which are not shown.
-OWN_FRAMES = 2
+OWN_FRAMES = 4
 
 # A record: header, then the fields of its RecordSpec.
 REC_SEQ = 0  # u64

@@ -93,6 +93,7 @@ STRINGS: dict[str, Builtin] = {
     "strtol": Builtin("si", "i", "u"),
     "text_str": Builtin("s", "s", "u"),  # escapes as \n, \ooo
     "text_strn": Builtin("sii", "s", "u"),
+    "json_text": Builtin("s", "s", "u"),  # a JSON string, with its quotes; what is not UTF-8 is replaced
     "tokenize": Builtin("ss", "s", "u", "state"),
     "str_match": Builtin("ss", "i", "u", "state"),  # =~ with a constant pattern; sets matched()
     "matched": Builtin("i", "s", "u", "state"),
@@ -126,8 +127,8 @@ BPFTRACE: dict[str, Builtin] = {
     "strftime_boot": Builtin("si", "s", "u"),  # format, ns since boot
     "macaddr_text": Builtin("b", "s", "u", injective=True),  # 6 bytes, AA:BB:CC:DD:EE:FF
     "usym_text": Builtin("ii", "s", "u"),  # address, process id: the symbol, 0x.. when unknown
-    "kstack_text": Builtin("bs", "s", "u"),  # frames, mode (bpftrace perf raw build_id)
-    "ustack_text": Builtin("bis", "s", "u"),  # frames, process id, mode
+    "kstack_text": Builtin("bs*", "s", "u"),  # frames, mode (bpftrace perf raw build_id), indent
+    "ustack_text": Builtin("bis*", "s", "u"),  # frames, process id, mode, indent
     "stack_len": Builtin("b", "i", "u"),  # how many frames
     "gfp_flags": Builtin("i", "s", "u", injective=True),  # GFP_KERNEL|__GFP_ZERO
 }

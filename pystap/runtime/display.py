@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .context import Context
 
 _TWO = frozenset(("usym", "ustack"))
+_INDENT = 8
 
 
 def width(hint: Any) -> int:
@@ -46,11 +47,12 @@ def enumerators(text: str) -> dict[int, str]:
 class Display:
     """Shows the values of one run."""
 
-    __slots__ = ("_context", "_enums")
+    __slots__ = ("_context", "_enums", "indent")
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._enums: dict[str, dict[int, str]] = {}
+        self.indent = _INDENT  # of the frames of stacks
 
     # -- texts
 
@@ -68,13 +70,11 @@ class Display:
 
     def key(self, key: Any, hints: Sequence[Any]) -> list[str]:
         """The texts of a key's parts."""
-        parts = key if isinstance(key, tuple) else (key,)
-        out, at = [], 0
-        for hint in hints:
-            count = width(hint)
-            out.append(self.text(parts[at : at + count], hint))
-            at += count
-        return out
+        self.indent = _INDENT // 2
+        try:
+            return self.inner(key if isinstance(key, tuple) else (key,), hints)
+        finally:
+            self.indent = _INDENT
 
     def call(self, name: str, *args: Any) -> str:
         """The text of a builtin."""
@@ -170,8 +170,8 @@ _SHOWN: dict[str, Callable[[Display, Sequence[Any], Any], str]] = {
     "ksym": lambda d, parts, hint: d.call("ksym", parts[0]),
     "usym": lambda d, parts, hint: d.call("usym_text", *parts),
     "cgroup_path": lambda d, parts, hint: d.call("cgroup_path", parts[0]),
-    "kstack": lambda d, parts, hint: d.call("kstack_text", parts[0], hint[1]),
-    "ustack": lambda d, parts, hint: d.call("ustack_text", parts[1], parts[0], hint[1]),
+    "kstack": lambda d, parts, hint: d.call("kstack_text", parts[0], hint[1], d.indent),
+    "ustack": lambda d, parts, hint: d.call("ustack_text", parts[1], parts[0], hint[1], d.indent),
     "timestamp": lambda d, parts, hint: d.call("strftime_boot", hint[1], parts[0]),
     "buf": _raw,
     "enum": lambda d, parts, hint: d.enum(parts[0], hint[1]),

@@ -6,6 +6,7 @@ from . import text
 from .display import Display
 from .errors import ScriptError
 from .formatting import plain
+from .numbers import MASK
 from .stat import stat_or_0
 
 TYPE_CHECKING = False
@@ -114,7 +115,8 @@ class Printing:
                 sink.emit(f"{name}: {self._text(spec, number, div)}\n")
             return
         elements = [(key, text.bt_number(one, kind)) for key, one in value.items()]
-        elements.sort(key=lambda e: _order(e[1]))
+        unsigned = spec.fmt is not None and spec.fmt[1] in ("uint", "ptr") and spec.value != "stat"
+        elements.sort(key=(lambda e: e[1] & MASK) if unsigned else (lambda e: _order(e[1])))
         if top > 0:
             elements = elements[-top:]
         if sink.structured:
@@ -159,7 +161,7 @@ class Printing:
             else:
                 sink.emit(f"{name}: \n{text.bt_hist(rows, log, div)}")
             return
-        elements = sorted(value.items(), key=lambda e: stat_or_0(e[1], "count"))
+        elements = sorted([e for e in value.items() if e[1].count], key=lambda e: stat_or_0(e[1], "count"))
         if top > 0:
             elements = elements[-top:]
         if sink.structured:
@@ -170,7 +172,6 @@ class Printing:
         for key, stat in elements:
             box = text.bt_hist(_rows(spec, stat), log, div)
             sink.emit(f"{name}[{', '.join(self._keys(spec, key))}]: \n{box}")
-        sink.emit("\n")
 
 
 def _untouched(spec: GlobalSpec, value: Any) -> bool:

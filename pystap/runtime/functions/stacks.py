@@ -61,8 +61,6 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             text = "".join([f"\n{frame:x}" for frame in frames]) + "\n"
         elif form == "perf":
             text = "".join([f"\n\t{frame:x} {_perf(frame)}" for frame in frames]) + "\n"
-        elif form == "bpftrace":
-            return "".join([f"\n    {symbols.with_offset(frame)}" for frame in frames]) + "\n"
         else:
             text = lines(data)
         return text[:longest]
@@ -73,14 +71,21 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             return "[unknown] ([kernel.kallsyms])"
         return f"{symbol.name}+{symbol.offset:#x} ([{symbol.module or 'kernel.kallsyms'}])"
 
-    def kstack_text(data: bytes, mode: str) -> str:
-        return stack_text(data, mode or "bpftrace") if frames_of(data) else ""
-
-    def ustack_text(data: bytes, pid: int, mode: str) -> str:
+    def kstack_text(data: bytes, mode: str, indent: int = 8) -> str:
         frames = shown(data)
-        if mode == "raw":
-            return stack_text(data, "raw")
-        return "".join([f"\n    {usym_text(frame, pid)}" for frame in frames]) + "\n" if frames else ""
+        if not frames or mode in ("raw", "perf"):
+            return stack_text(data, mode) if frames else ""
+        lead = "\n" + " " * indent
+        return "".join([lead + symbols.with_offset(frame) for frame in frames]) + "\n"
+
+    def ustack_text(data: bytes, pid: int, mode: str, indent: int = 8) -> str:
+        frames = shown(data)
+        if not frames or mode == "raw":
+            return stack_text(data, "raw") if frames else ""
+        if mode == "perf":
+            return "".join([f"\n\t{frame:x} {usym_text(frame, pid)}" for frame in frames]) + "\n"
+        lead = "\n" + " " * indent
+        return "".join([lead + usym_text(frame, pid) for frame in frames]) + "\n"
 
     def usym_text(address: int, pid: int) -> str:
         return context.user_symbols.text(address & MASK, pid)

@@ -10,6 +10,7 @@ import pytest
 from runtime_kit import context, program
 
 from pystap.builtins import TABLE
+from pystap.program import OWN_FRAMES
 from pystap.runtime.door import Door
 from pystap.runtime.errors import ScriptError
 from pystap.runtime.functions import MODULES, body
@@ -250,7 +251,7 @@ def test_system_calls_have_names() -> None:
 
 
 def test_stacks_as_text() -> None:
-    frames = (0xFFFFFFFF81000010).to_bytes(8, "little") + bytes(16)
+    frames = (0xFFFFFFFF81000010).to_bytes(8, "little") + bytes(8 * OWN_FRAMES)
     ctx = context(Door(), program(""))
 
     class Table:
@@ -271,7 +272,9 @@ def test_stacks_as_text() -> None:
     stack = body("stack_text", ctx)
     assert stack(frames, "addresses") == "0xffffffff81000010"
     assert stack(frames, "lines") == " 0xffffffff81000010 : work+0x10/0x40 [kernel]\n"
-    assert stack(frames, "bpftrace") == "\n    work+16\n"
+    assert body("kstack_text", ctx)(frames, "bpftrace") == "\n        work+16\n"
+    assert body("kstack_text", ctx)(frames, "bpftrace", 4) == "\n    work+16\n"
+    assert body("kstack_text", ctx)(bytes(8), "bpftrace") == ""
     body("print_backtrace_text", ctx)(frames)
     assert ctx.sink.text == " 0xffffffff81000010 : work+0x10/0x40 [kernel]\n"  # type: ignore[attr-defined]
     assert body("kernel_addr", ctx)("work", "") == 0xFFFFFFFF81000000 - (1 << 64)
