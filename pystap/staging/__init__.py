@@ -151,7 +151,7 @@ class _Stager:
         body, user = Splitter(places, handler.label, self.first_error_ends).block(handler.body)
         body = self._flat_keys(body, places)
         user = prune(sweep(user), frozenset({handler.label}))
-        capture = Capture(body, user, len(self.records))
+        capture = Capture(body, user, len(self.records), places.early)
         body = sweep(capture.kernel)
         if not body:
             self.notes.append(

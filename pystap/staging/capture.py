@@ -16,6 +16,7 @@ from .split import Mark, deep_uses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 
@@ -23,10 +24,10 @@ class Capture:
     """One handler's record. After construction:
 
     kernel, user: the two bodies; params: the user function's parameters; fields: their places, in order;
-    record: the plan, or None when the user stage has nothing to do.
+    early: locals that may be read before they are assigned; record: the plan, or None when the user stage has nothing to do.
     """
 
-    def __init__(self, kernel: list[Stmt], user: list[Stmt], number: int) -> None:
+    def __init__(self, kernel: list[Stmt], user: list[Stmt], number: int, early: Iterable[Local] = ()) -> None:
         self.kernel = kernel
         self.user = user
         self.params: list[Local] = []
@@ -41,6 +42,9 @@ class Capture:
             return
         self.record = RecordPlan(number, REC_HEADER)
         self._defs = count_defs(self.kernel)
+        for local in early:
+            if local in self._defs:
+                self._defs[local] += 1  # before its assignment it is empty
         self._sizes = sizes_of(self.kernel)
         self._place(self.kernel, [])
         self.user = self._flatten(user)

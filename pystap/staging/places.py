@@ -13,7 +13,7 @@ from __future__ import annotations
 from ..builtins import TABLE
 from ..ir.nodes import Call, ForEach, Global, Handler, If, Leave, Local, Loop, Op, Scope, Stmt, Text, Try
 from ..ir.ops import OPS
-from ..ir.walk import blocks, count_defs, defs, labels_left, statements
+from ..ir.walk import blocks, count_defs, defs, labels_left, statements, unassigned
 from ..opt.simplify import effects
 from .sizes import sizes_of
 
@@ -74,8 +74,9 @@ class Places:
         self._seen_effect = False  # of the user stage, which a fault behind it must not undo
         self.defs = count_defs(handler.body)
         self.wide = {local for local, size in sizes_of(handler.body).items() if size > _WIDE}
+        self.early = unassigned(handler.body)
         # made in several places, a wide string is put together in the user stage from what each one captures
-        self.locals.update(local for local in self.wide if self.defs[local] > 1)
+        self.locals.update(local for local in self.wide if not self._once(local))
         self.definition: dict[Local, Op] = {}
         for stmt in statements(handler.body):
             for local in defs(stmt):
@@ -180,12 +181,7 @@ class Places:
     def _forced(self, op: Op, where: str) -> None:
         dst = op.dst
         fault = "fault" in effects(op)
-        if (
-            dst is not None
-            and self.defs[dst] == 1
-            and dst not in self.locals
-            and not (fault and where != "k")
-        ):
+        if dst is not None and self._once(dst) and dst not in self.locals and not (fault and where != "k"):
             self.hoisted.add(id(op))
         elif where == "k":
             self.hoisted.add(id(op))
@@ -194,6 +190,10 @@ class Places:
                 self.locals.add(dst)
         else:
             self._to_user(op)
+
+    def _once(self, local: Local) -> bool:
+        """Whether a local has one value all through a run: it is assigned once, and not read before that."""
+        return self.defs[local] == 1 and local not in self.early
 
     def _to_user(self, op: Op) -> None:
         self.user.add(id(op))
@@ -223,7 +223,7 @@ class Places:
         elif not forced:
             if op.dst is not None and op.dst in self.locals:
                 self.split.add(id(op))
-        elif OPS[op.name].effects == "read" and op.dst is not None and self.defs[op.dst] == 1:
+        elif OPS[op.name].effects == "read" and op.dst is not None and self._once(op.dst):
             self.hoisted.add(id(op))
         else:
             self._demote(glob, "a condition of the user stage decides on its update", op.span)
