@@ -38,7 +38,7 @@ def test_a_rendered_key_is_its_words() -> None:
     assert made.home("t") == "delta"
     parts = made.spec("t").key
     assert [(p.type, p.size, p.words) for p in parts] == [("i64", 8, 2), ("i64", 8, 1)]
-    assert parts[0].render == "render_t_0"
+    assert parts[0].render == "render_0_0"
     assert parts[1].render == ""
     assert "add_to t offset whence 1" in made.kernel
     (render,) = [f for f in made.staged.user if f.kind == "render"]
