@@ -39,7 +39,7 @@ live: setup
 # The same scenarios with script files from elsewhere: make seeds DIR=path/to/scripts
 seeds: setup
 	@test -n "$(DIR)" || { echo "make seeds DIR=folder-with-scripts" >&2; exit 2; }
-	$(PYTEST) -q -rs tests/live/scenarios tests/live/cli/test_explain.py --scripts-dir "$(DIR)"
+	$(PYTEST) -q -rs tests/live/scenarios tests/live/standins tests/live/cli/test_explain.py --scripts-dir "$(DIR)"
 
 # A command as root on another kernel, with the working tree: make guest KERNEL=6.12 CMD='python3 -m pystap doctor'
 guest: export GUEST_COMMAND = $(value CMD)
