@@ -24,7 +24,8 @@ class Capture:
     """One handler's record. After construction:
 
     kernel, user: the two bodies; params: the user function's parameters; fields: their places, in order;
-    early: locals that may be read before they are assigned; record: the plan, or None when the user stage has nothing to do.
+    record: the plan, or None when the user stage has nothing to do. early: locals that may be read before they
+    are assigned.
     """
 
     def __init__(self, kernel: list[Stmt], user: list[Stmt], number: int, early: Iterable[Local] = ()) -> None:

@@ -71,6 +71,7 @@ class Places:
         self.locals: set[Local] = set()
         self.demoted: dict[Global, tuple[str, Span]] = {}
         self.late: list[Op] = []
+        self._turns = 0  # loops around what is being placed
         self._seen_effect = False  # of the user stage, which a fault behind it must not undo
         self.defs = count_defs(handler.body)
         self.wide = {local for local, size in sizes_of(handler.body).items() if size > _WIDE}
@@ -132,11 +133,13 @@ class Places:
             self.regions.add(id(stmt))
             self.locals.update(defs(stmt))
         tainted: set[Any] = set()
+        self._turns += bool(own)
         for block in blocks(stmt):
             inner = self._block(block, forced)
             if isinstance(stmt, Try) and block is stmt.body:
                 inner.discard(None)  # an error goes no further than the handler
             tainted |= inner
+        self._turns -= bool(own)
         return tainted - own
 
     def _needs_user(self, stmt: Stmt) -> bool:
@@ -181,7 +184,9 @@ class Places:
     def _forced(self, op: Op, where: str) -> None:
         dst = op.dst
         fault = "fault" in effects(op)
-        if dst is not None and self._once(dst) and dst not in self.locals and not (fault and where != "k"):
+        if self._turns and op.name == "call" and op.attr == "random_u32":
+            self._to_user(op)  # another number every turn
+        elif dst is not None and self._once(dst) and dst not in self.locals and not (fault and where != "k"):
             self.hoisted.add(id(op))
         elif where == "k":
             self.hoisted.add(id(op))
