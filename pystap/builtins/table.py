@@ -129,6 +129,11 @@ BPFTRACE: dict[str, Builtin] = {
     "usym_text": Builtin("ii", "s", "u"),  # address, process id: the symbol, 0x.. when unknown
     "kstack_text": Builtin("bs*", "s", "u"),  # frames, mode (bpftrace perf raw build_id), indent
     "ustack_text": Builtin("bis*", "s", "u"),  # frames, process id, mode, indent
+    "text_bytes": Builtin("s", "b", "u"),  # the bytes of a constant
+    "buf_cut": Builtin("bi", "b", "u"),  # the first bytes
+    "comm_of": Builtin("i", "s", "u", "clock"),  # the name of a process by its id
+    # a string, the bytes that it had room for, what is put behind one that fills them
+    "str_trailer": Builtin("sis", "s", "u"),
     "stack_len": Builtin("b", "i", "u"),  # how many frames
     "gfp_flags": Builtin("i", "s", "u", injective=True),  # GFP_KERNEL|__GFP_ZERO
 }

@@ -61,7 +61,9 @@ OPS: dict[str, OpInfo] = {
     # kernel (or user) memory. attr: Load
     "load": OpInfo("i", "i", "k", "fault"),
     "load_str": OpInfo("i", "s", "k", "fault"),
-    "load_buf": OpInfo("i", "b", "k", "fault"),
+    "load_buf": OpInfo(
+        "i*", "b", "k", "fault"
+    ),  # a second operand: how many bytes, at most size; zeros behind
     # globals
     "get": OpInfo("", "a", "ku", "read", on_global=True),  # a missing element is 0 or ""
     "has": OpInfo("", "i", "ku", "read", on_global=True),

@@ -64,8 +64,8 @@ class Printing:
 
     # -- at the end
 
-    def display(self, specs: Iterable[GlobalSpec], state: State) -> None:
-        """Print the globals that want it."""
+    def display(self, specs: Iterable[GlobalSpec], state: State, *, ending: bool = True) -> None:
+        """Print the globals that want it; at the end bpftrace's have two empty lines before them."""
         if self._context.lang != "bt":
             for spec in specs:
                 self._stp_global(spec, state.value(spec.index))
@@ -75,7 +75,7 @@ class Printing:
             value = state.value(spec.index)
             if _untouched(spec, value):
                 continue
-            if first and not self._context.sink.structured:
+            if first and ending and not self._context.sink.structured:
                 self._context.sink.emit("\n\n")
             first = False
             self._bt_map(spec, value, 0, 1)
@@ -116,7 +116,7 @@ class Printing:
             return
         elements = [(key, text.bt_number(one, kind)) for key, one in value.items()]
         unsigned = spec.fmt is not None and spec.fmt[1] in ("uint", "ptr") and spec.value != "stat"
-        elements.sort(key=(lambda e: e[1] & MASK) if unsigned else (lambda e: _order(e[1])))
+        elements.sort(key=lambda e: _order(e[1], unsigned))
         if top > 0:
             elements = elements[-top:]
         if sink.structured:
@@ -187,8 +187,10 @@ def _rows(spec: GlobalSpec, stat: Stat) -> list[tuple[int | None, int | None, in
     return text.bt_hist_rows(stat.buckets_log, spec.hist_log or 0)
 
 
-def _order(value: Any) -> Any:
+def _order(value: Any, unsigned: bool) -> Any:
     """Sort by number; stats by their total, texts by themselves."""
+    if unsigned:
+        return value & MASK
     return value["total"] if isinstance(value, dict) else value
 
 

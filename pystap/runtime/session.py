@@ -60,7 +60,8 @@ class Session:
         self.state = State(self.context)
         self.merger = Merger()
         self.timers = Timers(program.timers)
-        self.signals = Signals(dict(program.signals))
+        asked = {"SIGUSR1": ""} if program.lang == "bt" else {}  # bpftrace's wish for its maps
+        self.signals = Signals({**asked, **dict(program.signals)})
         self.decoder = Decoder(program.records)
         self.dispatcher: Dispatcher | None = None
         self.errors = 0
@@ -139,6 +140,8 @@ class Session:
         context = self.context
         context.start_ns = now()
         self._handlers(self.program.begin)
+        if (context.exiting or self.stopping) and not self.failed:
+            self._say_attached()
         self.sink.flush()
         if not context.exiting and not self.stopping:
             self._start()
@@ -150,8 +153,7 @@ class Session:
         door = self.door
         door.set_clock()
         door.attach()
-        if self.program.lang == "bt" and not self.options.quiet:
-            self._say_attached()
+        self._say_attached()
         self._open_poller()
         start = now()
         self.timers.start(start)
@@ -165,6 +167,8 @@ class Session:
     def _say_attached(self) -> None:
         """bpftrace's line of how many probes there are."""
         program = self.program
+        if program.lang != "bt" or self.options.quiet:
+            return
         count = len(program.begin) + len(program.end) + len(program.timers) + len(program.signals)
         count += sum([max(1, len(p.handlers)) for p in program.progs])
         if self.sink.structured:
@@ -254,8 +258,13 @@ class Session:
         for function in self.signals.take():
             if function is None:
                 self.stopping = True
-            elif not self.context.exiting:
+            elif self.context.exiting:
+                continue
+            elif function:
                 self._user(function)
+            else:
+                self._drain_to(self.door.sequence)
+                self._displays(ending=False)
 
     # -- user handlers
 
@@ -392,7 +401,7 @@ class Session:
             self._reap(self.child)
         self.sink.flush()
 
-    def _displays(self) -> None:
+    def _displays(self, *, ending: bool = True) -> None:
         """Print the globals that the language prints by itself."""
         if not self.options.display_globals:
             return
@@ -408,7 +417,7 @@ class Session:
             self._script_error(error)
         from .printing import Printing
 
-        Printing(self.context).display(shown, self.state)
+        Printing(self.context).display(shown, self.state, ending=ending)
 
     def _reap(self, child: HeldCommand) -> None:
         """Say how the command of -c ended, if it did badly."""

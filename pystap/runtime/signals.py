@@ -19,7 +19,7 @@ _ENDING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
 
 class Signals:
-    """The handlers of one run. functions: names of signals to handlers of the script."""
+    """The handlers of one run. functions: names of signals to handlers of the script, "" to print the maps."""
 
     def __init__(self, functions: dict[str, str]) -> None:
         self.fd = -1

@@ -165,14 +165,24 @@ def load_buf(lo: Lower, op: Op) -> None:
     assert op.dst is not None
     to = room(lo, op.dst, op.span)
     fn = lo.fn
-    if _direct_buf(lo, op, to):
+    if len(op.args) == 1 and _direct_buf(lo, op, to):
         return
     begin_capture(lo, op)
-    value = address(lo, op)
+    size = min(attr.size, to.cap)
+    if len(op.args) > 1:
+        zero(lo, to)
+        count = fn.copy(lo.value(op.args[1]))
+        fits = fn.new_label()
+        fn.jumpi(I.JLE, count, size, fits)  # a negative one is a large one
+        fn.const(count, size)
+        fn.label(fits)
+        value = address(lo, op)
+        fn.mov(I.R2, count)
+    else:
+        value = address(lo, op)
+        fn.const(I.R2, size)
     fn.addr(I.R1, to.base, to.off)
-    fn.const(I.R2, min(attr.size, to.cap))
     fn.call("probe_read_user" if attr.space == "user" else "probe_read_kernel", 3)
     _after(lo, op, value, to)
-    size = min(attr.size, to.cap)
     if size < to.cap:
         _zero_behind(lo, to, size)

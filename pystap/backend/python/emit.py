@@ -79,7 +79,10 @@ def _load(body: Body, op: Op) -> None:
     elif op.name == "load_str":
         call = f"_load_str({address}, {min(load.size, body.unit.longest + 1)}, {zero}, {user}, {where})"
     else:
-        call = f"_load_buf({address}, {load.size}, {zero}, {user}, {where})"
+        size = str(load.size)
+        if len(op.args) > 1:
+            size = f"max(0, min({size}, {body.read(op.args[1])}))"
+        call = f"_load_buf({address}, {size}, {zero}, {user}, {where})"
     body.set(op.dst, call)
 
 

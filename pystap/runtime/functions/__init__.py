@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _AREAS: dict[str, str] = {
     "strings": (
-        "strlen substr stringat isinstr str_find str_replace strtol text_str text_strn toupper tolower buf_str "
-        "text_of_int strncmp"
+        "strlen substr stringat isinstr str_find str_replace strtol text_str text_strn json_text toupper tolower buf_str "
+        "text_of_int str_trailer text_bytes buf_cut strncmp"
     ),
     "matching": "tokenize str_match matched",
     "clock": "ktime_ns boottime_ns realtime_ns tai_ns jiffies cycles random_u32 ctime tz_ctime strftime strftime_boot",
@@ -32,7 +32,7 @@ _AREAS: dict[str, str] = {
     "indentation": "thread_indent indent",
     "process": (
         "pid tid ppid uid euid gid egid pgrp sid cpu ns_pid execname pexecname task_current cgroup_id user_mode "
-        "register is_return kernel_stack user_stack pid2task ncpus"
+        "register is_return kernel_stack user_stack pid2task ncpus comm_of"
     ),
     "actions": "system ftrace cat_file",
 }

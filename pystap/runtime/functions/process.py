@@ -56,6 +56,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "pgrp": os.getpgrp,
     "sid": lambda: os.getsid(0),
     "execname": execname,
+    "comm_of": _comm,
     "pexecname": pexecname,
     "user_mode": lambda: 0,
     "is_return": lambda: 0,

@@ -68,7 +68,24 @@ def buf_str(data: bytes) -> str:
     return data.split(b"\0", 1)[0].decode("latin-1")
 
 
+def json_text(text: str) -> str:
+    """A JSON string of the Unicode that the bytes are."""
+    from json.encoder import encode_basestring
+
+    unicode = text.encode("latin-1", "replace").decode("utf-8", "replace")
+    return encode_basestring(unicode).encode().decode("latin-1")
+
+
+def str_trailer(text: str, room: int, trailer: str) -> str:
+    """The text; with a trailer where it fills its room, as one does that was cut."""
+    return text + trailer if len(text) >= room - 1 else text
+
+
 PURE: dict[str, Callable[..., Any]] = {
+    "str_trailer": str_trailer,
+    "text_bytes": lambda text: text.encode("latin-1"),
+    "buf_cut": lambda data, count: data[:count] if count >= 0 else data,
+    "json_text": json_text,
     "strlen": len,
     "substr": substr,
     "stringat": stringat,

@@ -249,6 +249,11 @@ def _address_like(body: Body, value: Val, e: ast.Cast) -> tuple[Operand, T]:
 
 def _to_number(body: Body, target: T, value: Val, e: ast.Cast) -> Val:
     type = value.type
+    if isinstance(value.const, bytes):
+        from .arrays import known_word
+
+        value = known_word(value) or value
+        type = value.type
     if type.kind == "array" and value.mem is not None:
         # an array's bytes as one integer
         if size_of(type) > 8 or size_of(type) not in (1, 2, 4, 8):

@@ -87,7 +87,7 @@ class Body:
         """Return the parts of a value, read from memory if it lies there."""
         if value.type.kind == "stat":
             value = self.coerced(value)
-        if value.ops is None and value.mem is None:
+        if value.ops is None and value.mem is None and value.const is None:
             raise later("this array as a whole", self.b.span, "use its elements")
         return read(self.b, value)
 

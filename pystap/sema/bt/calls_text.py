@@ -6,9 +6,9 @@ from ...ir.nodes import BUF, STR, Const, Text
 from ...ir.ops import Load
 from ...lang.bt import ast
 from ..build import latin
-from . import types
+from . import arrays, types
 from .body import error, later
-from .builtins import stack
+from .builtins import BUILTINS, stack
 from .types import BOOL, INET, INT64, KSYM, MAC, UINT64, USYM, T, is_number, name
 from .values import UNKNOWN, Val, number, size_of, string
 
@@ -77,11 +77,13 @@ def buf(body: Body, call: ast.Call) -> Val:
     value = body.value(first)
     if value.type.kind == "none":
         return UNKNOWN
+    operand: Operand | None = None
     if len(call.args) == 2:
-        length = body.value(call.args[1])
-        if not isinstance(length.const, int):
-            raise later("buf() of a length that isn't constant", call.args[1].span)
-        size = length.const
+        operand, length = body.number_of(call.args[1], "a length")  # type: ignore[arg-type]
+        if isinstance(length.const, int):
+            size, operand = length.const, None
+        else:
+            size = min(body.unit.config.max_strlen, 4096)
     elif value.type.kind in ("array", "str"):
         size = size_of(value.type)
     else:
@@ -90,7 +92,11 @@ def buf(body: Body, call: ast.Call) -> Val:
         raise error("E207", f"buf() can hold 1 to 4096 bytes, not {size}", call.span)
     address, space = pointer_of(body, value, first)
     load = Load(0, size, False, "zero", "", space, first.span.text[:60])
-    return Val(T("buffer", size), [body.b.op("load_buf", (address,), load, BUF)])
+    if operand is None:
+        return Val(T("buffer", size), [body.b.op("load_buf", (address,), load, BUF)])
+    # so many bytes are read; the rest of the room is zeros, which the user stage cuts off
+    data = body.b.op("load_buf", (address, operand), load, BUF)
+    return Val(T("buffer", size), [body.b.op("call", (data, operand), "buf_cut", BUF)])
 
 
 def ntop(body: Body, call: ast.Call) -> Val:
@@ -107,6 +113,10 @@ def ntop(body: Body, call: ast.Call) -> Val:
     type = value.type
     if type.kind == "none":
         return Val(INET, [Text("")])
+    if isinstance(value.const, bytes) and (
+        not family or len(value.const) == (4 if family == AF_INET else 16)
+    ):
+        return Val(INET, [Text(arrays.ntop(value.const))])
     if is_number(type):
         if family == AF_INET6:
             raise error("E251", "ntop(AF_INET6, ...) needs an array of 16 bytes", node.span)
@@ -217,11 +227,6 @@ def bswap(body: Body, call: ast.Call) -> Val:
     return Val(T("int", size, False), [body.call(f"bswap{8 * size}", operand)])
 
 
-def pton(body: Body, call: ast.Call) -> Val:
-    """`pton("address")`."""
-    raise later("pton()", call.span, "compare with ntop(...) == the address's text")
-
-
 def reg(body: Body, call: ast.Call) -> Val:
     """`reg("ip")`."""
     word = body.literal(call.args[0], "the register of reg()")
@@ -273,6 +278,26 @@ def process(body: Body, call: ast.Call) -> Val:
     return Val(types.UINT32, [body.call("ns_pid" if word == "curr_ns" else call.name)])
 
 
+def comm(body: Body, call: ast.Call) -> Val:
+    """`comm([pid])`: the name of the current thread, or of a process."""
+    if not call.args:
+        return BUILTINS["comm"](body, call)
+    operand, _ = body.number_of(call.args[0], "comm()")  # type: ignore[arg-type]
+    return Val(T("str", 16), [body.text_call("comm_of", operand)])
+
+
+def ppid(body: Body, call: ast.Call) -> Val:
+    """`ppid([task])`: the parent's process id, of the current task or another."""
+    if not call.args:
+        return BUILTINS["ppid"](body, call)
+    from .access import member
+
+    node = call.args[0]
+    for word in ("real_parent", "tgid"):
+        node = ast.Member(call.span, node, word, True, call.span)  # type: ignore[arg-type]
+    return Val(types.UINT32, body.ops(member(body, node)))  # type: ignore[arg-type]
+
+
 def _space(space: str) -> Callable[[Body, ast.Call], Val]:
     """`kptr(p)`, `uptr(p)`: the pointer, of that address space."""
 
@@ -290,7 +315,7 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "str": (1, 2, str_),
     "buf": (1, 2, buf),
     "ntop": (1, 2, ntop),
-    "pton": (1, 1, pton),
+    "pton": (1, 1, arrays.pton),
     "macaddr": (1, 1, macaddr),
     "ksym": (1, 1, _one_number(KSYM)),
     "usym": (1, 1, usym),
@@ -311,6 +336,8 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "nsecs": (0, 1, nsecs),
     "pid": (0, 1, process),
     "tid": (0, 1, process),
+    "comm": (0, 1, comm),
+    "ppid": (0, 1, ppid),
     "kptr": (1, 1, _space("kernel")),
     "uptr": (1, 1, _space("user")),
 }

@@ -47,7 +47,15 @@ KEYS: dict[str, tuple[Any, Any]] = {
 class Config:
     """The settings that have a meaning here, with bpftrace's defaults."""
 
-    __slots__ = ("max_map_keys", "max_strlen", "missing_probes", "print_maps_on_exit", "stack_mode")
+    __slots__ = (
+        "max_map_keys",
+        "max_strlen",
+        "missing_probes",
+        "print_maps_on_exit",
+        "stack_mode",
+        "str_trunc_trailer",
+        "unstable_tseries",
+    )
 
     def __init__(self) -> None:
         self.max_map_keys = 4096
@@ -55,6 +63,8 @@ class Config:
         self.missing_probes = "error"
         self.print_maps_on_exit = True
         self.stack_mode = "bpftrace"
+        self.str_trunc_trailer = ".."
+        self.unstable_tseries = "warn"
 
     def take(self, entries: tuple[ast.ConfigEntry, ...], bag: Bag) -> None:
         """Read the script's settings; unknown ones and bad values go to the bag."""

@@ -177,6 +177,10 @@ def result_type(op: str, one: T, two: T) -> T:
 def compare(body: Body, op: str, left: Val, right: Val, e: ast.Binary) -> Val:
     """Comparison of strings, tuples and other values of several parts."""
     one, two = left.type, right.type
+    if one.kind == two.kind == "array" and op in ("==", "!="):
+        from .arrays import equal as equal_arrays
+
+        return equal_arrays(body, op, left, right, e)
     if op not in ("==", "!="):
         raise error("E251", f"'{op}' can't compare {name(one)} and {name(two)}", e.span)
     if merge(one, two) is None or one.kind in ("record", "void", "stat"):

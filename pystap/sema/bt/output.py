@@ -111,7 +111,9 @@ def as_text(body: Body, value: Val, span: Span) -> Operand:
     type = value.type
     kind = type.kind
     ops = body.ops(value)
-    if kind in ("str", "inet"):
+    if kind == "str":
+        return _cut_text(body, type, ops[0])
+    if kind == "inet":
         return ops[0]
     if kind == "int" and type.ctype is not None:
         return _enum(body, value, ops[0])
@@ -130,6 +132,14 @@ def as_text(body: Body, value: Val, span: Span) -> Operand:
     if kind in ("int", "ptr"):
         hint_ = "use %d" if kind == "int" else "str(pointer) reads the string there"
     raise error("E272", f"%s needs a string, not {name(type)}", span, hint_)
+
+
+def _cut_text(body: Body, type: T, text: Operand) -> Operand:
+    """A string for printing: one that fills the room of max_strlen was cut, and gets the trailer."""
+    config = body.unit.config
+    if type.size != config.max_strlen or not config.str_trunc_trailer or isinstance(text, Text):
+        return text
+    return body.text_call("str_trailer", text, Const(type.size), Text(latin(config.str_trunc_trailer)))
 
 
 _RENDER = {"mac": "macaddr_text", "ksym": "ksym", "usym": "usym_text", "cgroup_path": "cgroup_path"}
@@ -278,10 +288,11 @@ def _show(body: Body, value: Val, span: Span) -> None:
         body.b.do("print_value", (as_text(body, value, span),), "str")
         return
     if type.kind != "tuple":
-        body.b.do("print_value", (body.ops(value)[0],), hint(type))
+        shown = as_text(body, value, span) if type.kind == "str" else body.ops(value)[0]
+        body.b.do("print_value", (shown,), hint(type))
         return
-    ops, shown = _shown_tuple(body, value, span)
-    body.b.do("print_value", (body.b.op("tuple", tuple(ops), None, TUPLE),), shown)
+    ops, hints = _shown_tuple(body, value, span)
+    body.b.do("print_value", (body.b.op("tuple", tuple(ops), None, TUPLE),), hints)
 
 
 def _shown_tuple(body: Body, value: Val, span: Span) -> tuple[list[Operand], object]:

@@ -38,7 +38,8 @@ class Mem:
 
 
 class Val:
-    """A value. ops: its parts (see types), None while it is only a place; const: an int or str that it is known to be.
+    """A value. ops: its parts (see types), None while it is only a place; const: what it is known to be: an int, a
+    str, or bytes (an array).
 
     element: (map, key operands) where it is an aggregate's element; fixed: whether a literal made it.
     """
@@ -50,7 +51,7 @@ class Val:
         type: T,
         ops: list[Operand] | None = None,
         mem: Mem | None = None,
-        const: int | str | None = None,
+        const: int | str | bytes | None = None,
         element: Any = None,
     ) -> None:
         self.type = type
@@ -83,9 +84,12 @@ def read(b: Builder, value: Val) -> list[Operand]:
     """Return the parts of a value, loading them if it is a place in memory."""
     if value.ops is not None:
         return value.ops
+    type = value.type
+    if isinstance(value.const, bytes):
+        value.ops = [b.op("call", (Text(value.const.decode("latin-1")),), "text_bytes", BUF)]
+        return value.ops
     mem = value.mem
     assert mem is not None
-    type = value.type
     kind = type.kind
     if kind == "str":
         load = Load(mem.off, max(type.size, 1), False, "zero", mem.struct, mem.space, mem.what)
