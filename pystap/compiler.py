@@ -49,7 +49,7 @@ def _parse(c: Compilation) -> None:
         return
     from .lang.stp.parser import parse as parse_stp
     from .lang.stp.preprocess import PreprocEnv
-    from .sema.stp.macros import MACROS
+    from .sema.stp.macros import MACROS, with_macros
 
     env = PreprocEnv(
         args=c.options.args,
@@ -57,7 +57,7 @@ def _parse(c: Compilation) -> None:
         arch=c.target.arch,
         config=c.target.config,
         guru=c.options.guru,
-        macros=MACROS,
+        macros=with_macros(c.options.macros) if c.options.macros else MACROS,
     )
     c.tree = parse_stp(c.source, env, c.bag)
 

@@ -23,7 +23,8 @@ class Options(Node):
     of two). overrides: (name, text) of -G; defines: (name, text) of -D. format: "text" or "json".
     display_globals: print what SystemTap calls unread globals (bpftrace: maps) at the end. standins: let
     tracepoints stand in for functions that this kernel can't probe. attach: the rung of the attach ladder that
-    functions must be probed by ("fentry", "kprobe" or "standin"), "" for the best that there is.
+    functions must be probed by ("fentry", "kprobe" or "standin"), "" for the best that there is. macros: definitions
+    that a SystemTap script may use beside its own and the tapset's.
     """
 
     lang: str = ""
@@ -52,3 +53,4 @@ class Options(Node):
     hist_elision: int = 2
     standins: bool = True
     attach: str = ""
+    macros: str = ""

@@ -5,12 +5,16 @@ Hand-written: argparse costs 7 ms to import, and knows no `-vg` next to `-p4`.
 
 from __future__ import annotations
 
+import os
+
 from ..diag import did_you_mean, fail
 from ..options import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from .toolbox import Tool
 
 # option -> (field or action, takes a value); "" is taken and means nothing here
 _SHORT: dict[str, tuple[str, bool]] = {
@@ -62,6 +66,7 @@ _LONG: dict[str, tuple[str, bool]] = {
     "no-standins": ("nostandins", False),
     "attach": ("attach", True),
 }
+COMMANDS = ("explain", "doctor", "shim")
 FORMATS = ("text", "json")
 STAGES = ("auto", "mirror")
 RUNGS = ("fentry", "kprobe", "standin")
@@ -71,7 +76,8 @@ LANGS = ("stp", "bt")
 class Arguments:
     """What was asked for. file: the script's path or "-"; script: the text of -e; last_pass: of -p, else 5.
 
-    action: "run", "help" or "version"; listing: the option that asks for one (-l, ...), of `pattern`. fields: what `options` is made of, while the words are read.
+    action: "run", "help" or "version"; listing: the option that asks for one (-l, ...), of `pattern`. fields: what
+    `options` is made of, while the words are read.
     """
 
     def __init__(self) -> None:
@@ -90,6 +96,8 @@ def parse(words: list[str]) -> Arguments:
     """Return the arguments; raise CompileError (E9xx) for what makes no sense."""
     args = Arguments()
     rest: list[str] = []
+    tool: Tool | None = None
+    named = 0  # words up to the tool's name, with it
     at = 0
     while at < len(words):
         word = words[at]
@@ -97,20 +105,56 @@ def parse(words: list[str]) -> Arguments:
         if word == "--":
             rest += words[at:]
             break
-        if word.startswith("--"):
+        option = word.startswith("-") and len(word) > 1
+        if option and tool is not None and (then := tool.take(word, words, at)) >= 0:
+            at = then
+        elif option and tool is not None and _unknown(word):
+            raise tool.unknown(word)
+        elif word.startswith("--"):
             at = _long(word, words, at, args)
-        elif word.startswith("-") and len(word) > 1 and not _negative(word):
+        elif option and not _negative(word):
             at = _short(word, words, at, args)
         else:
             rest.append(word)  # options may follow the script, as stap's do
+            if not named and word not in COMMANDS:
+                named = len(rest)
+                tool = _tool(word) if args.script is None else None
+    fields = args.fields
+    if tool is not None:
+        tool.take_positions(rest[named:])
+        del rest[named:]
+        fields["macros"] = tool.macros(fields.pop("format", "text"), _terminal_lines(fields))
     if args.script is None and rest:
         args.file = rest.pop(0)
-    fields = args.fields
     fields["args"] = tuple(rest)
     fields["overrides"] = tuple(fields["overrides"])
     fields["defines"] = tuple(fields["defines"])
     args.options = Options(**fields)
     return args
+
+
+def _tool(word: str) -> Tool | None:
+    """Return the tool that a word names, if it names one."""
+    if not word.replace("-", "_").isidentifier():
+        return None
+    from .toolbox import Tool, tool
+
+    return Tool(word) if tool(word) is not None else None
+
+
+def _unknown(word: str) -> bool:
+    """Whether a word is no option of ours."""
+    if word.startswith("--"):
+        return word[2:].partition("=")[0] not in _LONG
+    return word[1] not in _SHORT and not _negative(word)
+
+
+def _terminal_lines(fields: dict[str, Any]) -> int:
+    """Return how many lines the terminal has that the output goes to, 0 where it goes elsewhere."""
+    try:
+        return 0 if "output" in fields else os.get_terminal_size(1).lines
+    except OSError:
+        return 0
 
 
 def _negative(word: str) -> bool:

@@ -47,9 +47,7 @@ def text(args: Arguments) -> str:
     """Return the help: of the tool that was named, else of the command."""
     from .toolbox import names, summary, tool, usage
 
-    if args.file is not None:
-        path = tool(args.file)
-        if path is not None:
-            return usage(args.file, path)
+    if args.file is not None and tool(args.file) is not None:
+        return usage(args.file)
     tools = "".join([f"  {name:14} {summary(name)}\n" for name in names()])
     return f"{HELP}\ntools (pystap TOOL --help says more):\n{tools}"

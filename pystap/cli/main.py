@@ -7,7 +7,7 @@ import sys
 
 from ..diag import WARNING, Bag, CompileError, Diagnostic, fail, render
 from ..source import Source
-from .arguments import Arguments, parse
+from .arguments import COMMANDS, Arguments, parse
 
 LARGEST = 4 << 20  # bytes of a script
 _UNWRITABLE = (5, 9, 27, 28, 122)  # EIO EBADF EFBIG ENOSPC EDQUOT: output that can't be written
@@ -117,8 +117,8 @@ def _drop_stdout() -> None:
 
 def _main(words: list[str]) -> int:
     word = words[0] if words else ""
-    args = parse(words[1:] if word in _COMMANDS else words)
-    if word not in _COMMANDS and args.file in _COMMANDS and not os.path.exists(args.file):
+    args = parse(words[1:] if word in COMMANDS else words)
+    if word not in COMMANDS and args.file in COMMANDS and not os.path.exists(args.file):
         word = args.file  # options stood before it
         rest = args.options.args
         args.file = rest[0] if rest else None
@@ -146,9 +146,6 @@ def _main(words: list[str]) -> int:
 
     driver = Driver(args, source, lang)
     return driver.explain() if word == "explain" else driver.run()
-
-
-_COMMANDS = ("explain", "doctor", "shim")
 
 
 def _doctor(args: Arguments) -> int:

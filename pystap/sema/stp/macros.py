@@ -47,6 +47,21 @@ MACROS: Mapping[str, Macro] = _Macros()  # type: ignore[assignment]
 """For PreprocEnv.macros."""
 
 
+def with_macros(text: str) -> Mapping[str, Macro]:
+    """Return the tapset's macros and those that a text defines; a mistake in it is a bug."""
+    bag = Bag()
+    found = {**{name: _macro(name) for name in MACROS}, **parse_macros(Source("<macros>", text), bag)}
+    if bag.items:
+        raise RuntimeError(f"{bag.items[0]!r}")
+    return found
+
+
+def _macro(name: str) -> Macro:
+    macro = MACROS.get(name)
+    assert macro is not None
+    return macro
+
+
 def library_macros() -> Mapping[str, Macro]:
     """Return the tapset's macros."""
     return MACROS

@@ -1,0 +1,93 @@
+"""What the options of tools take: `wanted(entry, text)` gives the value that a word stands for."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+LONGEST_NAME = 15  # bytes of a command's name, as the kernel keeps it
+
+
+class BadValue(Exception):
+    """A word that isn't what the option takes; its text says what that is."""
+
+
+def wanted(entry: dict[str, Any], text: str) -> int | str:
+    """Return the value of a word for an option's entry of the description; BadValue."""
+    return TYPES[entry["type"]](entry, text)
+
+
+def _number(text: str, low: int, high: int, what: str) -> int:
+    if not text.isdecimal() or not text.isascii() or not low <= int(text) <= high:
+        raise BadValue(what)
+    return int(text)
+
+
+def _count(entry: dict[str, Any], text: str) -> int:
+    low = entry.get("low", 1)
+    high = entry.get("high", 1_000_000_000)
+    return _number(
+        text, 0 if text == str(entry.get("default")) else low, high, f"a number from {low} to {high}"
+    )
+
+
+def _port(entry: dict[str, Any], text: str) -> int:
+    return _number(text, 1, 65535, "a port, a number from 1 to 65535")
+
+
+def _pid(entry: dict[str, Any], text: str) -> int:
+    return _number(text, 1, 1 << 22, "the number of a process")
+
+
+def _user(entry: dict[str, Any], text: str) -> int:
+    """The number of a user; the default, no user, is -1."""
+    if not text.isdecimal():
+        from pwd import getpwnam
+
+        try:
+            return getpwnam(text).pw_uid
+        except (KeyError, ValueError):
+            raise BadValue("a user's number or name") from None
+    return _number(text, 0, (1 << 32) - 2, "a user's number or name")
+
+
+def _seconds(entry: dict[str, Any], text: str) -> int:
+    """Milliseconds."""
+    what = "seconds, from 0.1 to 86400"
+    whole, _, part = text.partition(".")
+    if not (whole + part).isdecimal() or not text.isascii() or not 0.1 <= float(text) <= 86400:
+        raise BadValue(what)
+    return round(float(text) * 1000)
+
+
+def _name(entry: dict[str, Any], text: str) -> str:
+    data = text.encode("utf-8", "surrogateescape")
+    if not data or len(data) > LONGEST_NAME:
+        raise BadValue(f"a command's name, of 1 to {LONGEST_NAME} bytes")
+    return text
+
+
+def _word(entry: dict[str, Any], text: str) -> str:
+    if not text.isascii() or not text.isprintable() or not text:
+        raise BadValue(entry.get("takes", "a word"))
+    return text
+
+
+def _flag(entry: dict[str, Any], text: str) -> int:
+    return 1
+
+
+TYPES: dict[str, Callable[[dict[str, Any], str], int | str]] = {
+    "count": _count,
+    "port": _port,
+    "pid": _pid,
+    "user": _user,
+    "seconds": _seconds,
+    "name": _name,
+    "word": _word,
+    "flag": _flag,
+}
+# what an option that isn't given is
+NOTHING: dict[str, int | str] = {"user": -1, "name": "", "word": ""}
