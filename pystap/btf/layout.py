@@ -94,6 +94,19 @@ def sizeof(type: t.Type) -> int:
     raise BtfError("a BTF type refers to itself")
 
 
+def argument_words(proto: t.FuncProto) -> list[int]:
+    """Where a function's arguments lie among the words it is called with, and behind them what it returns.
+
+    A struct that is handed over by value takes two words if it is longer than one, and none if it is longer than two.
+    """
+    words = [0]
+    for param in proto.params:
+        kind = resolve(param.type)
+        size = kind.size if isinstance(kind, (t.Struct, t.Union)) else 8
+        words.append(words[-1] + (1 if size <= 8 else 2 if size <= 16 else 0))
+    return words
+
+
 def find_member(parent: t.Composite, name: str) -> t.Member | None:
     """Return the member of that name, with its offset from `parent`; anonymous members are looked into."""
     found = parent.member(name) if name else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...btf import FieldError, pointer_tags
 from ...btf import types as t
-from ...btf.layout import field_path, sizeof
+from ...btf.layout import argument_words, field_path, sizeof
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,8 +57,10 @@ class Answers:
             proto = func.type if func is not None else None
             if not isinstance(proto, t.FuncProto):
                 return ""
-            kinds = [*(p.type for p in proto.params), proto.type]
-            return self._pointee(kinds[n]) if n < len(kinds) else ""
+            kinds = dict(
+                zip(argument_words(proto), (*(p.type for p in proto.params), proto.type), strict=True)
+            )
+            return self._pointee(kinds[n]) if n in kinds else ""
         found = self.btf.find_tracepoint(tracepoint)
         if found is None or n >= len(found.params):
             return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ...btf import types as t
 from ...btf.kinds import G_FUNC
+from ...btf.layout import argument_words
 from ...diag import did_you_mean, fail
 from ...ir.nodes import Event
 from ..base import HIDDEN, Context, Env, Resolved, Variable, glob_filter, has_glob
@@ -118,12 +119,14 @@ def _event(wanted: Wanted, env: Env, name: str, symbol: str, notes: Notes) -> Re
     kind = rung(env, wanted.returns, ("fentry", "kprobe") if symbol == name and known else ("kprobe",))
     variables: list[Variable] = []
     if kind != "kretprobe" and isinstance(proto, t.FuncProto):
-        most = REGISTERS if kind == "kprobe" else len(proto.params)
-        for n, param in enumerate(proto.params[:most]):
-            variables.append(value_of(param.name or f"arg{n + 1}", n, param.type))
+        words = argument_words(proto)
+        most = REGISTERS if kind == "kprobe" else words[-1]
+        for n, param in enumerate(proto.params):
+            if words[n] < words[n + 1] <= most:
+                variables.append(value_of(param.name or f"arg{n + 1}", words[n], param.type))
         variables += _by_pointer(variables)
     if wanted.returns and isinstance(proto, t.FuncProto) and not isinstance(proto.type, t.Void):
-        variables.append(value_of("return", len(proto.params), proto.type))
+        variables.append(value_of("return", argument_words(proto)[-1], proto.type))
     context = Context(
         f"function {name}",
         variables,

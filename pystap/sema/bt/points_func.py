@@ -7,6 +7,7 @@ function's prototype, and the return value is the `ctx_arg` behind the last of t
 from __future__ import annotations
 
 from ...btf.kinds import G_FUNC
+from ...btf.layout import argument_words
 from ...diag import did_you_mean
 from ...ir.nodes import Const, Event
 from ...probes.base import glob_filter, has_glob
@@ -83,20 +84,23 @@ def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool) -> Poin
     point.registers = attach.provider in ("kprobe", "kretprobe")
     func = unit.btf.find_func(word)
     params = func.type.params if func is not None else ()
+    words = argument_words(func.type) if func is not None else [0]
     typed = attach.provider in ("fentry", "fexit")
     if not ret or typed:
         makes: list[Make] = []
-        for n, param in enumerate(params[:REGISTERS]):
-            made = c_argument(unit.btf, param.type, n)
+        first = dict(zip(words, params, strict=False))
+        for n in range(min(REGISTERS, words[-1])):
+            param = first.get(n)
+            made = c_argument(unit.btf, param.type if param is not None else None, n)
             makes.append(made if typed else _untyped(made))
-            if typed and param.name:
+            if typed and param is not None and param.name:
                 point.fields[param.name] = made
         if func is None:
             makes = [_untyped(c_argument(unit.btf, None, n)) for n in range(REGISTERS)]
         point.arguments = makes
     if ret:
         result = func.type.type if func is not None else None
-        made = c_argument(unit.btf, result, len(params))
+        made = c_argument(unit.btf, result, words[-1])
         point.retval = made if typed else _untyped(made)
         if typed:
             point.fields["retval"] = made
