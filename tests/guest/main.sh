@@ -11,6 +11,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p /run/netns
 hostname guest
 ip link set lo up
+modprobe -q loop # on a usual machine its device node loads it
 
 port() { # the device of a named port
     for entry in /sys/class/virtio-ports/*; do

@@ -11,5 +11,9 @@ CHECKS = (
     "tests/live/scenarios/test_tcpstates.py",
     "tests/live/scenarios/test_syscalls.py",
     "tests/live/scenarios/test_dropwatch.py",
+    "tests/live/scenarios/test_ioblock.py",
     "tests/live/scenarios/test_language.py",
+    "tests/live/rules/test_rules.py",
+    "tests/live/ebpf/test_live_events.py",
+    "tests/live/standins",
 )
