@@ -18,13 +18,15 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for _ in range(5):
     s.sendto(b"x", ("10.213.8.2", 9))
     s.sendto(b"x", ("127.0.0.1", 9))
-print(os.getpid())
+print(os.getpid(), open("/sys/class/net/stp-br/statistics/tx_packets").read())
 """
 LINE = re.compile(r"^ *\d+ bridger\((\d+)\): (->|<-) (\S+)$", re.M)
 
 
 def test_sent_by_the_bridge(script, stage, net: Namespace) -> None:
     with Tracer(script("bridge-sends.stp", "004-8.5-br-dev-xmit.stp"), stage=stage) as tracer:
-        pid = net.run(WORKLOAD).strip()
+        pid, sent = net.run(WORKLOAD).split()
     lines = [m[1:] for m in LINE.findall(tracer.clean()) if m[0] == pid]
-    assert lines == [("->", "br_dev_xmit,devname=stp-br"), ("<-", "br_dev_xmit")] * 5
+    pair = [("->", "br_dev_xmit,devname=stp-br"), ("<-", "br_dev_xmit")]
+    # a report of group membership (IGMP) may leave in the workload's name, when its timer ends just then
+    assert lines == pair * (len(lines) // 2) and 5 <= len(lines) // 2 <= int(sent), (lines, sent)
