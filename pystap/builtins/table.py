@@ -120,6 +120,9 @@ BPFTRACE: dict[str, Builtin] = {
     "ncpus": Builtin("", "i", "u"),  # CPUs of this machine
     "enum_text": Builtin("is", "s", "u"),  # value, "0=A;5=B": the name of the value, else the number
     "cat_file": Builtin("s", "", "u", "output"),  # prints a file's content
+    # around output that is one event of this kind in JSON
+    "begin_event": Builtin("s", "", "u", "output"),
+    "end_event": Builtin("", "", "u", "output"),
     # "sys_enter" or "sys_exit", number: tracepoint:syscalls:sys_enter_openat
     "syscall_tracepoint": Builtin("si", "s", "u", injective=True),
     "strncmp": Builtin("ssi", "i", "u"),

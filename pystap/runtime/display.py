@@ -110,14 +110,22 @@ class Display:
         if kind == "bool":
             return bool(value)
         if kind == "tuple":
-            out, at = [], 0
-            for one in hint[1]:
-                count = width(one)
-                parts = value[at : at + count]
-                out.append(self.data(parts if count > 1 else parts[0], one))
-                at += count
-            return out
+            return self._data_of(value, hint[1])
+        if kind == "named":
+            names = [n for n, _ in hint[1]]
+            return dict(zip(names, self._data_of(value, [h for _, h in hint[1]]), strict=True))
         return self.value(value, hint)
+
+    def _data_of(self, value: Any, hints: Sequence[Any]) -> list[Any]:
+        """Several values in a row."""
+        out, at = [], 0
+        for one in hints:
+            count = width(one)
+            parts = value[at : at + count]
+            flat = count == 1 and (not isinstance(one, tuple) or one[0] not in ("tuple", "named"))
+            out.append(self.data(parts[0] if flat else parts, one))
+            at += count
+        return out
 
 
 def _memory(display: Display, data: bytes, hint: Any, signed: bool = False) -> str:

@@ -45,6 +45,12 @@ class Sink:
     def event(self, kind: str, data: Any, **more: Any) -> None:
         """A structured event, for sinks that are structured."""
 
+    def begin(self, kind: str) -> None:
+        """What is emitted until `end` is one event of this kind, for sinks that are structured."""
+
+    def end(self) -> None:
+        """The event is whole."""
+
     def message(self, text: str) -> None:
         """Words for standard error, after what was printed before them."""
         self.flush()

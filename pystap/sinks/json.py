@@ -25,9 +25,25 @@ class JsonSink(Sink):
         self._encode = JSONEncoder(ensure_ascii=False).encode
         self.lines: list[str] = []
         self.emit = self._text
+        self._kind = ""
+        self._pieces: list[str] = []
 
     def _text(self, text: str) -> None:
-        self.event("printf", text)
+        if self._kind:
+            self._pieces.append(text)
+        else:
+            self.event("printf", text)
+
+    def begin(self, kind: str) -> None:
+        """Gather the texts that come."""
+        self._kind = kind
+
+    def end(self) -> None:
+        """Write them as one event."""
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        kind, self._kind = self._kind, ""
+        self.event(kind, text.removesuffix("\n") if kind == "join" else text)
 
     def event(self, kind: str, data: Any, **more: Any) -> None:
         """One line."""

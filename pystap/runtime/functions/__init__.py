@@ -34,7 +34,7 @@ _AREAS: dict[str, str] = {
         "pid tid ppid uid euid gid egid pgrp sid cpu ns_pid execname pexecname task_current cgroup_id user_mode "
         "register is_return kernel_stack user_stack pid2task ncpus comm_of"
     ),
-    "actions": "system ftrace cat_file",
+    "actions": "system ftrace cat_file begin_event end_event",
 }
 MODULES: dict[str, str] = {name: area for area, names in _AREAS.items() for name in names.split()}
 

@@ -47,8 +47,16 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         """Print a file, or the first part of a long one."""
         try:
             with open(path.encode("latin-1"), "rb") as file:
+                context.sink.begin("cat")
                 context.sink.emit(file.read(_CAT_BYTES).decode("latin-1"))
+                context.sink.end()
         except OSError as error:
             context.warn(f"cat(): {path}: {error.strerror}")
 
-    return {"system": system, "ftrace": ftrace, "cat_file": cat_file}
+    return {
+        "system": system,
+        "ftrace": ftrace,
+        "cat_file": cat_file,
+        "begin_event": lambda kind: context.sink.begin(kind),
+        "end_event": lambda: context.sink.end(),
+    }

@@ -34,8 +34,8 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
 }
 
 _LATER = (
-    "find cgroupid dw_ustack kfunc_allowed kfunc_exist memcmp override path percpu_kaddr signal signal_thread "
-    "skboutput socket_cookie tseries uaddr unwatch write_user typeinfo fail strcap str_concat default_str_length"
+    "find dw_ustack kfunc_allowed memcmp override path percpu_kaddr signal signal_thread skboutput socket_cookie "
+    "uaddr unwatch write_user typeinfo strcap str_concat tseries assert_str"
 )
 LATER = frozenset(_LATER.split())
 

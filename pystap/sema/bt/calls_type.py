@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.nodes import Const
+from ...ir.nodes import Const, Text
 from ...lang.bt import ast
 from ..build import latin
 from . import ctypes_, types
@@ -44,6 +44,50 @@ def static_assert(body: Body, call: ast.Call) -> Val:
         words = body.literal(call.args[1], "the message") if len(call.args) == 2 else call.args[0].span.text
         raise error("E266", f"static assertion failed: {words}", call.span)
     return Val(types.VOID, [])
+
+
+def fail(body: Body, call: ast.Call) -> Val:
+    """`fail("text")`: a mistake wherever it is compiled."""
+    raise error("E266", body.literal(call.args[0], "the message"), call.span)
+
+
+def assert_(body: Body, call: ast.Call) -> Val:
+    """`assert(condition, "text")`: ends the run with status 1 unless it holds."""
+    words = latin(body.literal(call.args[1], "the message"))
+    operand, _ = body.truth(call.args[0])  # type: ignore[arg-type]
+    where = call.span
+    line, column = where.source.position(where.start)
+    _, els = body.b.branch(operand)
+    before = body.b.into(els)
+    text = latin(f"{where.source.name}:{line}:{column}: ERROR: assert failed: ") + words
+    body.b.do("log", (Text(text),))
+    body.b.do("exit", (Const(1),))
+    body.b.leave(body.label)
+    body.b.into(before)
+    return Val(types.VOID, [])
+
+
+def cgroupid(body: Body, call: ast.Call) -> Val:
+    """`cgroupid("/sys/fs/cgroup/...")`: the id of a cgroup."""
+    path = body.literal(call.args[0], "the path of cgroupid()")
+    from os import stat
+
+    try:
+        return number(stat(path).st_ino, types.UINT64)
+    except OSError as failed:
+        raise error("E267", f"there is no cgroup '{path}': {failed.strerror}", call.args[0].span) from None
+
+
+def default_str_length(body: Body, call: ast.Call) -> Val:
+    """`default_str_length()`: the setting max_strlen."""
+    return number(body.unit.config.max_strlen, types.UINT64)
+
+
+def kfunc_exist(body: Body, call: ast.Call) -> Val:
+    """`kfunc_exist("name")`: whether this kernel has a function of that name in its BTF."""
+    word = body.literal(call.args[0], "the name of a function")
+    known = int(body.unit.btf.find_func(word) is not None)
+    return Val(BOOL, [Const(known)], None, known)
 
 
 def getopt(body: Body, call: ast.Call) -> Val:
@@ -95,6 +139,11 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "is_unsigned_integer": (1, 1, _is(lambda t: t.kind == "int" and not t.signed)),
     "is_literal": (1, 1, is_literal),
     "static_assert": (1, 2, static_assert),
+    "assert": (2, 2, assert_),
+    "fail": (1, 99, fail),
+    "cgroupid": (1, 1, cgroupid),
+    "default_str_length": (0, 0, default_str_length),
+    "kfunc_exist": (1, 1, kfunc_exist),
     "getopt": (1, 3, getopt),
     "container_of": (3, 3, container_of),
 }

@@ -224,7 +224,9 @@ def time(body: Body, call: ast.Call) -> Val:
     """`time([format])`: the time of day."""
     text = latin(body.literal(call.args[0], "the format of time()")) if call.args else "%H:%M:%S\n"
     shown = body.text_call("strftime", Text(text), body.call("realtime_ns"))
+    body.b.do("call", (Text("time"),), "begin_event")
     body.b.do("printf", (shown,), irf.Format((irf.Directive("s"),)))
+    body.b.do("call", (), "end_event")
     return Val(types.VOID, [])
 
 
@@ -238,6 +240,7 @@ def join(body: Body, call: ast.Call) -> Val:
 
     space = value.type.space if value.type.kind == "ptr" else body.point.space
     size = min(body.unit.config.max_strlen, 1024)
+    body.b.do("call", (Text("join"),), "begin_event")
     outer = body.b.out
     for n in range(16):
         pointer = body.b.op("load", (array,), Load(8 * n, 8, False, "zero", "", space, "join()"))
@@ -248,6 +251,7 @@ def join(body: Body, call: ast.Call) -> Val:
         body.b.do("printf", (text,), irf.Format((*lead, irf.Directive("s"))))
     body.b.into(outer)
     body.b.do("printf", (), irf.Format(("\n",)))
+    body.b.do("call", (), "end_event")
     return Val(types.VOID, [])
 
 
@@ -278,7 +282,7 @@ def print_(body: Body, call: ast.Call) -> Val:
     return Val(types.VOID, [])
 
 
-_SHOWN_AS_TEXT = frozenset(("bool", "ksym", "usym", "mac", "kstack", "ustack", "timestamp", "cgroup_path"))
+_SHOWN_AS_TEXT = frozenset(("ksym", "usym", "mac", "kstack", "ustack", "timestamp", "cgroup_path"))
 
 
 def _show(body: Body, value: Val, span: Span) -> None:
