@@ -7,7 +7,7 @@ KERNEL ?= 6.12
 CODE := pystap tests bench scripts
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: test check lint types unit live seeds guest guest-tests bench format setup clean
+.PHONY: test check lint types unit live seeds guest guest-tests demo bench format setup clean
 
 # All of it. The live part runs as root, on this kernel.
 test: setup check live
@@ -51,6 +51,10 @@ guest:
 guest-tests: setup
 	@scripts/guest-packages
 	$(PYTEST) -q -rs tests/guest
+
+# nettop, as root, over a little traffic of its own.
+demo:
+	@$(or $(PYTHON),python3) scripts/demo
 
 bench: setup
 	$(BIN)/python -m bench
