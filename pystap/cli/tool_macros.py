@@ -20,8 +20,6 @@ argument is:
 
 from __future__ import annotations
 
-from .tool_values import NOTHING
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -36,7 +34,7 @@ _TEXT.update(user="__tool_user(@%s)", clock="__tool_clock(@%s)", ms="__tool_ms(@
 
 def macros(about: dict[str, Any], values: dict[str, int | str], form: str, terminal: int) -> str:
     """Return the definitions, each a line."""
-    found = [_define(name, about["options"][name], value) for name, value in values.items()]
+    found = [_define(name, value) for name, value in values.items()]
     columns: dict[str, dict[str, Any]] = about["columns"]
     params = ", ".join(columns)
     count = "@COUNT" if "count" in values else "0"
@@ -58,9 +56,7 @@ def macros(about: dict[str, Any], values: dict[str, int | str], form: str, termi
     return "\n".join(found)
 
 
-def _define(name: str, entry: dict[str, Any], value: int | str) -> str:
-    if value == 0:
-        value = NOTHING.get(entry["type"], 0)
+def _define(name: str, value: int | str) -> str:
     text = _quoted(value) if isinstance(value, str) else str(value)
     return f"@define {name.upper()} %( {text} %)"
 

@@ -26,11 +26,7 @@ def _number(text: str, low: int, high: int, what: str) -> int:
 
 
 def _count(entry: dict[str, Any], text: str) -> int:
-    low = entry.get("low", 1)
-    high = entry.get("high", 1_000_000_000)
-    return _number(
-        text, 0 if text == str(entry.get("default")) else low, high, f"a number from {low} to {high}"
-    )
+    return _number(text, 1, 1_000_000_000, "a number from 1")
 
 
 def _port(entry: dict[str, Any], text: str) -> int:
@@ -89,5 +85,10 @@ TYPES: dict[str, Callable[[dict[str, Any], str], int | str]] = {
     "word": _word,
     "flag": _flag,
 }
-# what an option that isn't given is
-NOTHING: dict[str, int | str] = {"user": -1, "name": "", "word": ""}
+_NOTHING: dict[str, int | str] = {"user": -1, "name": "", "word": ""}
+
+
+def ungiven(entry: dict[str, Any]) -> int | str:
+    """Return what an option is that isn't given: its default, else what no word stands for."""
+    default = entry.get("default")
+    return _NOTHING.get(entry["type"], 0) if default is None else wanted(entry, str(default))

@@ -10,7 +10,7 @@ import os
 
 from ..diag import CompileError, did_you_mean, fail
 from .toml import read
-from .tool_values import BadValue, wanted
+from .tool_values import BadValue, ungiven, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,12 +112,7 @@ class Tool:
         """Return the definitions for the script. form: "text" or "json"; terminal: its lines, 0 if it is none."""
         from .tool_macros import macros
 
-        values = {
-            name: self.values.get(name, entry.get("default", 0)) for name, entry in self.options.items()
-        }
-        for name, entry in self.options.items():
-            if name not in self.values and "default" in entry:
-                values[name] = wanted(entry, str(entry["default"]))
+        values = {name: self.values.get(name, ungiven(entry)) for name, entry in self.options.items()}
         return macros(self.about, values, form, terminal)
 
     def _put(self, name: str, shown: str, text: str) -> None:
