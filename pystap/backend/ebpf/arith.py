@@ -67,6 +67,28 @@ def unary(lo: Lower, op: Op) -> None:
     lo.done(op.dst, dst)
 
 
+def equality(lo: Lower, op: Op) -> None:
+    """The value of eq or ne, without a branch: verifiers follow both ways from one, some to the end."""
+    fn = lo.fn
+    left, right = op.args
+    if isinstance(left, Const):
+        left, right = right, left
+    differs = fn.vreg()
+    lo.into(differs, left)
+    if isinstance(right, Const):
+        if right.value:
+            fn.alui(I.XOR, differs, right.value)
+    else:
+        fn.alu(I.XOR, differs, lo.value(right))
+    negative = fn.copy(differs)
+    fn.neg(negative)
+    fn.alu(I.OR, differs, negative)
+    fn.alui(I.RSH, differs, 63)
+    if op.name == "eq":
+        fn.alui(I.XOR, differs, 1)
+    lo.done(op.dst, differs)
+
+
 def extend(lo: Lower, op: Op) -> None:
     """sext zext."""
     dst = lo.target_of(op.dst)

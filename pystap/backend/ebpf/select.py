@@ -209,6 +209,9 @@ class Select(Lower):
     def boolean(self, op: Op) -> None:
         """A comparison's value."""
         fn = self.fn
+        if op.name in ("eq", "ne") and op.args[0] not in self.deferred:
+            arith.equality(self, op)
+            return
         dst = fn.vreg()
         done = fn.new_label()
         fn.const(dst, 1)

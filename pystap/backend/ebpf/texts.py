@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...bpf import insn as I
 from ...ir.nodes import STR
-from .loads import READ_FAULT, address, begin_capture, capture, check_pointer, typed
+from .loads import READ_FAULT, address, begin_capture, capture, captured, check_pointer, typed
 from .strings import Words, may_be_words, padded_words, pieces, room, zero
 
 TYPE_CHECKING = False
@@ -46,12 +46,12 @@ def _after(lo: Lower, op: Op, value: int, to: Mem) -> None:
     if attr.fault == "error":
         lo.failed(lo.fault(READ_FAULT, op.span, value, plus=attr.off))
         return
-    fine = fn.new_label()
-    fn.jumpi(I.JSGE, I.R0, 0, fine)
+    captured(lo, op, attr)
     if op.dst is not None and op.dst.type == STR:
+        fine = fn.new_label()
+        fn.jumpi(I.JSGE, I.R0, 0, fine)
         fn.sti(1, to.base, to.off, 0)
-    capture(lo, op, attr)
-    fn.label(fine)
+        fn.label(fine)
 
 
 def _direct_str(lo: Lower, op: Op, pointer: int) -> None:
