@@ -111,6 +111,13 @@ STATE: dict[str, Builtin] = {
     "pid2task": Builtin("i", "i", "u", "clock"),
     "kernel_addr": Builtin("s", "i", "u", "fault"),  # address of a kernel symbol (kaddr, @var)
     "print_backtrace_text": Builtin("b", "", "u", "output"),
+    "address_of": Builtin("s", "i", "u"),  # hexadecimal digits, all 64 bits
+    "stack_frame": Builtin("bi", "i", "u"),  # the address of a frame, 0 where there is none
+    "ustack_brief": Builtin("bi", "s", "u"),  # frames, process id: a line for each, name+offset or address
+    "tracer_pid": Builtin("", "i", "u"),
+    "tracer_uid": Builtin("", "i", "u"),
+    "tz_gmtoff": Builtin("", "i", "u"),  # seconds west of UTC, now
+    "tz_name": Builtin("", "s", "u"),
 }
 
 TABLE: dict[str, Builtin] = {**CONTEXT, **CLOCKS, **NUMBERS, **RENDERED, **STRINGS, **STATE}

@@ -17,22 +17,24 @@ if TYPE_CHECKING:
 _AREAS: dict[str, str] = {
     "strings": (
         "strlen substr stringat isinstr str_find str_replace strtol text_str text_strn json_text toupper tolower buf_str "
-        "text_of_int str_trailer text_bytes buf_cut strncmp"
+        "text_of_int address_of str_trailer text_bytes buf_cut strncmp"
     ),
     "matching": "tokenize str_match matched",
-    "clock": "ktime_ns boottime_ns realtime_ns tai_ns jiffies cycles random_u32 ctime tz_ctime strftime strftime_boot",
+    "clock": "ktime_ns boottime_ns realtime_ns tai_ns jiffies cycles random_u32 ctime tz_ctime strftime strftime_boot "
+    "tz_gmtoff tz_name",
     "net": "bswap16 bswap32 bswap64 ntohs ntohl ntohll htons htonl htonll ip4_text ip6_text mac_text macaddr_text",
     "names": (
         "errno_str errno_name strerror signal_name enum_name enum_text user_name cgroup_path syscall_name "
         "syscall_tracepoint gfp_flags"
     ),
     "stacks": (
-        "symname symdata ksym usym_text stack_text kstack_text ustack_text stack_len print_backtrace_text kernel_addr"
+        "symname symdata ksym usym_text stack_text kstack_text ustack_text stack_len print_backtrace_text kernel_addr "
+        "stack_frame ustack_brief"
     ),
     "indentation": "thread_indent indent",
     "process": (
         "pid tid ppid uid euid gid egid pgrp sid cpu ns_pid execname pexecname task_current cgroup_id user_mode "
-        "register is_return kernel_stack user_stack pid2task ncpus comm_of"
+        "register is_return kernel_stack user_stack pid2task ncpus comm_of tracer_pid tracer_uid"
     ),
     "actions": "system ftrace cat_file begin_event end_event",
 }

@@ -64,6 +64,16 @@ def tz_ctime(seconds: int) -> str:
     return f"{_stamp(local)} {local.tm_zone}"
 
 
+def tz_gmtoff() -> int:
+    """Seconds that local time lies west of UTC."""
+    return -time.localtime().tm_gmtoff
+
+
+def tz_name() -> str:
+    """The local zone, as `tz_ctime` names it."""
+    return time.localtime().tm_zone
+
+
 def strftime(form: str, ns: int) -> str:
     """C's strftime in local time; `%f` is microseconds."""
     if "%f" in form:
@@ -84,6 +94,8 @@ PURE: dict[str, Callable[..., Any]] = {
     "ctime": ctime,
     "tz_ctime": tz_ctime,
     "strftime": strftime,
+    "tz_gmtoff": tz_gmtoff,
+    "tz_name": tz_name,
 }
 
 

@@ -57,6 +57,8 @@ PURE: dict[str, Callable[..., Any]] = {
     "sid": lambda: os.getsid(0),
     "execname": execname,
     "comm_of": _comm,
+    "tracer_pid": os.getpid,
+    "tracer_uid": os.getuid,
     "pexecname": pexecname,
     "user_mode": lambda: 0,
     "is_return": lambda: 0,

@@ -90,6 +90,13 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
     def usym_text(address: int, pid: int) -> str:
         return context.user_symbols.text(address & MASK, pid)
 
+    def stack_frame(data: bytes, index: int) -> int:
+        frames = shown(data)
+        return wrap(frames[index]) if index < len(frames) else 0
+
+    def ustack_brief(data: bytes, pid: int) -> str:
+        return "".join([usym_text(frame, pid) + "\n" for frame in shown(data)])[:longest]
+
     def print_backtrace_text(data: bytes) -> None:
         context.sink.emit(lines(data))
 
@@ -109,4 +116,6 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         "kstack_text": kstack_text,
         "ustack_text": ustack_text,
         "usym_text": usym_text,
+        "stack_frame": stack_frame,
+        "ustack_brief": ustack_brief,
     }

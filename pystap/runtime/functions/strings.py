@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import ScriptError
 from ..formatting import visible
-from ..numbers import SIGN
+from ..numbers import SIGN, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ def strtol(text: str, base: int) -> int:
     return max(-SIGN, min(SIGN - 1, value))
 
 
+def address_of(text: str) -> int:
+    """An address in hexadecimal digits; the upper half of the space is negative. 0 for what is none."""
+    try:
+        return wrap(int(text, 16))
+    except ValueError:
+        return 0
+
+
 def strncmp(one: str, two: str, count: int) -> int:
     """0 when the first bytes are equal, else the difference's sign."""
     a, b = one[: max(0, count)], two[: max(0, count)]
@@ -96,6 +104,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "tolower": lambda text: text.translate(_LOWER),
     "buf_str": buf_str,
     "strncmp": strncmp,
+    "address_of": address_of,
     "text_of_int": str,
 }
 
