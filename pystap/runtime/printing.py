@@ -176,6 +176,8 @@ class Printing:
 
 def _untouched(spec: GlobalSpec, value: Any) -> bool:
     """Whether a map was never given anything that bpftrace would print. A count or a number is 0 then."""
+    if spec.keys and spec.stat_kind in ("hist", "lhist"):
+        return not any(one.count for one in value.values())
     if spec.keys or spec.value in ("str", "tuple", "buf"):
         return not value
     return spec.value == "stat" and spec.stat_kind not in ("count", "sum") and not value.count

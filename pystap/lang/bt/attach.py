@@ -296,7 +296,7 @@ def _timer(point: ast.AttachPoint, rest: list[str]) -> None:
     point.count = _number(point, text, form)
     limit = 1_000_000_000 if point.unit == "hz" else 1 << 63
     if not 0 < point.count <= limit or (point.unit != "hz" and point.nanoseconds >= 1 << 63):
-        raise fail("E121", f"a {provider} probe can't have the period {rest[-1]}", point.span)
+        raise fail("E121", f"{provider} can't have the period {rest[-1]}", point.span)
 
 
 def _counter(point: ast.AttachPoint, rest: list[str]) -> None:

@@ -25,7 +25,7 @@ def frames_of(data: bytes) -> tuple[int, ...]:
 
 _OWN = ("bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "bpf_trampoline_")
 
-PURE: dict[str, Callable[..., Any]] = {"stack_len": lambda data: len(frames_of(data))}
+PURE: dict[str, Callable[..., Any]] = {}
 
 
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
@@ -114,6 +114,7 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         "print_backtrace_text": print_backtrace_text,
         "kernel_addr": kernel_addr,
         "kstack_text": kstack_text,
+        "stack_len": lambda data: len(shown(data)),
         "ustack_text": ustack_text,
         "usym_text": usym_text,
         "stack_frame": stack_frame,

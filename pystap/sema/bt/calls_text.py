@@ -35,6 +35,8 @@ def str_(body: Body, call: ast.Call) -> Val:
         return UNKNOWN
     if type.kind == "str":
         text = body.ops(value)[0]
+        if cut is None and len(call.args) > 1:
+            cut = Const(size - 1)
     else:
         address, space = pointer_of(body, value, first)
         text = body.b.op(

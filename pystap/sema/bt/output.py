@@ -349,7 +349,7 @@ def _print_element(body: Body, e: ast.MapAccess) -> Val:
     label = _label(body, info, keys, e)
     kind = info.value.note if info.value.kind == "stat" else ""
     if kind in ("hist", "lhist"):
-        body.b.do("printf", (label,), irf.Format((irf.Directive("s"), ":\n")))
+        body.b.do("printf", (label,), irf.Format((irf.Directive("s"), ": \n")))
         attr = (info.glob, "log" if kind == "hist" else "linear", info.linear or ())
         body.b.do("print_hist", tuple(keys), attr)
         body.b.do("printf", (), irf.Format(("\n",)))
