@@ -111,6 +111,8 @@ STATE: dict[str, Builtin] = {
     "pid2task": Builtin("i", "i", "u", "clock"),
     "kernel_addr": Builtin("s", "i", "u", "fault"),  # address of a kernel symbol (kaddr, @var)
     "print_backtrace_text": Builtin("b", "", "u", "output"),
+    # where the words begin and end in the bytes, first and last word, what is put between, the bytes in hexadecimal
+    "args_text": Builtin("iiiisss", "s", "u"),
     "address_of": Builtin("s", "i", "u"),  # hexadecimal digits, all 64 bits
     "stack_frame": Builtin("bi", "i", "u"),  # the address of a frame, 0 where there is none
     "ustack_brief": Builtin("bi", "s", "u"),  # frames, process id: a line for each, name+offset or address

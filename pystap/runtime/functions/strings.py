@@ -113,6 +113,14 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """Those whose results are cut to the length of a string."""
     longest = context.maxstring - 1
 
+    def args_text(start: int, end: int, first: int, last: int, between: str, one: str, two: str) -> str:
+        # where strings are shorter than the digits, the rest is cut
+        digits = one + two if len(one) == 496 else one
+        data = bytes.fromhex(digits[: len(digits) & ~1])[start:end]
+        words = data.decode("latin-1").removesuffix("\0").split("\0") if data else []
+        chosen = words[max(first, 0) : last + 1] if last >= first else words[max(first, 0) :]
+        return between.join(chosen)[:longest]
+
     def str_replace(text: str, old: str, new: str) -> str:
         return text.replace(old, new)[:longest] if old else text
 
@@ -128,4 +136,4 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             shown = f'"{shown}"'
         return (shown + "..." if cut else shown)[:longest]
 
-    return {"str_replace": str_replace, "text_str": text_str, "text_strn": text_strn}
+    return {"str_replace": str_replace, "text_str": text_str, "text_strn": text_strn, "args_text": args_text}
