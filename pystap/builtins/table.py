@@ -147,6 +147,8 @@ BPFTRACE: dict[str, Builtin] = {
     # a string, the bytes that it had room for, what is put behind one that fills them
     "str_trailer": Builtin("sis", "s", "u"),
     "stack_len": Builtin("b", "i", "u"),  # how many frames
+    # a block request's flags; "18=F|0=R;1=W|11=S": bits before the operation's letters, operations, bits behind
+    "rwbs_text": Builtin("is", "s", "u"),
     "gfp_flags": Builtin("i", "s", "u", injective=True),  # GFP_KERNEL|__GFP_ZERO
 }
 TABLE.update(BPFTRACE)

@@ -24,6 +24,7 @@ daddr_v6 = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr8;
 """
 _BIO = """
 dev = bio->bi_bdev->bd_dev; sector = bio->bi_iter.bi_sector; nr_sector = bio->bi_iter.bi_size >> 9; comm = comm;
+rwbs = __rwbs(bio->bi_opf);
 """
 _RQ = """
 dev = rq->q->disk ? (rq->q->disk->major << 20) | rq->q->disk->first_minor : 0
@@ -31,7 +32,27 @@ dev = rq->q->disk ? (rq->q->disk->major << 20) | rq->q->disk->first_minor : 0
 sector = (rq->cmd_flags & 254) == 34 || rq->__sector + 1 == 0 ? 0 : rq->__sector;
 nr_sector = (rq->cmd_flags & 254) == 34 ? 0 : rq->__data_len >> 9;
 bytes = rq->__data_len; ioprio = rq->bio ? rq->bio->bi_ioprio : 0 or rq->ioprio; comm = comm;
+rwbs = __rwbs(rq->cmd_flags);
 """
+# The errno of a block status.
+_STATUSES = {
+    1: 95,
+    2: 110,
+    3: 28,
+    4: 67,
+    5: 121,
+    6: 52,
+    7: 61,
+    8: 84,
+    9: 12,
+    11: 78,
+    12: 11,
+    13: 16,
+    15: 75,
+    16: 75,
+    17: 62,
+}
+_STATUS = "".join([f"error == {status} ? -{errno} : " for status, errno in _STATUSES.items()])
 _SIGINFO = """
 errno = (uint64)info > 1 ? info->si_errno : 0; code = (uint64)info > 1 ? info->si_code : (uint64)info == 1 ? 128 : 0;
 """
@@ -110,6 +131,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
         "tcp:tcp_probe",
         "",
         "sport = bswap(((struct inet_sock *)sk)->inet_sport); dport = bswap(sk->__sk_common.skc_dport); "
+        "data_len = skb->len - ((struct tcphdr *)skb->data)->doff * 4; "
         "family = sk->__sk_common.skc_family; mark = skb->mark; skbaddr = skb; skaddr = sk; "
         + " ".join(
             f"{name} = ((struct tcp_sock *)sk)->{name};"
@@ -131,7 +153,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (
         "block:block_rq_complete block:block_rq_error",
         "block_rq_completion",
-        _RQ + "nr_sector = nr_bytes >> 9;",
+        _RQ + f"nr_sector = nr_bytes >> 9; error = error == 0 ? 0 : {_STATUS}-5;",
     ),
     ("block:block_rq_requeue", "", _RQ),
     (

@@ -103,7 +103,16 @@ def _machine() -> str:
     return _known[0]
 
 
+def rwbs_text(flags: int, spec: str) -> str:
+    """A block request's operation and flags in letters; the operation is the low 8 bits."""
+    before, operations, behind = [enumerators(part) for part in spec.split("|")]
+    letters = [text for bit, text in before.items() if flags >> bit & 1]
+    letters.append(operations.get(flags & 255, "N"))
+    return "".join(letters + [text for bit, text in behind.items() if flags >> bit & 1])
+
+
 PURE: dict[str, Callable[..., Any]] = {
+    "rwbs_text": rwbs_text,
     "errno_name": errno_name,
     "errno_str": errno_str,
     "strerror": errno_str,

@@ -313,6 +313,25 @@ def _space(space: str) -> Callable[[Body, ast.Call], Val]:
     return write
 
 
+_OPERATIONS = (("READ", "R"), ("WRITE", "W"), ("DISCARD", "D"), ("SECURE_ERASE", "DE"), ("FLUSH", "F"))
+_REQUEST_FLAGS = (("FUA", "F"), ("RAHEAD", "A"), ("SYNC", "S"), ("META", "M"), ("ATOMIC", "U"))
+
+
+def rwbs(body: Body, call: ast.Call) -> Val:
+    """`__rwbs(flags)`: a block request's operation and flags in letters, for the field of that name."""
+    from .constants import find
+
+    operand, _ = body.number_of(call.args[0], "__rwbs()")  # type: ignore[arg-type]
+
+    def numbers(prefix: str, words: tuple[tuple[str, str], ...]) -> str:
+        known = [(found[0], text) for word, text in words if (found := find(body.unit, prefix + word))]
+        return ";".join([f"{number}={text}" for number, text in known])
+
+    tables = (("__REQ_", (("PREFLUSH", "F"),)), ("REQ_OP_", _OPERATIONS), ("__REQ_", _REQUEST_FLAGS))
+    spec = "|".join([numbers(prefix, words) for prefix, words in tables])
+    return Val(T("str", 10), [body.text_call("rwbs_text", operand, Text(spec))])
+
+
 TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "str": (1, 2, str_),
     "buf": (1, 2, buf),
@@ -332,6 +351,7 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "syscall_name": (1, 1, _one_number(T("str", 32), "syscall_name")),
     "cgroup_path": (1, 2, _one_number(T("cgroup_path"))),
     "bswap": (1, 1, bswap),
+    "__rwbs": (1, 1, rwbs),
     "reg": (1, 1, reg),
     "kstack": (0, 2, _stack(False)),
     "ustack": (0, 2, _stack(True)),

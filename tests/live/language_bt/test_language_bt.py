@@ -7,6 +7,7 @@ out of stderr, but for chunks that name it.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,10 @@ class BtChunk(Chunk):
     """One script with its expectations."""
 
     def _read(self, line: str) -> None:
-        if line[:3] in ("//#", "//>", "//~", "//!"):
+        word, _, rest = line.partition(": ")
+        if word == "//## workload":
+            self.options += ["-c", f"{sys.executable} {HERE / 'workloads' / (rest + '.py')}"]
+        elif line[:3] in ("//#", "//>", "//~", "//!"):
             super()._read("#" + line[2:])
 
 

@@ -294,3 +294,11 @@ def test_a_command_runs_after_what_was_printed_before_it(tmp_path: object) -> No
     ctx.sink.close()
     with open(path, encoding="latin-1") as file:
         assert file.read() == "before\nduring\nafter\n"
+
+
+def test_letters_of_a_block_request() -> None:
+    spec = "18=F|0=R;1=W;2=F;3=D;5=DE|17=F;19=A;11=S;12=M"
+    rwbs = body("rwbs_text", context(Door(), program("")))
+    assert [rwbs(flags, spec) for flags in (0, 1, 1 | 1 << 11, 5, 34, 1 | 1 << 18 | 1 << 17 | 1 << 12)] == (
+        ["R", "W", "WS", "DE", "N", "FWFM"]
+    )
