@@ -27,9 +27,10 @@ def _first_init(self: Any, *args: Any, **named: Any) -> None:
 
 def _constructor(cls: NodeMeta) -> Any:
     """Return `__init__` for a class, from its fields and defaults."""
-    params = ["self"]
-    for field in cls._fields:
-        params.append(f"{field}=_defaults[{field!r}]" if field in cls._defaults else field)
+    params = [
+        "self",
+        *(f"{field}=_defaults[{field!r}]" if field in cls._defaults else field for field in cls._fields),
+    ]
     stores = [f" self.{field} = {field}" for field in cls._fields] or [" pass"]
     names: dict[str, Any] = {"_defaults": cls._defaults}
     exec(f"def __init__({', '.join(params)}):\n" + "\n".join(stores), names)

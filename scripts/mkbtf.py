@@ -25,7 +25,8 @@ new_utsname mm_struct files_struct fdtable kernfs_node css_set task_group pt_reg
 hlist_node rb_node timer_list hrtimer work_struct sk_buff skb_shared_info sock sock_common inet_sock
 inet_connection_sock tcp_sock udp_sock socket net_device net netdev_queue neighbour dst_entry request_sock
 in6_addr in_addr sockaddr sockaddr_in sockaddr_in6 msghdr ethhdr iphdr ipv6hdr tcphdr udphdr icmphdr
-icmp6hdr arphdr vlan_ethhdr bpf_nf_ctx nf_hook_state rtable rtnl_link_ops bio bio_vec block_device gendisk request request_queue file path dentry inode
+icmp6hdr arphdr vlan_ethhdr bpf_nf_ctx nf_hook_state rtable rtnl_link_ops
+bio bio_vec block_device gendisk request request_queue file path dentry inode
 qstr super_block vfsmount file_system_type address_space iov_iter kiocb vm_area_struct page softirq_action
 irqaction bpf_iter_meta bpf_iter__task bpf_iter__task_file bpf_perf_event_data perf_event_attr cgroup
 trace_entry trace_event_raw_sys_enter trace_event_raw_sys_exit trace_event_raw_inet_sock_set_state

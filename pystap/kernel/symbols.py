@@ -68,12 +68,15 @@ class Kallsyms:
         found: list[str] = []
         at, size = 0, len(wanted)
         while (at := text.find(wanted, at)) >= 0:
-            end = min(n for n in (text.find(b"\n", at + size), text.find(b"\t", at + size), len(text)) if n >= 0)
+            end = min(
+                n for n in (text.find(b"\n", at + size), text.find(b"\t", at + size), len(text)) if n >= 0
+            )
             suffix = text[at + size : end]
             name = text[at + 1 : end].decode("utf-8", "surrogateescape")
-            if text[at - 2 : at] in (b" t", b" T") and name not in found:
-                if not suffix or (suffix[:1] == b"." and b".cold" not in suffix):
-                    found.append(name)
+            is_code = text[at - 2 : at] in (b" t", b" T")
+            is_whole = not suffix or (suffix[:1] == b"." and b".cold" not in suffix)
+            if is_code and is_whole and name not in found:
+                found.append(name)
             at += size
         return [function] if function in found else found
 

@@ -28,7 +28,9 @@ class Capture:
     are assigned.
     """
 
-    def __init__(self, kernel: list[Stmt], user: list[Stmt], number: int, early: Iterable[Local] = ()) -> None:
+    def __init__(
+        self, kernel: list[Stmt], user: list[Stmt], number: int, early: Iterable[Local] = ()
+    ) -> None:
         self.kernel = kernel
         self.user = user
         self.params: list[Local] = []

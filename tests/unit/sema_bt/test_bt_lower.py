@@ -46,7 +46,7 @@ from .tools import Symbols, begin, event, handler, lines, module
         ("print(sizeof(uint32) + offsetof(struct sock, sk_protocol) * 0);", ["print_value uint 4"]),
         ("print(AF_INET6 + TCP_LISTEN + EAGAIN * 0);", ["print_value uint 20"]),
         ("print(1 ? 2 : nope);", ["print_value int 2"]),
-        ('print("a" == "a");', ['print_value bool 1']),
+        ('print("a" == "a");', ["print_value bool 1"]),
     ],
 )
 def test_begin(script: str, ir: list[str]) -> None:
