@@ -11,6 +11,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p /run/netns
 hostname guest
 ip link set lo up
+cp "/usr/lib/modules/$(uname -r)/config" "/boot/config-$(uname -r)"
 modprobe -q loop # on a usual machine its device node loads it
 
 port() { # the device of a named port

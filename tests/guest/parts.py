@@ -67,9 +67,14 @@ def _image(folder: Path, image: Path, spare_mib: int = 16) -> None:
     run(*command, "-d", str(folder), str(image), f"{mib * 5 // 4}M")
 
 
+def _mark(*recipe: str) -> str:
+    """Return what tells one recipe from another in a part's name."""
+    return hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:12]
+
+
 def userland(tell: Callable[[str], None] = lambda text: None) -> Path:
     """Return a folder with `root/` (a Debian) and `root.img` (the same as an ext4 image)."""
-    mark = hashlib.sha256(" ".join((USERLAND_SUITE, *USERLAND_PACKAGES)).encode()).hexdigest()[:12]
+    mark = _mark(USERLAND_SUITE, *USERLAND_PACKAGES)
 
     def make(draft: Path) -> None:
         root = draft / "root"
@@ -86,8 +91,7 @@ def userland(tell: Callable[[str], None] = lambda text: None) -> Path:
         ):
             shutil.rmtree(root / folder, ignore_errors=True)
         _image(root, draft / "root.img")
-        for older in draft.parent.glob("userland-*"):
-            shutil.rmtree(older, ignore_errors=True)
+        _forget(draft.parent, "userland-*")
 
     return _part(f"userland-{USERLAND_SUITE}-{mark}", make, tell)
 
@@ -110,6 +114,8 @@ def kernel(row: Kernel, tell: Callable[[str], None] = lambda text: None) -> Path
         modules.parent.mkdir(parents=True)
         folders[0].rename(modules)
         run("depmod", "-b", str(draft / "tree"), modules.name)
+        for config in draft.glob("unpacked/boot/config-*"):
+            shutil.copyfile(config, modules / "config")
         binaries = [*modules.glob("vmlinuz"), *draft.glob("unpacked/boot/vmlinuz-*")]
         shutil.copyfile(binaries[0], draft / "vmlinuz")
         (draft / "initramfs").write_bytes(_initramfs(base, modules))
@@ -117,8 +123,16 @@ def kernel(row: Kernel, tell: Callable[[str], None] = lambda text: None) -> Path
         _image(modules.parent, draft / "modules.img")
         for name in ("apt", "unpacked", "tree", "debs"):
             shutil.rmtree(draft / name, ignore_errors=True)
+        _forget(draft.parent, f"kernel-{row.name}-*")
 
-    return _part(f"kernel-{row.name}", make, tell)
+    recipe = [(HERE / name).read_text() for name in ("parts.py", "init.sh")]
+    return _part(f"kernel-{row.name}-{_mark(*recipe, *row, *BOOT_MODULES)}", make, tell)
+
+
+def _forget(cache: Path, older: str) -> None:
+    """Remove what earlier recipes made."""
+    for folder in cache.glob(older):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _initramfs(base: Path, modules: Path) -> bytes:

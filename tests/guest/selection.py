@@ -15,5 +15,6 @@ CHECKS = (
     "tests/live/scenarios/test_language.py",
     "tests/live/rules/test_rules.py",
     "tests/live/ebpf/test_live_events.py",
-    "tests/live/standins",
+    "tests/live/standins/test_rungs.py",
+    "tests/live/standins/test_segments.py",
 )
