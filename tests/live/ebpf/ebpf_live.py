@@ -133,6 +133,15 @@ class Live:
         return struct.unpack_from(form, self.ctl, offset)[0]
 
     @property
+    def missed(self):
+        """Runs that the kernel left out: another run of the same program was under way (or put off) on that CPU."""
+        counted = 0
+        for one in self.loaded:
+            with open(f"/proc/self/fdinfo/{one.fd}") as lines:
+                counted += sum(int(line.split()[1]) for line in lines if line.startswith("recursion_misses"))
+        return counted
+
+    @property
     def error(self):
         number = self.peek(CTL_ERROR)
         return (self.errors[number - 1].message, self.peek(CTL_ERROR_ARG)) if number else None

@@ -90,13 +90,15 @@ def test_many_keys_from_two_threads(resets):
         for thread in threads:
             thread.join()
         live.stop()
-        found = live.table("m", 24)
+        found, missed = live.table("m", 24), live.missed
         assert live.error is None
     counts = {}
     for key, values in found.items():
         number = struct.unpack_from("<q", key)[0]
         counts[number] = counts.get(number, 0) + sum(struct.unpack("<q", v)[0] for v in values)
-    assert counts == {5_000_000 + n: 45 for n in range(2000)}
+    assert counts.keys() == {5_000_000 + n for n in range(2000)}
+    assert max(counts.values()) <= 45
+    assert 2000 * 45 - sum(counts.values()) <= missed  # where programs can be preempted there are such runs
 
 
 def test_aggregate_with_everything():

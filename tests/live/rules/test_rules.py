@@ -97,7 +97,9 @@ def test_r7_order_over_all_cpus_and_exact_losses(tmp_path: Path, stage: str) -> 
         int(n) for n in re.findall(r"(\d+) runs? skipped|skipped probes: (\d+)", done.err) for n in n if n
     )
     assert lines[-1] == f"made {len(lines) - 1}", (lines[-1], done.err)
-    assert len(lines) - 1 + skipped == 300000, (len(lines) - 1, skipped, done.err)
+    # what runs the kernel itself leaves out would have done, nobody knows: some were of other processes
+    unknown = sum(int(n) for n in re.findall(r"(\d+) runs? skipped: another program", done.err))
+    assert 300000 <= len(lines) - 1 + skipped <= 300000 + unknown, (len(lines) - 1, skipped, done.err)
 
 
 @BOTH
