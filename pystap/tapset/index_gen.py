@@ -91,6 +91,7 @@ FUNCTIONS: dict[str, int] = {
     "__of_unit": 34,
     "__owner_acts": 25,
     "__owner_inet": 25,
+    "__owner_lives": 25,
     "__owner_text": 25,
     "__packet_peer": 25,
     "__page_head": 10,
