@@ -115,7 +115,11 @@ def test_alias(dotted: str, alias: ast.Alias) -> None:
     assert alias.prologue is not None
     guarded = any(isinstance(s, ast.If) for s in alias.prologue.body)
     guarded = guarded or any(d.code == "W301" for d in attempt(f"probe {dotted} {{ }}")[1].items)
-    if alias.epilogue is None and dotted not in ("tcp.set_state", "ioblock.end", "socket_owner.known") and not guarded:
+    if (
+        alias.epilogue is None
+        and dotted not in ("tcp.set_state", "ioblock.end", "socket_owner.known")
+        and not guarded
+    ):
         assert bare.body == []
 
 
