@@ -83,7 +83,8 @@ def test_r6_nothing_after_exit(tmp_path: Path, stage: str) -> None:
     script += 'probe end { printf("end %d\\n", n) }\n'
     done = trace_calls(tmp_path, script, 50000, stage=stage)
     assert done.clean() == "".join(f"{n}\n" for n in range(1, 101)) + "end 100\n"
-    assert "skip" not in done.err
+    # but for runs that the kernel itself leaves out (it may put one off and run another on that CPU)
+    assert not re.findall(r"skipped(?!: another program)", done.err), done.err
 
 
 @BOTH
