@@ -1,4 +1,4 @@
-"""Boots each kernel at most once a session, with all the tests that were asked for, two kernels at a time."""
+"""Boots each kernel at most once a session, with all the tests that were asked for, a few kernels at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from .guest import GuestFailed, Unavailable, boot, unavailable
 from .inside.report import MARK
 
-BOOT_SECONDS = 420.0
+BOOT_SECONDS = 900.0
 PYTEST = (
     "python3 -m pytest -q -p tests.guest.inside.report -p no:cacheprovider --tb=short"
     " -o python_files='test_*.py check_*.py'"
@@ -36,7 +36,8 @@ class Session:
         self._wanted = wanted
         self._ended: dict[str, list[Outcome] | BaseException] = {}
         self._cancel = threading.Event()
-        self._slots = threading.Semaphore(max(1, min(2, os.cpu_count() or 1)))
+        # a guest uses one processor, and not always
+        self._slots = threading.Semaphore((os.cpu_count() or 1) + 1)
         self._threads = {
             name: threading.Thread(target=self._run, args=(name,), daemon=True) for name in wanted
         }
