@@ -32,7 +32,7 @@ TOOLS = (QEMU, "mmdebstrap", "mke2fs", "depmod", "setpriv", "chroot")
 # QEMU 7.2 now and then gives wrong flags after cmpxchg16b, of which kernels from 6.12 on die while they boot.
 CPU = "Nehalem,-cx16"
 MARK = "pystap-guest: status "
-TAIL = 40  # lines of the console in a failure
+TAIL = 80  # lines of the console in a failure: a panic takes some 50
 
 
 class Result(NamedTuple):
