@@ -115,10 +115,10 @@ class _Run:
             words += ["-drive", f"file={path},if=none,id=disk{number},format=raw,readonly=on"]
             words += ["-device", f"virtio-blk-pci,drive=disk{number}"]
         words += ["-device", "virtio-serial-pci"]
-        for port, path in (("output", f"/dev/fd/{pipe}"), ("status", str(self.folder / "status"))):
+        for port, to in (("output", f"/dev/fd/{pipe}"), ("status", str(self.folder / "status"))):
             words += [
                 "-chardev",
-                f"file,id={port},path={path}",
+                f"file,id={port},path={to}",
                 "-device",
                 f"virtserialport,chardev={port},name={port}",
             ]
