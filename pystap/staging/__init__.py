@@ -10,7 +10,7 @@ from ..ir.walk import labels_left, statements
 from ..opt.simplify import sweep
 from ..program import ErrorSite, RecordSpec
 from .capture import Capture
-from .homes import DELTA, SHARED, USER, Homes, user_globals
+from .homes import DELTA, SHARED, USER, Homes, global_ops, user_globals
 from .layout import Layout, Shape
 from .places import Places, global_of, key_operands
 from .plan import Home, KernelProgram, Staged, UserFunction
@@ -56,7 +56,6 @@ class _Stager:
     def __init__(self, module: Module, mirror: bool, ring: int, first_error_ends: bool) -> None:
         self.first_error_ends = first_error_ends
         self.module = module
-        self.mirror = mirror
         pair_returns(module)
         for handler in module.handlers:
             if not handler.event.user:
@@ -251,13 +250,7 @@ class _Stager:
 
 
 def _kernel_ops(body: list[Stmt], home: dict[Global, str]) -> list[tuple[Op, Global]]:
-    found: list[tuple[Op, Global]] = []
-    for stmt in statements(body):
-        if isinstance(stmt, Op):
-            glob = global_of(stmt)
-            if glob is not None and home.get(glob, USER) != USER:
-                found.append((stmt, glob))
-    return found
+    return [(op, glob) for op, glob in global_ops(body) if home.get(glob, USER) != USER]
 
 
 def _only_for(handler: Handler, body: list[Stmt]) -> list[Stmt]:

@@ -39,7 +39,7 @@ class Homes:
         self.home: dict[Global, str] = {}
         self.ops: dict[Global, list[tuple[Handler, Op]]] = {g: [] for g in module.globals}
         for handler in self.events:
-            for op, glob in _global_ops(handler.body):
+            for op, glob in global_ops(handler.body):
                 self.ops.setdefault(glob, []).append((handler, op))
         for glob in module.globals:
             self.home[glob] = USER if mirror and not glob.internal else self._first(glob)
@@ -110,7 +110,7 @@ class Homes:
     def _keys(self, places: Places) -> bool:
         """Move the globals whose keys or values the kernel can't hold as they are."""
         moved = False
-        for op, glob in _global_ops(places.body):
+        for op, glob in global_ops(places.body):
             if self.home.get(glob, USER) == USER:
                 continue
             for operand in key_operands(op, glob):
@@ -131,7 +131,7 @@ class Homes:
         """Move shared globals of a handler whose accesses are not atomic together without a lock (R5)."""
         shared = [
             (op, glob)
-            for op, glob in _global_ops(handler.body)
+            for op, glob in global_ops(handler.body)
             if self.home.get(glob, USER) == SHARED
             and glob not in self._constant
             and not self._by_thread(glob)
@@ -148,7 +148,7 @@ class Homes:
         positions: set[int] | None = None
         for at, handler in enumerate(self.events):
             places = self.places.get(at)
-            for op, other in _global_ops(handler.body):
+            for op, other in global_ops(handler.body):
                 if other is not glob:
                     continue
                 here = {
@@ -209,7 +209,8 @@ def _is_atomic(shared: list[tuple[Op, Global]]) -> bool:
     return steps == 1 and not adds
 
 
-def _global_ops(body: list[Stmt]) -> list[tuple[Op, Global]]:
+def global_ops(body: list[Stmt]) -> list[tuple[Op, Global]]:
+    """Return the body's operations on globals, each with its global."""
     return [(s, g) for s in statements(body) if isinstance(s, Op) and (g := global_of(s)) is not None]
 
 
