@@ -52,6 +52,10 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
         from .functions import resolve as functions
 
         return functions(parts, env, module)
+    if word.name == "statement" and first.name != "kprobe":
+        from .functions.statement import resolve as statement
+
+        return statement(parts, env, module)
     text = point_text(parts)
     raise fail("E401", f"not supported yet: '{word.name}' probes ({text})", word.span)
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..btf import Btf
+    from ..debuginfo import DebugInfo
 
 __all__ = ["Options", "Target"]
 
@@ -22,7 +23,9 @@ class Target(Node):
 
     btf: its types; symbols: what answers `address(name)` or None; features: says whether the kernel can do
     something, by name; config: the value of a CONFIG_ name, or None; code: the symbols of a function's code, which are
-    its name, or names with a suffix where the compiler made a copy of its own (`f.constprop.0`), or none.
+    its name, or names with a suffix where the compiler made a copy of its own (`f.constprop.0`), or none; module: the
+    types of a module (which continue `btf`'s), or None where there is no such module; debuginfo: what the DWARF of the
+    kernel ("") or of a module says, or None where it isn't installed.
     """
 
     btf: Btf
@@ -32,6 +35,8 @@ class Target(Node):
     release: str = ""
     config: Callable[[str], str | None] | None = None
     code: Callable[[str], list[str]] | None = None
+    module: Callable[[str], Btf | None] | None = None
+    debuginfo: Callable[[str], DebugInfo | None] | None = None
 
     @property
     def hz(self) -> int:

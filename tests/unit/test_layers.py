@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent.parent / "pystap"
 ORDER: tuple[tuple[str, ...], ...] = (
     ("source", "node"),
     ("diag", "options"),
-    ("types", "btf", "bpf", "program", "tapset"),
+    ("types", "btf", "bpf", "program", "tapset", "debuginfo", "codeindex"),
     ("lang", "ir"),
     ("probes", "builtins"),
     ("sema", "opt"),

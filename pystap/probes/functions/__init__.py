@@ -54,6 +54,10 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
         if part.name in _LATER:
             raise fail("E401", f"not supported yet: '.{part.name}' of functions", part.span)
     wanted = Wanted(parts, module)
+    if wanted.line:
+        from .lines import resolve as lines
+
+        return lines(wanted, env)
     if env.attach != "standin" and (env.attach or can_probe(env)):
         from .direct import resolve as direct
 

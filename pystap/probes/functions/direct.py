@@ -35,8 +35,6 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
     """Return the events, one for each function."""
     if wanted.module:
         raise fail("E401", f"not supported yet: functions of modules ({wanted.text})", wanted.part.span)
-    if wanted.line:
-        raise fail("E401", f"not supported yet: lines of functions ({wanted.text})", wanted.part.span)
     btf: Btf = env.target.btf
     notes: Notes = ()
     if has_glob(wanted.name):

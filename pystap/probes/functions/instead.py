@@ -29,8 +29,6 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
     """Return the events that stand in; CompileError when nothing does."""
     if wanted.module:
         return [_one(wanted, env)]
-    if wanted.line:
-        raise _nothing(wanted, env, "the lines of a function")
     if has_glob(wanted.name):
         return [_pattern(wanted, env)]
     if wanted.name.startswith(PREFIX):
