@@ -26,6 +26,7 @@ USERLAND_PACKAGES = (
     "python3",
     "python3-pytest",
     "python3-hypothesis",
+    "python3-pyelftools",
     "iproute2",
     "iputils-ping",
     "iputils-arping",
