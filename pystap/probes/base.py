@@ -124,6 +124,7 @@ KINDS: dict[str, str] = {
     "perf": "perf",
     "process": "later",
     "netfilter": "netfilter",
+    "__iter": "iter",
     "procfs": "later",
     "input": "later",
     "java": "later",

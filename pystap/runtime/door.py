@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..btf import Btf
     from ..kernel.attach.base import Attachment
+    from ..kernel.attach.iter import Passes
     from ..kernel.maps import Map
     from ..kernel.ring import Ring, RingMap
     from ..program import MapSpec, Program
@@ -150,6 +151,15 @@ class Door:
         """Attach them all; they do nothing yet."""
         for one in self.loaded:
             self.attachments.append(one.attach())
+
+    def iterate(self) -> Passes | None:
+        """Begin to read every attached iterator once; None if there is none."""
+        found: Any = [one for one in self.attachments if one.kind == "iter"]
+        if not found:
+            return None
+        from ..kernel.attach.iter import Passes
+
+        return Passes(found)
 
     def detach(self) -> None:
         """Detach them all."""

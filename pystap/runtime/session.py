@@ -159,10 +159,20 @@ class Session:
         self.timers.start(start)
         self._deadline = start + int(self.options.timeout * 1e9) if self.options.timeout else None
         door.go()
+        self._iterate()
         if self.on_start is not None:
             self.on_start()
         if self.child is not None:
             self.child.release()
+
+    def _iterate(self) -> None:
+        """Have the iterators' programs see all objects; their records are taken meanwhile."""
+        passes = self.door.iterate()
+        while passes is not None and not passes.done:
+            sleep(NAP)
+            self._drain()
+        if passes is not None and passes.error is not None:
+            raise passes.error
 
     def _say_attached(self) -> None:
         """bpftrace's line of how many probes there are."""

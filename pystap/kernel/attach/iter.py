@@ -13,6 +13,10 @@ from ...bpf import consts_gen as abi
 from ..sys import KernelError, address, bpf
 from .base import Attachment, link_create
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _CREATE = Struct("<II")
 _INFO = Struct("<QI4x")
 _TASK = Struct("<III")
@@ -30,13 +34,39 @@ class Iterator(Attachment):
         fd = bpf(abi.BPF_ITER_CREATE, bytearray(_CREATE.pack(self.fds[0], 0)), what)
         parts: list[bytes] = []
         try:
-            while part := os.read(fd, _CHUNK):
+            while True:
+                try:
+                    part = os.read(fd, _CHUNK)
+                except BlockingIOError:  # a million objects without a word
+                    continue
+                if not part:
+                    break
                 parts.append(part)
         except OSError as error:
             raise KernelError(error.errno or 0, what) from None
         finally:
             os.close(fd)
         return b"".join(parts)
+
+
+class Passes:
+    """One pass of each iterator, in a thread of its own, so that the records of its program can be taken meanwhile."""
+
+    def __init__(self, iterators: Iterable[Iterator]) -> None:
+        from _thread import start_new_thread
+
+        self.done = False
+        self.error: KernelError | None = None
+        start_new_thread(self._read, (tuple(iterators),))
+
+    def _read(self, iterators: tuple[Iterator, ...]) -> None:
+        try:
+            for one in iterators:
+                one.read()
+        except KernelError as error:
+            self.error = error
+        finally:
+            self.done = True
 
 
 def attach_iter(
