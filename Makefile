@@ -7,10 +7,10 @@ KERNEL ?= 6.12
 CODE := pystap tests bench scripts
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: test check lint types unit live seeds guest guest-tests demo bench format setup clean
+.PHONY: test check lint types unit live seeds guest guests demo bench format setup clean
 
-# All of it. The live part runs as root, on this kernel.
-test: setup check live
+# All of it. The live part runs as root on this kernel, then on others in guests.
+test: setup check live guests
 
 # What needs no root, in under a minute.
 check: lint types unit
@@ -39,7 +39,8 @@ live: setup
 # The same scenarios with script files from elsewhere: make seeds DIR=path/to/scripts
 seeds: setup
 	@test -n "$(DIR)" || { echo "make seeds DIR=folder-with-scripts" >&2; exit 2; }
-	$(PYTEST) -q -rs tests/live/scenarios tests/live/standins tests/live/cli/test_explain.py --scripts-dir "$(DIR)"
+	@scripts/guest-packages
+	$(PYTEST) -q -rs tests/live/scenarios tests/live/standins tests/live/cli/test_explain.py tests/guest --scripts-dir "$(DIR)"
 
 # A command as root on another kernel, with the working tree: make guest KERNEL=6.12 CMD='python3 -m pystap doctor'
 guest: export GUEST_COMMAND = $(value CMD)
@@ -48,7 +49,7 @@ guest:
 	@python3 -m tests.guest "$(KERNEL)"
 
 # What runs on other kernels: one boot for each.
-guest-tests: setup
+guests: setup
 	@scripts/guest-packages
 	$(PYTEST) -q -rs tests/guest
 

@@ -8,14 +8,18 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from .guest import GuestFailed, Unavailable, boot, unavailable
 from .inside.report import MARK
+from .selection import SCENARIOS
 
-BOOT_SECONDS = 900.0
+BOOT_SECONDS = 1200.0
+HERE = Path(__file__).parent
+INSIDE = "/scripts"  # where a guest finds the folder of --scripts-dir
 PYTEST = (
     "python3 -m pytest -q -p tests.guest.inside.report -p no:cacheprovider --tb=short"
     " -o python_files='test_*.py check_*.py'"
@@ -32,8 +36,9 @@ class Outcome(NamedTuple):
 class Session:
     """The guests of one session: their outcomes by kernel, or the exception that stands for them."""
 
-    def __init__(self, wanted: dict[str, list[str]]) -> None:
+    def __init__(self, wanted: dict[str, list[str]], scripts: str | None) -> None:
         self._wanted = wanted
+        self._folders = {INSIDE: Path(scripts).resolve()} if scripts else {}
         self._ended: dict[str, list[Outcome] | BaseException] = {}
         self._cancel = threading.Event()
         # a guest uses one processor, and not always
@@ -49,8 +54,15 @@ class Session:
             if self._cancel.is_set():
                 return
             command = f"{PYTEST} {shlex.join(self._wanted[kernel])}"
+            if self._folders:
+                command += f" --scripts-dir {INSIDE}"
             try:
-                done = boot(kernel, command, BOOT_SECONDS, tell=_tell, cancel=self._cancel)
+                done = boot(
+                    *(kernel, command, BOOT_SECONDS),
+                    tell=_tell,
+                    cancel=self._cancel,
+                    folders=self._folders,
+                )
                 self._ended[kernel] = _outcomes(done.output)
                 if not self._ended[kernel]:
                     raise GuestFailed(f"no test ran in the guest with {kernel}:\n{done.output}")
@@ -81,6 +93,17 @@ def _outcomes(output: str) -> list[Outcome]:
     return [Outcome(**json.loads(row)) for row in rows]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With script files from elsewhere, only what runs script files is of use."""
+    if config.getoption("--scripts-dir"):
+        items[:] = [item for item in items if _check(item) in SCENARIOS or HERE not in item.path.parents]
+
+
+def _check(item: pytest.Item) -> str:
+    marks = getattr(item, "callspec", None)
+    return str(marks.params.get("check", "")) if marks is not None else ""
+
+
 @pytest.fixture(scope="session")
 def guests(request: pytest.FixtureRequest) -> Iterator[Session]:
     """The guests that this session's tests need, all started."""
@@ -88,10 +111,9 @@ def guests(request: pytest.FixtureRequest) -> Iterator[Session]:
         pytest.skip(why)
     wanted: dict[str, list[str]] = {}
     for item in request.session.items:
-        marks = getattr(item, "callspec", None)
-        if marks is not None and "check" in marks.params:
-            wanted.setdefault(marks.params["kernel"], []).append(marks.params["check"])
-    session = Session(wanted)
+        if check := _check(item):
+            wanted.setdefault(item.callspec.params["kernel"], []).append(check)  # type: ignore[attr-defined]
+    session = Session(wanted, request.config.getoption("--scripts-dir"))
     yield session
     session.stop()
 

@@ -66,8 +66,11 @@ def boot(
     stream: Stream = None,
     tell: Callable[[str], None] = _quiet,
     cancel: threading.Event | None = None,
+    folders: dict[str, Path] | None = None,
 ) -> Result:
     """Run a shell command in a guest. `stream` gets its output as it comes, `tell` news of parts being made.
+
+    folders: copied into the guest, by their paths there.
 
     When `cancel` is set, the guest is ended, which counts as a failure.
     """
@@ -79,7 +82,7 @@ def boot(
     made = parts.kernel(KERNELS[kernel], tell)
     with tempfile.TemporaryDirectory(prefix="pystap-guest-") as folder:
         run = Path(folder)
-        tree.pack(userland, command, run / "tree.tar")
+        tree.pack(userland, command, run / "tree.tar", folders)
         return _Run(userland, made, run, kernel).go(timeout, stream, cancel or threading.Event())
 
 

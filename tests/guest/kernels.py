@@ -27,6 +27,7 @@ USERLAND_PACKAGES = (
     "python3-pytest",
     "python3-hypothesis",
     "python3-pyelftools",
+    "python3-pycparser",
     "iproute2",
     "iputils-ping",
     "iputils-arping",

@@ -5,16 +5,20 @@ Most are the live tests of this machine's own kernel: what they demand holds on 
 
 from __future__ import annotations
 
-CHECKS = (
-    "tests/guest/inside/check_kernel.py",
+# Those that run a script file of a kind: with --scripts-dir they, and only they, run its files.
+SCENARIOS = (
     "tests/live/scenarios/test_nettop.py::test_rows_of_one_process",
     "tests/live/scenarios/test_tcpstates.py",
     "tests/live/scenarios/test_syscalls.py",
     "tests/live/scenarios/test_dropwatch.py",
     "tests/live/scenarios/test_ioblock.py",
     "tests/live/scenarios/test_language.py",
-    "tests/live/rules/test_rules.py",
-    "tests/live/ebpf/test_live_events.py",
     "tests/live/standins/test_rungs.py",
     "tests/live/standins/test_segments.py",
+)
+CHECKS = (
+    "tests/guest/inside/check_kernel.py",
+    "tests/live/rules/test_rules.py",
+    "tests/live/ebpf/test_live_events.py",
+    *SCENARIOS,
 )

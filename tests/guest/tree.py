@@ -50,8 +50,11 @@ def _refresh(copy: Path, names: list[str]) -> None:
         shutil.copy2(source, target)
 
 
-def pack(userland: Path, command: str, into: Path) -> None:
-    """Write the tar with the tree as pystap/, the command and the script of the second stage as guest/."""
+def pack(userland: Path, command: str, into: Path, folders: dict[str, Path] | None = None) -> None:
+    """Write the tar with the tree as pystap/, the command and the script of the second stage as guest/.
+
+    folders: more to put into the guest, by their paths there.
+    """
     with locked("tree"):
         copy = userland / "root" / "pystap"
         copy.mkdir(exist_ok=True)
@@ -63,6 +66,8 @@ def pack(userland: Path, command: str, into: Path) -> None:
         )
         with tarfile.open(into, "w", format=tarfile.GNU_FORMAT) as tar:
             tar.add(copy, "pystap", filter=_as_root)
+            for inside_path, folder in (folders or {}).items():
+                tar.add(folder, inside_path.lstrip("/"), filter=_as_root)
             for name, text in (("main", (HERE / "main.sh").read_text()), ("command", command + "\n")):
                 entry = tarfile.TarInfo(f"guest/{name}")
                 entry.size = len(text.encode())
