@@ -44,8 +44,7 @@ def leave_out(lo: Select, label: Label) -> None:
     """From a loop's body to a label outside of it."""
     fn = lo.fn
     code = LEAVE_OWN if lo.own_labels[-1] is label else code_of(lo, label)
-    base, off = lo.slot(SH_LEAVE)
-    fn.sti(8, base, off, code)
+    lo.store_shared(SH_LEAVE, fn.imm(code))
     fn.exit(1)
 
 
@@ -62,8 +61,7 @@ def loop(lo: Select, stmt: Loop) -> None:
     lo.own_labels.pop()
     fn = lo.fn
     turns = max_action(lo.options)
-    base, off = lo.slot(SH_LEAVE)
-    fn.sti(8, base, off, LEAVE_NONE)
+    lo.store_shared(SH_LEAVE, fn.imm(LEAVE_NONE))
     fn.const(I.R1, turns + 1)
     fn.ld_func(I.R2, name)
     block, at = lo.slot(0)
@@ -115,11 +113,10 @@ def _dispatch(lo: Select, code: int) -> None:
     stay = fn.new_label()
     fn.jumpi(I.JSLT, code, LEAVE_FIRST, stay)
     own = lo.leave_codes.get(lo.own_labels[-1])
-    base, off = lo.slot(SH_LEAVE)
     if own is not None:
         outer = fn.new_label()
         fn.jumpi(I.JNE, code, own, outer)
-        fn.sti(8, base, off, LEAVE_OWN)
+        lo.store_shared(SH_LEAVE, fn.imm(LEAVE_OWN))
         fn.exit(1)
         fn.label(outer)
     fn.exit(1)  # the code stays where the next function finds it
@@ -136,10 +133,9 @@ def _body(lo: Select, stmt: Loop, name: str) -> None:
     lo.facts, lo.trail, lo.deferred, lo.rec_state, lo.left_with = {}, [], {}, NONE, {}
     state.base = fn.vreg()
     fn.mov(state.base, I.R2)
-    base, off = lo.slot(SH_TURNS)
     turns = lo.load_shared(SH_TURNS)
     fn.alui(I.ADD, turns, 1)
-    fn.stx(8, base, off, turns)
+    lo.store_shared(SH_TURNS, turns)
     fn.jumpi(I.JGT, turns, max_action(lo.options), lo.fault(EXCEEDED, stmt.span, final=True))
     lo.block(stmt.body)
     fn.span = stmt.span
@@ -147,10 +143,10 @@ def _body(lo: Select, stmt: Loop, name: str) -> None:
     if state.error_recs:
         fn.cold()
         fn.label(state.error)
-        fn.stx(8, *lo.slot(SH_SITE), state.site)
-        fn.stx(8, *lo.slot(SH_ARG), state.what)
+        lo.store_shared(SH_SITE, state.site)
+        lo.store_shared(SH_ARG, state.what)
         fn.alui(I.ADD, state.final, LEAVE_ERROR)
-        fn.stx(8, *lo.slot(SH_LEAVE), state.final)
+        lo.store_shared(SH_LEAVE, state.final)
         fn.exit(1)
         fn.warm()
     code = allocate(fn)

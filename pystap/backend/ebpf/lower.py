@@ -139,13 +139,18 @@ class Lower:
         return (FP, self.shared_at + offset) if state.parent is None else (state.base, offset)
 
     def load_shared(self, offset: int) -> int:
-        """A new register with a number of the shared block.
+        """A new register with a number of the shared block."""
+        return self.fn.load(8, *self.slot(offset))
 
-        The verifier must not know it, or it follows every turn of a loop by itself, for each value.
+    def store_shared(self, offset: int, reg: int) -> None:
+        """Put a number in the shared block. `reg` isn't changed.
+
+        The verifier must not know it: it tells memory with a known number from any other, so it would follow
+        every turn of a loop by itself, for each combination of the values that lie there.
         """
-        reg = self.fn.load(8, *self.slot(offset))
-        self.hide(reg)
-        return reg
+        hidden = self.fn.copy(reg)
+        self.hide(hidden)
+        self.fn.stx(8, *self.slot(offset), hidden)
 
     def hide(self, reg: int) -> None:
         """Make the verifier forget what it knows of a number: mix in a zero that it can't see."""
@@ -227,8 +232,7 @@ class Lower:
             return
         offset = self.shared.get(local)
         if offset is not None:
-            base, at = self.slot(offset)
-            self.fn.stx(8, base, at + 0, reg)
+            self.store_shared(offset, reg)
             return
         own = self.value(local)
         if own != reg:

@@ -99,7 +99,7 @@ class Select(Lower):
                 strings.zero(self, Mem(place.base, place.off, (place.cap + 7) & ~7, True))
 
     def _share(self) -> None:
-        """What loops' bodies share with the rest begins as zeros."""
+        """What loops' bodies share with the rest begins as zeros, which the verifier takes for any numbers."""
         from ...program import CTL_ZERO
         from .lower import SH_CTX, SH_GEN, SH_ZERO
 
@@ -107,13 +107,13 @@ class Select(Lower):
         size = SH_LOCALS
         for local, at in self.shared.items():
             size = max(size, at + (8 if local.type == I64 else (self.kp.sizes.get(local, 8) + 7) & ~7))
-        for at in range(0, size, 8):
-            fn.sti(8, I.FP, self.shared_at + at, 0)
-        fn.stx(8, *self.slot(SH_CTX), self.state.ctx)
-        fn.stx(8, *self.slot(SH_GEN), self.gen)
         zeros = fn.vreg()
         fn.ld_value(zeros, "ctl", CTL_ZERO)
-        fn.stx(8, *self.slot(SH_ZERO), fn.load(8, zeros, 0))
+        zero = fn.load(8, zeros, 0)
+        for at in range(0, size, 8):
+            fn.stx(8, I.FP, self.shared_at + at, zero)
+        fn.stx(8, *self.slot(SH_CTX), self.state.ctx)
+        fn.stx(8, *self.slot(SH_GEN), self.gen)
 
     def quit(self) -> None:
         """End the run from a place that can't be reached; the record, if any, goes out."""
@@ -218,6 +218,8 @@ class Select(Lower):
         self.jump_op(op, done, True)
         fn.const(dst, 0)
         fn.label(done)
+        if self.looping:
+            self.hide(dst)
         self.done(op.dst, dst)
 
     def jump_op(self, op: Op, label: int, sense: bool) -> None:
