@@ -156,7 +156,7 @@ def test_a_process(net: Namespace) -> None:
     assert rows == []
 
 
-def test_an_old_socket_has_no_owner_until_it_is_used(net: Namespace) -> None:
+def test_an_old_socket_has_an_owner_from_the_start(net: Namespace) -> None:
     code = """
 import json, os, socket, sys
 l = socket.socket(); l.bind(("127.0.0.1", 8080)); l.listen()
@@ -178,5 +178,5 @@ s.close()
     rows = objects(tracer.clean())
     owner = {(row["oldstate"], row["newstate"]): (row["pid"], row["ms"]) for row in rows}
     assert owner["ESTABLISHED", "FIN_WAIT1"] == (pid, None)
-    assert owner["ESTABLISHED", "CLOSE_WAIT"] == (None, None)
+    assert owner["ESTABLISHED", "CLOSE_WAIT"] == (pid, None)
     assert owner["CLOSE_WAIT", "LAST_ACK"][0] == pid
