@@ -7,6 +7,8 @@ from ...diag import CompileError, Diagnostic, did_you_mean, fail
 from ...lang.stp import ast
 from ...node import Node
 from ..paths import Walk, parse_type, pointee_of
+from . import entry
+from .entry import slot as entry_slot
 from .types import LONG, T_LONG, T_STRING, T, want
 
 TYPE_CHECKING = False
@@ -32,6 +34,8 @@ class Note(Node):
 def access(c: Checker, e: ast.Access) -> T:
     """`$x->a[i]`, `@cast(...)->b`, `@var(...)`, `v->c`."""
     if isinstance(e, ast.Target):
+        if _of_entry(c, e):
+            return entry_slot(c, e, e)
         special = _special(c, e)
         if special is not None:
             return special
@@ -72,6 +76,29 @@ def _finish(c: Checker, e: ast.Access, start: T | None) -> T:
         return T_STRING
     found = note.walk.result
     return T(LONG, None, _plain(c, found))
+
+
+def _of_entry(c: Checker, e: ast.Target) -> bool:
+    """Say whether a return's handler takes this from the entry: what the return hasn't, and members as they were then."""
+    context = c.body.context
+    if context is None or not context.returns:
+        return False
+    name = e.name[1:]
+    kind = c.body.probe.resolved.event.kind if c.body.probe is not None else ""
+    if e.name.startswith("$$"):
+        lists = e.name in ("$$parms", "$$args", "$$vars", "$$locals")
+        return lists and kind == "kretprobe" and entry.has_entry(c)
+    if name in context.variables:
+        at_entry = kind == "fexit" and name != "return" and (e.accessors or e.pretty)
+        return bool(at_entry) and entry.has_entry(c)
+    return entry.has_entry(c) and name in entry.of(c, e).derived.resolved.context.variables
+
+
+def _exists_at_entry(c: Checker, e: ast.Target) -> bool:
+    """Say whether an access leads somewhere at the entry of the return that this handler is of."""
+    inner = type(c)(c.unit, entry.of(c, e).derived.body, c.pending)
+    inner.scope = c.scope
+    return _exists(inner, e)
 
 
 def _plain(c: Checker, pointee: bt.Type | None) -> bt.Type | None:
@@ -225,6 +252,8 @@ def _exists(c: Checker, e: ast.Expr) -> bool:
     if not isinstance(e, ast.Access):
         return True
     try:
+        if isinstance(e, ast.Target) and _of_entry(c, e):
+            return _exists_at_entry(c, e)
         if isinstance(e, ast.Target) and e.name.startswith("$$"):
             return _special(c, e) is not None
         start = c.expr(e.operand) if isinstance(e, (ast.Cast, ast.Deref)) else None
@@ -251,6 +280,8 @@ def at_op(c: Checker, e: ast.AtOp) -> T:
     if op == "@defined":
         defined(c, e)
         return T_LONG
+    if op == "@entry":
+        return entry_slot(c, e, e.args[0])
     if op in ("@enum", "@const"):
         text = e.args[0]
         assert isinstance(text, ast.String)

@@ -120,7 +120,7 @@ def depends(c: Checker, function: ast.Function, scope: FileScope) -> bool:
     known[function] = False
     result = False
     for node in ast.walk(function.body):
-        if isinstance(node, ast.Target):
+        if isinstance(node, ast.Target) or (isinstance(node, ast.AtOp) and node.op == "@entry"):
             result = True
         elif isinstance(node, ast.Call):
             if node.name.startswith(intrinsics.PREFIX):

@@ -32,10 +32,16 @@ def run(unit: Unit) -> None:
     mark_recursion(unit.functions)
     made: list[FunctionInstance] = []
     handlers = [_handler(unit, derived, made) for derived in unit.probes]
+    frames: list[ir.Global] = []
+    if unit.entries:
+        from . import entry
+
+        handlers += entry.handlers(unit, made)
+        frames = entry.frame_globals(unit)
     for function in made:  # grows while it is walked
         _function(unit, function, made)
     functions = [f.ir for f in made if f.ir is not None]
-    globals_ = [g.ir for g in unit.globals if g.ir is not None]
+    globals_ = [g.ir for g in unit.globals if g.ir is not None] + frames
     unit.module = ir.Module("stp", globals_, functions, handlers)
 
 
@@ -89,6 +95,10 @@ def _initial(unit: Unit, var: GlobalVar, kind: str) -> int | str | None:
 def _handler(unit: Unit, derived: Derived, made: list[FunctionInstance]) -> ir.Handler:
     lower = Lower(unit, derived.body, made)
     label = lower.next_label = ir.Label("handler")
+    if derived.entry is not None:
+        from .entry import open_frame
+
+        open_frame(lower, derived)
     for scope, condition in derived.conditions:
         lower.scope = scope
         armed = lower.expr(condition)

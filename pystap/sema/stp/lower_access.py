@@ -9,6 +9,7 @@ from ...lang.stp import ast
 from ...probes.base import Variable
 from ..build import latin, wrap
 from ..paths import Place, emit_value
+from .entry import Slot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 def access(lo: Lower, e: ast.Access) -> Value:
     """`$x->a[i]`, `@cast(...)->b`, `@var(...)`, `v->c`."""
+    known = lo.body.notes.get(e)
+    if isinstance(known, Slot):
+        return at_entry(known)
     if isinstance(e, ast.Target) and e.name.startswith("$$"):
         return _special(lo, e)
     note: Note = lo.body.notes[e]
@@ -38,6 +42,12 @@ def access(lo: Lower, e: ast.Access) -> Value:
 
         return pretty(lo, e, walk, base, indexes)
     return emit_value(lo.b, walk, base, indexes)
+
+
+def at_entry(slot: Slot) -> Operand:
+    """Return what the handler of the return has of a value at its entry."""
+    assert slot.local is not None
+    return slot.local
 
 
 def variable(lo: Lower, var: Variable) -> Operand:
@@ -78,6 +88,8 @@ def _special(lo: Lower, e: ast.Target) -> Operand:
 def at_op(lo: Lower, e: ast.AtOp) -> Operand:
     """`@defined`, `@enum`, `@const`, `@enumname`, `@kderef`."""
     op = e.op
+    if op == "@entry":
+        return at_entry(lo.body.notes[e])
     if op in ("@defined", "@enum", "@const"):
         return Const(int(lo.body.notes[e]))
     if op == "@enumname":

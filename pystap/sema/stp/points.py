@@ -100,7 +100,7 @@ def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, d
         raise fail("E308", f"the alias '{point_text(parts)}' is made of itself", user.span)
     matches = _script_matches(unit, parts) or _library_matches(unit, parts)
     if not matches:
-        return [_derive(unit, user, r) for r in _resolve_kind(unit, parts, user.span)]
+        return [_derive(unit, user, parts, r) for r in _resolve_kind(unit, parts, user.span)]
     out: list[Derived] = []
     for place, alias, rest in matches:
         try:
@@ -118,8 +118,9 @@ def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, d
     return out
 
 
-def _derive(unit: Unit, user: ast.ProbePoint, resolved: object) -> Derived:
+def _derive(unit: Unit, user: ast.ProbePoint, parts: Parts, resolved: object) -> Derived:
     derived = Derived(user, resolved)  # type: ignore[arg-type]
+    derived.components = parts
     for code, words, hint in derived.resolved.notes:
         if all(d.message != words for d in unit.bag.items):
             unit.bag.warn(code, words, user.span, *filter(None, (hint,)))

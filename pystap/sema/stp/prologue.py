@@ -36,7 +36,7 @@ def complete(unit: Unit, probes: list[Derived]) -> None:
             if text:
                 part = made.get(text)
                 if part is None:
-                    part = made[text] = _parse(derived.resolved.text, text)
+                    part = made[text] = parse_prologue(derived.resolved.text, text)
                 derived.parts.insert(0, part)
         if derived.point.span.source is not unit.file.source:
             continue  # a probe of the library itself is kept as it is
@@ -44,7 +44,8 @@ def complete(unit: Unit, probes: list[Derived]) -> None:
             _elide(derived, purity)
 
 
-def _parse(point: str, text: str) -> tuple[FileScope, ast.Block]:
+def parse_prologue(point: str, text: str) -> tuple[FileScope, ast.Block]:
+    """Return the statements that a kind gave."""
     bag = Bag()
     tree = parse(Source(f"<{point}>", f"probe begin {{\n{text}}}\n"), PreprocEnv(), bag, library=True)
     if bag.items:

@@ -131,7 +131,7 @@ class FunctionInstance(Body):
 class Derived:
     """A handler to be: one event, and the blocks of aliases and script that run at it, in order."""
 
-    __slots__ = ("body", "conditions", "epilogues", "parts", "point", "resolved")
+    __slots__ = ("body", "components", "conditions", "entry", "epilogues", "parts", "point", "resolved")
 
     def __init__(self, point: ast.ProbePoint, resolved: Resolved) -> None:
         self.point = point
@@ -140,6 +140,8 @@ class Derived:
         self.epilogues: list[tuple[FileScope, ast.Block]] = []
         self.conditions: list[tuple[FileScope, ast.Expr]] = []
         self.body = Body(resolved.context, self)
+        self.components: tuple[ast.Component, ...] = point.components  # what it is when aliases are expanded
+        self.entry: Any = None  # of a return: entry.Entry, where values of it are wanted
 
     @property
     def span(self) -> Span:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ...ir.nodes import Module
     from ...lang.stp import ast
     from ...options import Options
+    from ...probes.base import Resolved
     from ...source import Span
     from ..target import Target
     from .types import T
@@ -22,6 +23,8 @@ class Unit:
         *(
             "bag",
             "depends",
+            "entries",
+            "entry_points",
             "file",
             "followed",
             "functions",
@@ -48,5 +51,9 @@ class Unit:
         self.globals: list[GlobalVar] = []  # used ones, in order of declaration and first use
         self.followed: list[tuple[ast.Deref, T]] = []  # accesses through variables, with the variables' types
         self.depends: dict[ast.Function, bool] = {}  # whether a function depends on the probe's context
+        self.entries: list[
+            tuple[Derived, Derived]
+        ] = []  # returns whose entries' values are wanted, and those
+        self.entry_points: dict[tuple[str, str], list[Resolved]] = {}  # see entry.py
         self.missing: list[tuple[str, Span]] = []  # handlers without an event, in words
         self.module: Module | None = None

@@ -1,0 +1,274 @@
+"""Values at the entry, in handlers of returns: `@entry(expr)`, and `$x` where the return doesn't have it (R9).
+
+    slot(c, e, expr) -> type      remember that handler `c.body` wants `expr` as it was at the entry
+    open_frame(lo, derived)       the return's first statements: take the values of the entry that returns now
+    handlers(unit, made)          the entries' own handlers, which keep the values
+
+A thread's unfinished calls are a stack: its depth is a global by task, each value one by task and depth. What returns
+first entered last. A return whose entry wasn't seen finds no depth, and its handler doesn't run. System calls don't
+nest in a thread, so that their depth is 1 always: a call that ends its thread leaves nothing that counts. Tasks are
+told apart by address, since the idle tasks of all processors have the same number.
+"""
+
+from __future__ import annotations
+
+from ...diag import CompileError, fail
+from ...ir.nodes import I64, Const, Event, Global, Handler, Label, Local
+from ...lang.stp import ast
+from ...lang.stp.printer import print_expression
+from ...probes.base import Context, Env, Resolved, point_text, resolve
+from .symbols import Derived
+from .types import IR_TYPE, STAT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...source import Span
+    from .check import Checker
+    from .lower import Lower
+    from .symbols import FileScope, FunctionInstance
+    from .types import T
+    from .unit import Unit
+
+DEEPEST = 65536  # unfinished calls in all
+_CALLS = ("sys_enter", "sys_exit")
+# How the entry of a return is attached.
+_RUNGS = {"fexit": "fentry", "kretprobe": "kprobe"}
+
+
+class Slot:
+    """One value of the entry: the expression, and where the return's handler has it."""
+
+    __slots__ = ("expr", "glob", "local", "scope", "type")
+
+    def __init__(self, expr: ast.Expr, scope: FileScope, type: T) -> None:
+        self.expr = expr
+        self.scope = scope
+        self.type = type
+        self.local: Local | None = None
+        self.glob: Global | None = None
+
+
+class Entry:
+    """The entry of a return that a handler is of: a handler to be, of the values that are wanted."""
+
+    __slots__ = ("depth", "derived", "known", "slots")
+
+    def __init__(self, derived: Derived) -> None:
+        self.derived = derived
+        self.slots: list[Slot] = []
+        self.known: dict[tuple[FileScope, str], Slot] = {}
+        self.depth: Global | None = None
+
+
+def slot(c: Checker, e: ast.Expr, expr: ast.Expr) -> T:
+    """Check `expr` at the entry of the return that this handler is of; `e` stands for its value."""
+    before: Slot | None = c.body.notes.get(e)
+    if before is not None:
+        return before.type
+    entry = of(c, e)
+    key = (c.scope, print_expression(expr))
+    found = entry.known.get(key)
+    if found is None:
+        _no_locals(c, expr)
+        inner = type(c)(c.unit, entry.derived.body, c.pending)
+        inner.scope = c.scope
+        kind = inner.expr(expr)
+        if kind.find().kind == STAT:
+            raise fail("E215", "a statistic has no value at the entry", e.span)
+        found = entry.known[key] = Slot(expr, c.scope, kind)
+        entry.slots.append(found)
+    c.body.notes[e] = found
+    return found.type
+
+
+def _no_locals(c: Checker, expr: ast.Expr) -> None:
+    for node in ast.walk(expr):
+        if isinstance(node, ast.Name) and node.name not in c.scope.globals:
+            words = f"'{node.name}' is a variable of the return's handler: it has no value at the entry"
+            raise fail("E239", words, node.span)
+
+
+def of(c: Checker, e: ast.Expr) -> Entry:
+    """Return the entry of this handler's return; CompileError where it isn't one, or can't be probed."""
+    derived = c.body.probe
+    if derived is None or not derived.resolved.context.returns:
+        raise fail("E239", "only the handler of a return (.return) has values of the entry", e.span)
+    if c.function is not None:
+        words = (
+            f"'{e.span.text}' is a value of the entry: the handler of the return has it, its functions don't"
+        )
+        raise fail("E239", words, e.span, "give its value to the function as a parameter")
+    if derived.entry is None:
+        derived.entry = _make(c, derived, e.span)
+    found: Entry = derived.entry
+    return found
+
+
+def has_entry(c: Checker) -> bool:
+    """Say whether this is a handler of a return whose entry can be probed."""
+    derived = c.body.probe
+    if derived is None or c.function is not None or not derived.resolved.context.returns:
+        return False
+    try:
+        if derived.entry is None:
+            derived.entry = _make(c, derived, derived.span)
+    except CompileError:
+        return False
+    return True
+
+
+def _make(c: Checker, derived: Derived, span: Span) -> Entry:
+    from .prologue import names_of, parse_prologue
+
+    resolved = _entry_event(c.unit, derived, span)
+    made = Derived(derived.point, resolved)
+    made.components = derived.components
+    if resolved.prologue is not None:
+        text = resolved.prologue(names_of(derived))
+        if text:
+            part = parse_prologue(resolved.text, text)
+            made.parts.append(part)
+            inner = type(c)(c.unit, made.body, c.pending)
+            inner.scope = part[0]
+            inner.stmt(part[1])
+    c.unit.entries.append((derived, made))
+    return Entry(made)
+
+
+def _entry_event(unit: Unit, derived: Derived, span: Span) -> Resolved:
+    """Return the event of the entry: what the probe point names without `.return`, at the same function."""
+    event = derived.resolved.event
+    function = derived.resolved.context.function
+    parts = tuple(p for p in derived.components if p.name not in ("return", "maxactive"))
+    for candidates in (parts, _at(parts, function)):
+        try:
+            found = _resolved(unit, candidates, _RUNGS.get(event.kind, ""), span)
+        except CompileError:
+            continue
+        fits = [r for r in found if r.context.function == function]
+        if fits or len(found) == 1:
+            return fits[0] if fits else found[0]
+    numbers = _numbers(event)
+    if numbers is None:
+        words = f"the entry of '{derived.resolved.text}' can't be probed here: its values are not known at the return"
+        raise fail("E239", words, span)
+    context = Context(f"entry of {derived.resolved.context.kind}", name=derived.resolved.context.name)
+    return Resolved(Event("sys_enter", "", {"numbers": numbers[0]}), derived.resolved.text, context)
+
+
+def _at(parts: tuple[ast.Component, ...], function: str) -> tuple[ast.Component, ...]:
+    """Return the components with the one function for a pattern."""
+    return tuple(p.replace(arg=function) if p.name == "function" and function else p for p in parts)
+
+
+def _resolved(unit: Unit, parts: tuple[ast.Component, ...], attach: str, span: Span) -> list[Resolved]:
+    key = (point_text(parts), attach)
+    found = unit.entry_points.get(key)
+    if found is None:
+        options = unit.options
+        env = Env(unit.target, span, options.standins, lambda: False, attach or options.attach)
+        found = unit.entry_points[key] = list(resolve(parts, env))
+    return found
+
+
+def _numbers(event: Event) -> tuple[list[int] | None] | None:
+    """Return the numbers of the system calls that a return goes with, in a tuple; None for other returns."""
+    args = event.args if isinstance(event.args, dict) else {}
+    if event.kind == "sys_exit":
+        return (args.get("numbers"),)
+    return (args["entries"],) if "entries" in args else None
+
+
+# -------------------------------------------------- IR
+
+
+def _globals(entry: Entry) -> None:
+    """Make the globals that the entry's values lie in."""
+    name = entry.derived.resolved.text
+    if entry.depth is None:
+        entry.depth = Global(f"calls of {name}", (I64,), I64, capacity=DEEPEST, full="warn", internal=True)
+    for number, one in enumerate(entry.slots, 1):
+        if one.glob is None:
+            kind = IR_TYPE[one.type.find().kind]
+            words = f"entry value {number} of {name}"
+            one.glob = Global(words, (I64, I64), kind, capacity=DEEPEST, full="warn", internal=True)
+            one.local = Local(f"entry{number}", kind)
+
+
+def open_frame(lo: Lower, derived: Derived) -> None:
+    """Write the taking of the values: a return without an entry leaves the handler."""
+    entry: Entry | None = derived.entry
+    if entry is None or not entry.slots:
+        return
+    _globals(entry)
+    b = lo.b
+    b.span = derived.span
+    task = b.op("call", (), "task_current")
+    depth = b.op("get", (task,), entry.depth)
+    _leave_unless(lo, depth)
+    sure = next((s for s in entry.slots if s.local is not None and s.local.type == I64), entry.slots[0])
+    seen = b.op("has", (task, depth), sure.glob)
+    for one in entry.slots:
+        assert one.local is not None and one.glob is not None
+        b.mov(one.local, b.op("get", (task, depth), one.glob, one.glob.value))
+        b.do("delete", (task, depth), one.glob)
+    less = b.op("sub", (depth, Const(1)))
+    then, els = b.branch(less)
+    before = b.into(then)
+    b.do("set", (task, less), entry.depth)
+    b.into(els)
+    b.do("delete", (task,), entry.depth)
+    b.into(before)
+    _leave_unless(lo, seen)
+
+
+def _leave_unless(lo: Lower, condition: Local) -> None:
+    _, els = lo.b.branch(condition)
+    before = lo.b.into(els)
+    lo.b.leave(lo.next_label)
+    lo.b.into(before)
+
+
+def handlers(unit: Unit, made: list[FunctionInstance]) -> list[Handler]:
+    """Return the handlers of the entries."""
+    return [
+        _handler(unit, returns.entry, made)
+        for returns, _ in unit.entries
+        if returns.entry is not None and returns.entry.slots
+    ]
+
+
+def _handler(unit: Unit, entry: Entry, made: list[FunctionInstance]) -> Handler:
+    from .lower import Lower
+
+    derived = entry.derived
+    lo = Lower(unit, derived.body, made)
+    b = lo.b
+    b.span = derived.span
+    label = lo.next_label = Label("entry")
+    for scope, block in derived.parts:
+        lo.scope = scope
+        lo.stmt(block)
+    values = []
+    for one in entry.slots:
+        lo.scope = one.scope
+        values.append(b.copy(lo.expr(one.expr)))
+    task = b.op("call", (), "task_current")
+    depth: Local | Const = Const(1)
+    if derived.resolved.event.kind not in _CALLS:
+        depth = b.op("add", (b.op("get", (task,), entry.depth), Const(1)))
+    for one, value in zip(entry.slots, values, strict=True):
+        b.do("set", (task, depth, value), one.glob)
+    b.do("set", (task, depth), entry.depth)
+    return Handler(derived.resolved.event, f"entry of {derived.resolved.text}", label, b.out, derived.span)
+
+
+def frame_globals(unit: Unit) -> list[Global]:
+    """Return the globals of all entries."""
+    found: list[Global] = []
+    for returns, _ in unit.entries:
+        entry: Entry | None = returns.entry
+        if entry is not None and entry.depth is not None:
+            found.append(entry.depth)
+            found += [one.glob for one in entry.slots if one.glob is not None]
+    return found
