@@ -101,7 +101,7 @@ class Select(Lower):
     def _share(self) -> None:
         """What loops' bodies share with the rest begins as zeros, which the verifier takes for any numbers."""
         from ...program import CTL_ZERO
-        from .lower import SH_CTX, SH_GEN, SH_ZERO
+        from .lower import SH_CTX, SH_GEN
 
         fn = self.fn
         size = SH_LOCALS
