@@ -43,7 +43,9 @@ class Variable(Node):
 class Context:
     """The variables of an event. `kind` is the word for messages ("tracepoint kfree_skb")."""
 
-    __slots__ = ("function", "kind", "module", "name", "of_call", "provider", "returns", "variables")
+    __slots__ = (
+        *("function", "kind", "module", "name", "of_call", "of_function", "provider", "returns", "variables"),
+    )
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Context:
         module: str = "kernel",
         returns: bool = False,
         of_call: dict[str, tuple[str, str]] | None = None,
+        of_function: dict[str, tuple[str, str]] | None = None,
     ) -> None:
         self.kind = kind
         self.variables = {v.name: v for v in variables}
@@ -66,6 +69,9 @@ class Context:
         self.returns = returns  # is_return()
         # Words of the probe ("pp", "ppfunc") that the system call's name is part of: what stands before and behind.
         self.of_call = of_call or {}
+        # The same of an event that is many functions: words that the function's name ("pp", "ppfunc", "name"), or its
+        # module's ("probemod"), is part of.
+        self.of_function = of_function or {}
 
 
 class Resolved(Node):
@@ -73,7 +79,8 @@ class Resolved(Node):
 
     text: what pp() gives; type: what probe_type() gives; prologue: None, or what takes the set of names that
     the handler reads (`$x` and `$$x` of the event among them) and gives SystemTap statements that assign them;
-    notes: (code, words, hint) of warnings, each given once.
+    notes: (code, words, hint) of warnings, each given once; split: of an event that is many functions, what takes the
+    names that the handler reads and gives the events that have them: the functions that have the same ones together.
     """
 
     event: Event
@@ -83,6 +90,7 @@ class Resolved(Node):
     prologue: Callable[[set[str]], str] | None = None
     provides: tuple[str, ...] = ()
     notes: tuple[tuple[str, str, str], ...] = ()
+    split: Callable[[set[str]], list[Resolved]] | None = None
 
 
 class Env:
@@ -125,6 +133,7 @@ KINDS: dict[str, str] = {
     "process": "later",
     "netfilter": "netfilter",
     "__iter": "iter",
+    "__socket_calls": "socket_calls",
     "procfs": "later",
     "input": "later",
     "java": "later",

@@ -56,7 +56,7 @@ def test_no_handler_of_a_tool_counts_in_the_user_stage(name: str) -> None:
         assert 'kernel.trace("sock_send_length"): kernel stage, by BTF tracepoint sock_send_length\n' in out
         noted = out.split('kernel.trace("sock_send_length"): mirrored')[1].split("  kernel.trace")[0]
         assert "decided in the user stage" not in noted, noted
-        assert "__owner_of[8 bytes]: kernel, shared by all CPUs" in out
+        assert "__loose_owner[8 bytes]: kernel, shared by all CPUs" in out
 
 
 def test_a_mirrored_handler_is_shown(tmp_path: Path) -> None:
