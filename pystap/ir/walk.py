@@ -6,7 +6,7 @@ from .nodes import Call, ForEach, If, Label, Leave, Local, Loop, Op, Scope, Stmt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
 
@@ -142,34 +142,69 @@ class Cloner:
         return ForEach(s.glob, keys, value, s.sort, limit, cut, self.own(s.label), self.body(s.body), s.span)
 
 
+class Assigned:
+    """The locals that are assigned on every way that leads here. Branches undo what they added, so none is copied."""
+
+    __slots__ = ("_have", "_trail")
+
+    def __init__(self, have: Iterable[Local] = ()) -> None:
+        self._have = set(have)
+        self._trail: list[Local] = []
+
+    def __contains__(self, local: Local) -> bool:
+        return local in self._have
+
+    def add(self, local: Local) -> None:
+        """From here on it is assigned."""
+        if local not in self._have:
+            self._have.add(local)
+            self._trail.append(local)
+
+    def mark(self) -> int:
+        """Return a place to go back to."""
+        return len(self._trail)
+
+    def back(self, mark: int) -> list[Local]:
+        """Undo what was added since, and return it."""
+        added = self._trail[mark:]
+        del self._trail[mark:]
+        self._have.difference_update(added)
+        return added
+
+
 def unassigned(body: list[Stmt], assigned: frozenset[Local] = frozenset()) -> dict[Local, None]:
     """Return, in order, the locals that some path may read before assigning them."""
     found: dict[Local, None] = {}
-    _scan(body, set(assigned), found)
+    _scan(body, Assigned(assigned), found)
     return found
 
 
-def _scan(body: list[Stmt], have: set[Local], found: dict[Local, None]) -> None:
+def _scan(body: list[Stmt], have: Assigned, found: dict[Local, None]) -> None:
     for stmt in body:
         for operand in uses(stmt):
             if isinstance(operand, Local) and operand not in have:
                 found.setdefault(operand)
+        if isinstance(stmt, (Op, Call)):
+            for local in defs(stmt):
+                have.add(local)
+            continue
+        mark = have.mark()
         if isinstance(stmt, If):
-            one, two = set(have), set(have)
-            _scan(stmt.then, one, found)
-            _scan(stmt.els, two, found)
-            have |= one & two
-        elif isinstance(stmt, Try):
-            _scan(stmt.body, set(have), found)
-            _scan(stmt.handler, {*have, *defs(stmt)}, found)
+            _scan(stmt.then, have, found)
+            then = set(have.back(mark))
+            _scan(stmt.els, have, found)
+            both = [local for local in have.back(mark) if local in then]
         elif isinstance(stmt, Scope):
-            inner = set(have)
-            _scan(stmt.body, inner, found)
-            if stmt.label not in labels_left(stmt.body):
-                have |= inner
+            _scan(stmt.body, have, found)
+            both = [] if stmt.label in labels_left(stmt.body) else have.back(mark)
         else:
-            inner = {*have, *defs(stmt)}
-            for block in blocks(stmt):
-                _scan(block, set(inner), found)
-            if isinstance(stmt, (Op, Call)):
-                have.update(defs(stmt))
+            both = []
+            inside = () if isinstance(stmt, Try) else defs(stmt)
+            for number, block in enumerate(blocks(stmt)):
+                for local in defs(stmt) if number else inside:
+                    have.add(local)
+                _scan(block, have, found)
+                have.back(mark)
+        have.back(mark)
+        for local in both:
+            have.add(local)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from ..builtins import TABLE
 from ..ir.nodes import Call, Const, ForEach, Global, If, Leave, Local, Loop, Op, Scope, Stmt, Text, Try
 from ..ir.ops import OPS
-from ..ir.walk import blocks, count_defs, count_uses, labels_left, statements, unassigned
+from ..ir.walk import blocks, count_defs, count_uses, labels_left, unassigned
 from .arith import fold
+from .known import Known, global_key, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def simplify(body: list[Stmt], constants: dict[Global, Any], result: Local | Non
     """
     for _ in range(4):
         pass_ = _Pass(body, constants, result)
-        body = sweep(pass_.block(body, {}), result)
+        body = sweep(pass_.block(body, Known()), result)
         if not pass_.changed:
             break
     return body
@@ -59,7 +60,7 @@ class _Pass:
             self.changed = True
         return new
 
-    def block(self, body: list[Stmt], known: dict[Any, Local]) -> list[Stmt]:
+    def block(self, body: list[Stmt], known: Known) -> list[Stmt]:
         """Simplify a body; known: expression -> local that holds it, valid from here on."""
         out: list[Stmt] = []
         for stmt in body:
@@ -69,7 +70,7 @@ class _Pass:
                 self._if(stmt, known, out)
             elif isinstance(stmt, Call):
                 stmt.args = tuple(map(self.operand, stmt.args))
-                forget(known, stmt)
+                known.forget_globals()
                 out.append(stmt)
             else:
                 self._other(stmt, known, out)
@@ -77,7 +78,7 @@ class _Pass:
                 break
         return out
 
-    def _op(self, op: Op, known: dict[Any, Any], out: list[Stmt]) -> None:
+    def _op(self, op: Op, known: Known, out: list[Stmt]) -> None:
         args = op.args = tuple(map(self.operand, op.args))
         dst = op.dst
         if OPS[op.name].on_global:
@@ -90,10 +91,10 @@ class _Pass:
                 return
             key = _expression_key(op)
             if key is not None and all(not isinstance(a, Local) or a in self.once for a in args):
-                known[key] = dst
+                known.learn(key, dst)
         out.append(op)
 
-    def _known_value(self, op: Op, known: dict[Any, Local]) -> Any:
+    def _known_value(self, op: Op, known: Known) -> Any:
         if op.name == "mov":
             source = op.args[0]
             if not isinstance(source, Local) or source in self.once:
@@ -112,18 +113,21 @@ class _Pass:
         key = _expression_key(op)
         return None if key is None else known.get(key)
 
-    def _if(self, stmt: If, known: dict[Any, Local], out: list[Stmt]) -> None:
+    def _if(self, stmt: If, known: Known, out: list[Stmt]) -> None:
         cond = stmt.cond = self.operand(stmt.cond)
         if isinstance(cond, Const):
             self.changed = True
             out += self.block(stmt.then if cond.value else stmt.els, known)
             return
-        stmt.then = self.block(stmt.then, dict(known))
-        stmt.els = self.block(stmt.els, dict(known))
-        forget(known, stmt)
+        mark = known.mark()
+        stmt.then = self.block(stmt.then, known)
+        changed = known.back(mark)
+        stmt.els = self.block(stmt.els, known)
+        changed |= known.back(mark)
+        known.leave(changed)
         out.append(stmt)
 
-    def _other(self, stmt: Stmt, known: dict[Any, Local], out: list[Stmt]) -> None:
+    def _other(self, stmt: Stmt, known: Known, out: list[Stmt]) -> None:
         if isinstance(stmt, ForEach):
             if stmt.limit is not None:
                 stmt.limit = self.operand(stmt.limit)
@@ -133,43 +137,45 @@ class _Pass:
             self.changed = True
             out += self.block(stmt.body, known)
             return
-        again = isinstance(stmt, (Loop, ForEach))
-        if again:
-            forget(known, stmt)
+        if isinstance(stmt, (Loop, ForEach)):
+            # its body sees what was known before it: locals assigned once don't change in it
+            known.forget_changed_in(stmt.body)
+        changed: dict[int, None] = {}
+        mark = known.mark()
         for block in blocks(stmt):
-            # a loop's body sees what was known before it: locals assigned once don't change in it
-            block[:] = self.block(block, dict(known))
-        forget(known, stmt)
+            block[:] = self.block(block, known)
+            changed |= known.back(mark)
+        known.leave(changed)
         out.append(stmt)
 
     # what globals are known to hold: a handler runs alone, so only its own statements change them
 
-    def memory(self, op: Op, known: dict[Any, Any]) -> None:
+    def memory(self, op: Op, known: Known) -> None:
         """Take note of what an operation does to a global."""
-        glob = op.attr[0] if isinstance(op.attr, tuple) else op.attr
-        if "write" not in OPS[op.name].effects:
+        number = written(op)
+        if not number:
             return
-        for key in [k for k in known if k[0] == "global" and k[1] == id(glob)]:
-            del known[key]
+        known.forget((number,))
+        glob = op.attr[0] if isinstance(op.attr, tuple) else op.attr
         keys = op.args[: len(glob.keys)]
         if glob.value != "i64" or not all(self._steady(k) for k in keys):
             return
         if op.name == "set" and self._steady(op.args[-1]):
-            known[_memory_key(glob, keys)] = op.args[-1]
+            known.learn(global_key(glob, keys), op.args[-1])
         elif op.name == "add_to" and op.dst is None:
-            known[_memory_key(glob, keys)] = op
+            known.learn(global_key(glob, keys), op)
 
     def _steady(self, operand: Any) -> bool:
         return not isinstance(operand, Local) or operand in self.once
 
-    def _remembered(self, op: Op, known: dict[Any, Any]) -> Any:
+    def _remembered(self, op: Op, known: Known) -> Any:
         """Return the operand that holds what a read of a global would give, or None.
 
         What an addition left behind is that addition's own result: it becomes a fetch-and-add.
         """
         if op.attr.value != "i64" or not all(self._steady(k) for k in op.args):
             return None
-        key = _memory_key(op.attr, op.args)
+        key = global_key(op.attr, op.args)
         held = known.get(key)
         if isinstance(held, Op):
             if held.dst is None:  # else a read in a branch before this one asked for it already
@@ -177,30 +183,12 @@ class _Pass:
                 held.dst = Local(op.attr.name, "i64")
                 self.once.add(held.dst)
                 self.changed = True
-            known[key] = held.dst
+            known.learn(key, held.dst)
             return held.dst
         if held is None:
             assert op.dst is not None
-            known[key] = op.dst
+            known.learn(key, op.dst)
         return held
-
-
-def _memory_key(glob: Global, keys: tuple[Any, ...]) -> Any:
-    names = tuple(("l", id(k)) if isinstance(k, Local) else ("c", k.value) for k in keys)
-    return ("global", id(glob), names)
-
-
-def forget(known: dict[Any, Any], stmt: Stmt) -> None:
-    """Drop what is known of the globals that a statement may change."""
-    changed: set[int] = set()
-    for inner in statements([stmt]):
-        if isinstance(inner, Call):
-            changed = {k[1] for k in known if k[0] == "global"}
-            break
-        if isinstance(inner, Op) and OPS[inner.name].on_global and "write" in OPS[inner.name].effects:
-            changed.add(id(inner.attr[0] if isinstance(inner.attr, tuple) else inner.attr))
-    for key in [k for k in known if k[0] == "global" and k[1] in changed]:
-        del known[key]
 
 
 def _expression_key(op: Op) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ...ir.nodes import STR, Const, If, Leave, Local, Loop, Op, Scope, Stmt, Try
 from ...ir.ops import OPS
+from ...ir.walk import Assigned, blocks
 from ...staging.plan import RecordLocal
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ class Census:
         self._moves: list[tuple[Local, Local]] = []
         self._walk(body, 0)
         self._settle_padding()
-        _assigned(body, set(), self.exposed)
+        _assigned(body, Assigned(), self.exposed)
 
     def _see(self, local: Local, depth: int) -> None:
         owner = self._owner.setdefault(local, depth)
@@ -68,7 +69,7 @@ class Census:
                 self.loops += 1
                 self._walk(stmt.body, self.loops)
                 kept: set[Local] = set()
-                _assigned(stmt.body, set(), kept)
+                _assigned(stmt.body, Assigned(), kept)
                 self.shared.update(dict.fromkeys(kept))
 
     def _use(self, local: Local, owner: int) -> None:
@@ -138,7 +139,7 @@ def _against_zero(op: Op) -> bool:
     return isinstance(right, Const) and right.value == 0
 
 
-def _assigned(body: list[Stmt], have: set[Local], exposed: set[Local]) -> bool:
+def _assigned(body: list[Stmt], have: Assigned, exposed: set[Local]) -> bool:
     """Add what may be read unassigned to `exposed`, what is certainly assigned to `have`; False if the end isn't reached."""
     for stmt in body:
         if isinstance(stmt, Op):
@@ -152,18 +153,32 @@ def _assigned(body: list[Stmt], have: set[Local], exposed: set[Local]) -> bool:
         elif isinstance(stmt, If):
             if isinstance(stmt.cond, Local) and stmt.cond not in have:
                 exposed.add(stmt.cond)
-            then, els = set(have), set(have)
-            then_ends = _assigned(stmt.then, then, exposed)
-            els_ends = _assigned(stmt.els, els, exposed)
-            if then_ends and els_ends:
-                have |= then & els
-            elif then_ends or els_ends:
-                have |= then if then_ends else els
+            mark = have.mark()
+            then_ends = _assigned(stmt.then, have, exposed)
+            then = have.back(mark)
+            els_ends = _assigned(stmt.els, have, exposed)
+            if then_ends or els_ends:
+                _meet(have, mark, then if then_ends else None, els_ends)
             else:
+                have.back(mark)
                 return False
-        elif isinstance(stmt, (Scope, Loop)):
-            _assigned(stmt.body, set(have), exposed)
-        elif isinstance(stmt, Try):
-            _assigned(stmt.body, set(have), exposed)
-            _assigned(stmt.handler, set(have), exposed)
+        else:
+            for block in blocks(stmt):
+                mark = have.mark()
+                _assigned(block, have, exposed)
+                have.back(mark)
     return True
+
+
+def _meet(have: Assigned, mark: int, then: list[Local] | None, els_ends: bool) -> None:
+    """Keep what both branches assigned, or the one that ends. then: what that one did; the other's is in `have`."""
+    els = have.back(mark)
+    if then is None:
+        both = els
+    elif els_ends:
+        one = set(then)
+        both = [local for local in els if local in one]
+    else:
+        both = then
+    for local in both:
+        have.add(local)
