@@ -1,0 +1,1 @@
+"""Variables of the traced side, live."""
