@@ -13,6 +13,8 @@ SCENARIOS = (
     "tests/live/scenarios/test_dropwatch.py",
     "tests/live/scenarios/test_ioblock.py",
     "tests/live/scenarios/test_language.py",
+    "tests/live/scenarios/test_callers.py",
+    "tests/live/scenarios/test_bridge_module.py",
     "tests/live/standins/test_rungs.py",
     "tests/live/standins/test_segments.py",
 )

@@ -1,0 +1,24 @@
+"""Whether this kernel can probe functions: some tests need it, some expect other words where it can."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pystap.cli.live import live_target
+from pystap.kernel.features import Features
+
+
+@cache
+def lacks(*features: str) -> str:
+    """Return why this kernel lacks the first of the features that it lacks, "" when it has them all."""
+    known = Features(live_target().btf)
+    for name in features:
+        has, why = known.has(name)
+        if not has:
+            return f"{name}: {why}"
+    return ""
+
+
+def functions() -> bool:
+    """Say whether kernel functions can be probed one way or the other."""
+    return not lacks("kprobe") or not lacks("fentry")
