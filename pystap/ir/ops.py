@@ -70,6 +70,8 @@ OPS: dict[str, OpInfo] = {
     "set": OpInfo("a", "", "ku", "write", on_global=True),
     "add_to": OpInfo("i", "", "ku", "write", on_global=True),  # += without reading it
     "add_fetch": OpInfo("i", "i", "ku", "read write", on_global=True),  # attr (g, "old" | "new")
+    # store unless there is something: attr (g, "absent" | "zero": an element of 0 is as good as none); 1 if stored
+    "insert": OpInfo("i", "i", "ku", "read write", on_global=True),  # made by staging only
     "push": OpInfo("i", "", "ku", "write", on_global=True),  # the aggregate's <<<
     "delete": OpInfo("", "", "ku", "write", on_global=True),
     "delete_slice": OpInfo(

@@ -11,6 +11,7 @@ from ..opt.simplify import sweep
 from ..program import ErrorSite, RecordSpec
 from .capture import Capture
 from .homes import DELTA, SHARED, USER, Homes, global_ops, user_globals
+from .inserts import find_inserts
 from .layout import Layout, Shape
 from .places import Places, global_of, key_operands
 from .plan import Home, KernelProgram, Staged, UserFunction
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..source import Span
 
-_RESETS = frozenset({"set", "delete", "delete_slice", "clear", "zero", "add_to", "add_fetch", "push"})
+_RESETS = frozenset({"set", "delete", "delete_slice", "clear", "zero", "add_to", "add_fetch", "insert", "push"})
 
 
 class Note:
@@ -57,12 +58,14 @@ class _Stager:
         self.first_error_ends = first_error_ends
         self.module = module
         pair_returns(module)
+        guards: set[int] = set()
         for handler in module.handlers:
             if not handler.event.user:
                 handler.body = nest(handler.body, frozenset({handler.label}))
                 handler.body = flatten(handler.body, labels_left(handler.body))
                 sink(handler.body)
-        self.homes = Homes(module, mirror)
+                guards |= find_inserts(handler.body)
+        self.homes = Homes(module, mirror, frozenset(guards))
         self.layout = Layout(ring)
         self.kernel: list[KernelProgram] = []
         self.user: list[UserFunction] = []

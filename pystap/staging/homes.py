@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DELTA = "delta"
 SHARED = "shared"
 _COMMUTATIVE = frozenset({"add_to", "push"})
-_KERNEL_OPS = frozenset({"get", "has", "set", "add_to", "add_fetch", "push", "delete", "stat"})
+_KERNEL_OPS = frozenset({"get", "has", "set", "add_to", "add_fetch", "insert", "push", "delete", "stat"})
 _PLAIN_WRITES = frozenset({"set", "delete", "clear"})
 _STEPPED_WRITES = frozenset({"add_to", "add_fetch", "push", "delete_slice", "zero"})
 _READS = frozenset({"get", "has"})
@@ -33,7 +33,8 @@ LOOSE = "__loose_"
 class Homes:
     """home: where each global lives; why: for those moved to the user stage, the reason and the place."""
 
-    def __init__(self, module: Module, mirror: bool) -> None:
+    def __init__(self, module: Module, mirror: bool, guards: frozenset[int] = frozenset()) -> None:
+        self._guards = guards  # ids of reads that an insert repeats
         self.events = [h for h in module.handlers if not h.event.user]
         self.why: dict[Global, tuple[str, Span]] = {}
         self._steps = _changed_in_steps(module)
@@ -59,6 +60,9 @@ class Homes:
         names = {op.name for _, op in ops}
         if not names:
             return USER
+        if glob.wrap and glob.keys:
+            self._note(glob, "it drops its oldest element when full", ops[0][1].span)
+            return USER
         if names <= _COMMUTATIVE and (glob.value == "stat" or "push" not in names):
             return DELTA
         if glob.value == "stat":
@@ -67,9 +71,6 @@ class Homes:
         if not names <= _KERNEL_OPS:
             odd = next(op for _, op in ops if op.name not in _KERNEL_OPS)
             self._note(glob, f"an event handler does '{odd.name}' on it", odd.span)
-            return USER
-        if glob.wrap:
-            self._note(glob, "it drops its oldest element when full", ops[0][1].span)
             return USER
         if glob.value != "i64":
             if names - _READS:
@@ -136,6 +137,7 @@ class Homes:
             for op, glob in global_ops(handler.body)
             if self.home.get(glob, USER) == SHARED
             and glob not in self._constant
+            and id(op) not in self._guards
             and not self._by_thread(glob)
             and not glob.name.startswith(LOOSE)
         ]
@@ -203,7 +205,7 @@ def _is_thread_id(places: Places, operand: object) -> bool:
 
 def _is_atomic(shared: list[tuple[Op, Global]]) -> bool:
     reads = [g for op, g in shared if op.name in ("get", "has", "stat")]
-    fetches = [g for op, g in shared if op.name == "add_fetch"]
+    fetches = [g for op, g in shared if op.name in ("add_fetch", "insert")]
     stores = [g for op, g in shared if op.name in ("set", "delete")]
     adds = {g for op, g in shared if op.name == "add_to"}
     steps = len(reads) + len(fetches) + len(stores)

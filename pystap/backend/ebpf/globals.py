@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...bpf import insn as I
 from ...ir.nodes import Const, Global
-from ...program import CTL_FULL
+from ...program import CPU_SKIPPED_OTHER, CTL_FULL
 from ...staging.plan import FRONT_SLOTS
 from .keys import Key, slot_number
 from .stats import push as push_value
@@ -22,6 +22,7 @@ BPF_ANY, BPF_NOEXIST = 0, 1
 OVERFLOW = "Array overflow, check MAXMAPENTRIES"
 ZERO_ON_STACK = 64  # bytes; larger values are first copied from the map "zero"
 _FREE, _CLAIMED, _USED = 0, 1, 2
+_E2BIG, _EEXIST = -7, -17
 _HEAD = 8  # the state word of a front slot
 
 
@@ -33,6 +34,11 @@ def operate(lo: Lower, op: Op) -> None:
     if spec.home == "delta":
         _delta(lo, op, spec)
     elif spec.home == "shared":
+        if op.name == "insert":
+            from .inserts import array_insert, scalar_insert
+
+            (array_insert if spec.keys else scalar_insert)(lo, op, spec)
+            return
         code = (_SHARED_ARRAY if spec.keys else _SHARED_SCALAR).get(op.name)
         if code is None:
             raise lo.unfit(f"'{op.name}' on {spec.name} has no code in the kernel stage", op.span)
@@ -102,30 +108,38 @@ def _delta_element(lo: Lower, op: Op, resets: bool) -> int:
 
 
 def _find_delta(lo: Lower, op: Op, spec: GlobalSpec, key: Key, update: Callable[[int, int], None]) -> None:
-    """Find or make the element, then update it: the update is written once, at the end."""
+    """Find or make the element, then update it: the update is written once, at the end.
+
+    A key's first update goes to the hash, so that the hash knows every key and is full when the array is; its next one
+    on this CPU takes a free slot of the front table.
+    """
     fn = lo.fn
-    base = fn.vreg()
-    slow, ready, done = fn.new_label(), fn.new_label(), fn.new_label()
+    base, slot = fn.vreg(), fn.vreg()
+    slow, known, ready, done = fn.new_label(), fn.new_label(), fn.new_label(), fn.new_label()
     if spec.front:
-        _front(lo, op, spec, key, base, slow)
+        fn.const(slot, 0)
+        _front(lo, op, spec, key, base, slot, slow)
         fn.goto(ready)
         fn.label(slow)
     key.on_stack()
     if spec.resets:
         second = fn.new_label()
         fn.jumpi(I.JNE, generation(lo), 0, second)
-        _hash(lo, op, spec, key, base, 0, ready, done)
+        _hash(lo, op, spec, key, base, 0, known, ready, done)
         fn.label(second)
-        _hash(lo, op, spec, key, base, 1, ready, done)
+        _hash(lo, op, spec, key, base, 1, known, ready, done)
     else:
-        _hash(lo, op, spec, key, base, 0, ready, done)
+        _hash(lo, op, spec, key, base, 0, known, ready, done)
+    fn.label(known)
+    if spec.front:
+        _claim(lo, key, base, slot, ready)
     fn.label(ready)
     update(base, 0)
     fn.label(done)
 
 
-def _front(lo: Lower, op: Op, spec: GlobalSpec, key: Key, base: int, slow: int) -> None:
-    """`base` gets the value's address in the front table, or the code goes to `slow`."""
+def _front(lo: Lower, op: Op, spec: GlobalSpec, key: Key, base: int, slot: int, slow: int) -> None:
+    """`base` gets the value's address in the front table, or the code goes to `slow`: with the slot if that is free."""
     fn = lo.fn
     words = key.size // 8
     number = slot_number(lo, key)
@@ -141,7 +155,7 @@ def _front(lo: Lower, op: Op, spec: GlobalSpec, key: Key, base: int, slow: int) 
     fn.frame.give(at, 8)
     fn.mov(base, I.R0)
     fn.jumpi(I.JEQ, base, 0, slow)
-    found, unused = fn.new_label(), fn.new_label()
+    unused, found = fn.new_label(), fn.new_label()
     state = fn.load(8, base, 0)
     fn.jumpi(I.JNE, state, _USED, unused)
     for n in range(words):
@@ -149,26 +163,38 @@ def _front(lo: Lower, op: Op, spec: GlobalSpec, key: Key, base: int, slow: int) 
     fn.goto(found)
     fn.label(unused)
     fn.jumpi(I.JNE, state, _FREE, slow)
-    fn.const(I.R0, _FREE)
-    fn.atomic(I.A_CMPXCHG, 8, base, 0, fn.imm(_CLAIMED))
-    fn.jumpi(I.JNE, I.R0, _FREE, slow)
-    for n in range(words):
-        fn.stx(8, base, _HEAD + 8 * n, key.word(n))
-    fn.sti(8, base, 0, _USED)
+    fn.mov(slot, base)
+    fn.goto(slow)
     fn.label(found)
     fn.alui(I.ADD, base, _HEAD + key.size)
 
 
-def _hash(lo: Lower, op: Op, spec: GlobalSpec, key: Key, base: int, gen: int, ready: int, done: int) -> None:
-    """`base` gets the value's address in the hash and the code goes to `ready`; to `done` when it is full."""
+def _claim(lo: Lower, key: Key, base: int, slot: int, ready: int) -> None:
+    """The hash has the key: its slot of the front table, if that was free, is what is updated from now on."""
+    fn = lo.fn
+    fn.jumpi(I.JEQ, slot, 0, ready)
+    fn.const(I.R0, _FREE)
+    fn.atomic(I.A_CMPXCHG, 8, slot, 0, fn.imm(_CLAIMED))
+    fn.jumpi(I.JNE, I.R0, _FREE, ready)
+    for n in range(key.size // 8):
+        fn.stx(8, slot, _HEAD + 8 * n, key.word(n))
+    fn.sti(8, slot, 0, _USED)
+    fn.addr(base, slot, _HEAD + key.size)
+
+
+def _hash(
+    lo: Lower, op: Op, spec: GlobalSpec, key: Key, base: int, gen: int, known: int, ready: int, done: int
+) -> None:
+    """`base` gets the value's address in the hash; the code goes to `known`, to `ready` if it is new, or to `done`."""
     name = f"{spec.map}.{gen}"
     fn = lo.fn
     _lookup(lo, name, key, base)
-    fn.jumpi(I.JNE, base, 0, ready)
+    fn.jumpi(I.JNE, base, 0, known)
     _insert_zero(lo, op, spec, name, key)
+    status = fn.result()
     _lookup(lo, name, key, base)
     fn.jumpi(I.JNE, base, 0, ready)
-    _full(lo, op, spec)
+    refused(lo, op, spec, status)
     fn.goto(done)
 
 
@@ -198,6 +224,38 @@ def _insert_zero(lo: Lower, op: Op, spec: GlobalSpec, name: str, key: Key) -> No
     fn.call("map_update_elem", 4)
 
 
+def refused(lo: Lower, op: Op, spec: GlobalSpec, status: int) -> None:
+    """A new key was not taken: there is no room, or this run interrupted another one in the same map.
+
+    status: a register with the helper's answer. Where that isn't the map's being full, what is lost is counted.
+    """
+    fn = lo.fn
+    full, done = fn.new_label(), fn.new_label()
+    fn.jumpi(I.JEQ, status, _E2BIG, full)
+    fn.jumpi(I.JEQ, status, 0, done)  # it was there, and another run has deleted it since
+    fn.jumpi(I.JEQ, status, _EEXIST, done)
+    count_skipped(lo, op)
+    fn.goto(done)
+    fn.label(full)
+    _full(lo, op, spec)
+    fn.label(done)
+
+
+def count_skipped(lo: Lower, op: Op) -> None:
+    """One more run that did not happen, or not whole."""
+    fn = lo.fn
+    at = fn.frame.take(8, op.span)
+    fn.sti(4, I.FP, at, 0)
+    fn.ld_map(I.R1, "cpu")
+    fn.addr(I.R2, I.FP, at)
+    fn.call("map_lookup_elem", 2)
+    fn.frame.give(at, 8)
+    none = fn.new_label()
+    fn.jumpi(I.JEQ, I.R0, 0, none)
+    fn.atomic(I.A_ADD, 8, I.R0, CPU_SKIPPED_OTHER, fn.imm(1))
+    fn.label(none)
+
+
 def _full(lo: Lower, op: Op, spec: GlobalSpec) -> None:
     """No room for a new key."""
     fn = lo.fn
@@ -206,7 +264,7 @@ def _full(lo: Lower, op: Op, spec: GlobalSpec) -> None:
         fn.ld_value(at, "ctl", CTL_FULL)
         fn.atomic(I.A_OR, 8, at, 0, fn.imm(1 << (spec.index & 63)))
     else:
-        fn.goto(lo.fault(OVERFLOW, op.span))
+        fn.goto(lo.fault(OVERFLOW, op.span, word=spec.name))
 
 
 # -- kernel maps that are the truth: scalars
@@ -311,9 +369,10 @@ def _found_or_made(lo: Lower, op: Op, spec: GlobalSpec, key: Key) -> tuple[int, 
     _lookup(lo, spec.map, key, base)
     fn.jumpi(I.JNE, base, 0, ready)
     _insert_zero(lo, op, spec, spec.map, key)
+    status = fn.result()
     _lookup(lo, spec.map, key, base)
     fn.jumpi(I.JNE, base, 0, ready)
-    _full(lo, op, spec)
+    refused(lo, op, spec, status)
     fn.goto(done)
     fn.label(ready)
     return base, done
@@ -339,8 +398,9 @@ def _array_set(lo: Lower, op: Op, spec: GlobalSpec) -> None:
     fn.const(I.R4, BPF_ANY)
     fn.call("map_update_elem", 4)
     fn.frame.give(at, 8)
-    fn.jumpi(I.JEQ, I.R0, 0, done)
-    _full(lo, op, spec)
+    status = fn.result()
+    fn.jumpi(I.JEQ, status, 0, done)
+    refused(lo, op, spec, status)
     fn.label(done)
     key.give()
 

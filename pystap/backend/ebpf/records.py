@@ -106,7 +106,7 @@ def _certain(rest: list[Stmt]) -> set[int]:
 
 
 _MAY_STOP = frozenset(
-    {"raise", "sdiv_or_error", "smod_or_error", "add_to", "push", "set", "add_fetch", "reserve"}
+    {"raise", "sdiv_or_error", "smod_or_error", "add_to", "push", "set", "add_fetch", "insert", "reserve"}
 )
 
 

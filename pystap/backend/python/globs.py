@@ -144,6 +144,30 @@ def _added(body: Body, op: Op, glob: Global, fetch: str) -> None:
         body.set(op.dst, old if fetch == "old" else new)
 
 
+def _insert(body: Body, op: Op) -> None:
+    """Store unless there is something. Only event handlers do it, so the state is the user stage's own."""
+    glob, mode = op.attr
+    state = body.unit.state(glob)
+    value = _operand(body, op, glob)
+    k = _held_key(body, op, glob) if glob.keys else ""
+    if op.dst is not None:
+        body.set(op.dst, "0")
+    if not k:
+        body.line(f"if not {state}:")
+    elif mode == "absent":
+        body.line(f"if {k} not in {state}:")
+    else:
+        body.line(f"if not {state}.get({k}, 0):")
+    body.indent += 1
+    if k:
+        _store(body, op, glob, k, value)
+    else:
+        _assign(body, state, value)
+    if op.dst is not None:
+        body.set(op.dst, "1")
+    body.indent -= 1
+
+
 def _push(body: Body, op: Op) -> None:
     glob = glob_of(op)
     state = body.unit.state(glob)
@@ -269,6 +293,7 @@ EMIT: dict[str, Emit] = {
     "set": _set,
     "add_to": _add,
     "add_fetch": _add_fetch,
+    "insert": _insert,
     "push": _push,
     "delete": _delete,
     "delete_slice": _delete_slice,

@@ -184,9 +184,13 @@ def pushed(stat, values, keys=()):
     a = i64("a")
     body = [Op(a, "ctx_arg", (), (0, False)), Op(None, "push", (*[Const(k) for k in keys], a), glob)]
     rig = Rig([handler(*body)], globs=[(glob, "delta", [shape("i64", 8) for _ in keys], False)])
+    spec = rig.homes[glob].spec
+    if keys:  # a key's first update is in the hash, all others are in the front table
+        rig.run(0)
+        (key,) = rig.maps["s.0"].keys()
+        rig.maps["s.0"].update(key, bytes(spec.value_size), 0, 0)
     for value in values:
         rig.run(value)
-    spec = rig.homes[glob].spec
     if keys:
         (found,) = table(rig, "s").values()
         raw = found[0]

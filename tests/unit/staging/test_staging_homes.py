@@ -62,7 +62,7 @@ def test_mirrored_everything_lives_in_the_user_stage() -> None:
         ("t[offset] = 1", "shared"),
         ("delete t[offset]", "shared"),
         ("if (!([offset] in t)) println(offset)", "shared"),
-        ("if (!([offset] in t)) t[offset] = 1", "user"),  # two steps
+        ("if (!([offset] in t)) t[offset] = 1", "shared"),  # one step
         ("if (!([tid()] in t)) t[tid()] = 1", "shared"),  # but this thread is alone with its key
         ("t[tid()] = t[tid()] * 2 + 1; delete t[tid()]", "shared"),
         ("t[tid()] = t[offset] + 1", "user"),
