@@ -6,8 +6,8 @@ from ...btf import types as bt
 from ...diag import CompileError, Diagnostic, did_you_mean, fail
 from ...lang.stp import ast
 from ...node import Node
-from ..paths import Walk, parse_type, pointee_of
-from . import entry
+from ..paths import Walk, pointee_of
+from . import check_types, entry
 from .entry import slot as entry_slot
 from .types import LONG, T_LONG, T_STRING, T, want
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Note(Node):
     """What an access was found to be: where it starts, the walk from there, and the indexes that aren't constant.
 
-    start: a probe's Variable, an expression whose value it starts from, or ("symbol", name).
+    start: a probe's Variable, an expression whose value it starts from, or ("symbol" | "percpu", name).
     """
 
     start: Variable | ast.Expr | tuple[str, str]
@@ -105,31 +105,32 @@ def _plain(c: Checker, pointee: bt.Type | None) -> bt.Type | None:
     """Return what a pointee is without qualifiers; None for void."""
     if pointee is None:
         return None
-    here = c.unit.target.btf.resolve(pointee)
+    here = check_types.home(c, pointee).resolve(pointee)
     return None if isinstance(here, bt.Void) else here
 
 
 def _walk(c: Checker, e: ast.Access, start: T | None) -> Note:
     """Follow an access; raise CompileError where it leads nowhere."""
-    btf: Btf = c.unit.target.btf
+    btf: Btf
     begin: Variable | ast.Expr | tuple[str, str]
     if isinstance(e, ast.Target):
         variable = _variable(c, e)
         begin = variable
+        btf = check_types.home(c, variable.type)
         walk = Walk(btf, _plain(c, pointee_of(btf, variable.type)), e.name)
     elif isinstance(e, ast.Cast):
         begin = e.operand
-        walk = Walk(btf, _cast_type(c, e), f"@cast({e.operand.span.text})")
+        btf, type = check_types.cast(c, e)
+        walk = Walk(btf, type, f"@cast({e.operand.span.text})")
     elif isinstance(e, ast.Var):
-        begin = ("symbol", e.name.partition("@")[0])
-        walk = Walk(btf, _var_type(c, e), f"@var({e.name})")
-        if walk.pointee is None:
-            raise fail("E236", f"the type of '{e.name}' isn't in the kernel's BTF", e.span, _VAR_HINT)
-        walk._enter(e.span)
+        name = e.name.partition("@")[0]
+        begin = ("percpu" if check_types.is_percpu(c, name) else "symbol", name)
+        walk = check_types.variable(c, e)
     else:
         assert isinstance(e, ast.Deref) and start is not None
         begin = e.operand
-        walk = Walk(btf, start.find().pointee, e.operand.span.text)
+        pointee = start.find().pointee
+        walk = Walk(check_types.home(c, pointee), pointee, e.operand.span.text)
     indexes: list[ast.Expr] = []
     for accessor in e.accessors:
         if isinstance(accessor, ast.Field):
@@ -150,46 +151,6 @@ def _constant_index(e: ast.Expr) -> int | None:
     if isinstance(e, ast.Unary) and e.op == "-" and isinstance(e.operand, ast.Number):
         return -e.operand.value
     return None
-
-
-_VAR_HINT = 'give the type of what lies there: @cast(&@var("name"), "struct type")'
-
-
-def _var_type(c: Checker, e: ast.Var) -> bt.Type | None:
-    """The kernel's BTF has the per-CPU variables only; @var of another needs no type while it isn't followed."""
-    name = e.name.partition("@")[0]
-    found = c.unit.target.btf.find_var(name)
-    if found is not None:
-        return found.type
-    if not e.accessors:
-        return c.unit.target.btf.find_scalar("long unsigned int")
-    return None
-
-
-def _cast_type(c: Checker, e: ast.Cast) -> bt.Type:
-    text = e.type.strip()
-    btf: Btf = c.unit.target.btf
-    found = parse_type(btf, text)
-    if found is None:
-        words = text.split()
-        bare = words[-1].rstrip("*") if words else text
-        hint = ""
-        if e.module and ("<" in e.module or e.module.startswith("kernel")):
-            hint = "types come from the kernel's BTF, not from headers"
-        elif e.module:
-            hint = "types of processes are not supported yet"
-        near = None
-        if len(bare) > 3:
-            from ...btf.kinds import G_STRUCT
-
-            near = did_you_mean(bare, btf.names(G_STRUCT, bare[:2] + "*"))
-        raise fail(
-            "E237",
-            f"there is no type '{text}' in this kernel",
-            e.span,
-            *filter(None, (f"did you mean 'struct {near}'?" if near else "", hint)),
-        )
-    return found
 
 
 def _variable(c: Checker, e: ast.Target) -> Variable:
@@ -231,7 +192,7 @@ def _special(c: Checker, e: ast.Target) -> T | None:
     if not name.startswith("$$"):
         return None
     context = c.body.context
-    if context is None or (not context.name and not context.variables):
+    if context is None or not (context.name or context.variables or context.of_function):
         raise fail("E230", f"there is no '{name}' here", e.span)
     if name in ("$$name", "$$system", "$$provider", "$$syscall"):
         return T_STRING
@@ -259,19 +220,12 @@ def _exists(c: Checker, e: ast.Expr) -> bool:
         start = c.expr(e.operand) if isinstance(e, (ast.Cast, ast.Deref)) else None
         if isinstance(e, ast.Deref) and (start is None or start.find().pointee is None):
             return False
-        if isinstance(e, ast.Var) and not _symbol_known(c, e):
+        if isinstance(e, ast.Var) and not check_types.symbol_known(c, e):
             return False
         _walk(c, e, start)
     except CompileError:
         return False
     return True
-
-
-def _symbol_known(c: Checker, e: ast.Var) -> bool:
-    symbols = c.unit.target.symbols
-    if symbols is None:
-        return True
-    return symbols.address(e.name.partition("@")[0]) is not None
 
 
 def at_op(c: Checker, e: ast.AtOp) -> T:

@@ -32,7 +32,9 @@ def access(lo: Lower, e: ast.Access) -> Value:
     if isinstance(start, Variable):
         base: Operand = variable(lo, start)
     elif isinstance(start, tuple):
-        base = lo.b.op("call", (Text(latin(start[1])),), "kernel_addr")
+        base = symbol(lo, start[1])
+        if start[0] == "percpu":
+            base = _of_this_cpu(lo, base)
     else:
         base = lo.expr(start)
     indexes = [lo.expr(i) for i in note.indexes]
@@ -61,11 +63,33 @@ def variable(lo: Lower, var: Variable) -> Operand:
     return value
 
 
+def symbol(lo: Lower, name: str) -> Operand:
+    """Write the address of a symbol of the kernel: a constant, where the symbols are known now."""
+    symbols = lo.unit.target.symbols
+    address = symbols.address(name) if symbols is not None else None
+    if address is not None:
+        return Const(wrap(address))
+    return lo.b.op("call", (Text(latin(name)),), "kernel_addr")
+
+
+def _of_this_cpu(lo: Lower, base: Operand) -> Operand:
+    """Write the address of this CPU's own copy of a variable."""
+    b = lo.b
+    at = b.op("mul", (b.op("call", (), "cpu"), Const(8)))
+    place = b.op("add", (symbol(lo, "__per_cpu_offset"), at))
+    mine = b.op("load", (place,), Load(0, 8, False, "error", "", "kernel", "__per_cpu_offset"))
+    return b.op("add", (base, mine))
+
+
 def _special(lo: Lower, e: ast.Target) -> Operand:
     """`$$name`, `$$parms`, `$$vars`, `$$return`."""
     context = lo.body.context
     assert context is not None
     if e.name == "$$name":
+        if "name" in context.of_function:
+            from .lower_calls import of_function
+
+            return of_function(lo, "name", context.of_function["name"])
         return Text(latin(context.name))
     if e.name in ("$$system", "$$provider", "$$syscall"):
         return Text(latin(context.provider if e.name != "$$syscall" else context.name))

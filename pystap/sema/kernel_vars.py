@@ -1,0 +1,58 @@
+"""Types of the kernel's own variables, for `@var("name")`: BTF has those of per-CPU variables only.
+
+C words that `paths.parse_type` understands; `[N]` behind them: an array. Variables whose type differs between
+kernels that pystap runs on are not here.
+"""
+
+from __future__ import annotations
+
+VARIABLES: dict[str, str] = {
+    "jiffies": "unsigned long",
+    "jiffies_64": "unsigned long",
+    "loops_per_jiffy": "unsigned long",
+    "avenrun": "unsigned long[3]",
+    "total_forks": "unsigned long",
+    "nr_threads": "int",
+    "max_threads": "int",
+    "nr_cpu_ids": "unsigned int",
+    "max_pfn": "unsigned long",
+    "max_low_pfn": "unsigned long",
+    "high_memory": "unsigned long",
+    "system_state": "enum system_states",
+    "panic_timeout": "int",
+    "console_printk": "int[4]",
+    "pid_max": "int",
+    "overflowuid": "int",
+    "overflowgid": "int",
+    "init_task": "struct task_struct",
+    "init_mm": "struct mm_struct",
+    "init_net": "struct net",
+    "init_user_ns": "struct user_namespace",
+    "init_pid_ns": "struct pid_namespace",
+    "init_uts_ns": "struct uts_namespace",
+    "init_cred": "struct cred",
+    "root_task_group": "struct task_group",
+    "tcp_hashinfo": "struct inet_hashinfo",
+    "udp_table": "struct udp_table",
+    "tcp_prot": "struct proto",
+    "udp_prot": "struct proto",
+    "raw_prot": "struct proto",
+    "tcpv6_prot": "struct proto",
+    "udpv6_prot": "struct proto",
+    "tcp_memory_allocated": "atomic_long_t",
+    "udp_memory_allocated": "atomic_long_t",
+    "tcp_sockets_allocated": "struct percpu_counter",
+    "sysctl_tcp_mem": "long[3]",
+    "sysctl_udp_mem": "long[3]",
+    "sysctl_tcp_max_orphans": "int",
+    "sysctl_rmem_max": "unsigned int",
+    "sysctl_wmem_max": "unsigned int",
+    "sysctl_rmem_default": "unsigned int",
+    "sysctl_wmem_default": "unsigned int",
+    "sysctl_max_skb_frags": "int",
+    "net_namespace_list": "struct list_head",
+    "modules": "struct list_head",
+    "vm_swappiness": "int",
+    "sysctl_overcommit_memory": "int",
+    "dirty_background_ratio": "int",
+}
