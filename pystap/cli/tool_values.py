@@ -71,6 +71,30 @@ def _word(entry: dict[str, Any], text: str) -> str:
     return text
 
 
+def _call(entry: dict[str, Any], text: str) -> int:
+    """The number of a system call of this machine; the default, any, is -1."""
+    from os import uname
+
+    from ..probes.syscall_numbers import X86_64
+
+    number = X86_64.get(text) if uname().machine == "x86_64" else None
+    if number is None:
+        raise BadValue("the name of a system call")
+    return number
+
+
+def _protocol(entry: dict[str, Any], text: str) -> int:
+    """The number of a protocol over IP."""
+    names = {"icmp": 1, "tcp": 6, "udp": 17}
+    return names[text] if text in names else _number(text, 1, 255, f"{', '.join(names)} or a number to 255")
+
+
+def _choice(entry: dict[str, Any], text: str) -> str:
+    if text not in entry["choices"]:
+        raise BadValue(f"one of {', '.join(entry['choices'])}")
+    return text
+
+
 def _flag(entry: dict[str, Any], text: str) -> int:
     return 1
 
@@ -83,9 +107,12 @@ TYPES: dict[str, Callable[[dict[str, Any], str], int | str]] = {
     "seconds": _seconds,
     "name": _name,
     "word": _word,
+    "call": _call,
+    "choice": _choice,
+    "protocol": _protocol,
     "flag": _flag,
 }
-_NOTHING: dict[str, int | str] = {"user": -1, "name": "", "word": ""}
+_NOTHING: dict[str, int | str] = {"user": -1, "call": -1, "name": "", "word": "", "choice": ""}
 
 
 def ungiven(entry: dict[str, Any]) -> int | str:

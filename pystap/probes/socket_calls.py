@@ -1,4 +1,5 @@
-"""__socket_calls [.return]: the system calls that work on sockets, read and write among them, as one event.
+"""__socket_calls [("NAMES")] [.return]: system calls that work on sockets as one event: all of them, read and write among
+them, or some.
 
 For the library (tapset/socket_calls.stp), which asks whether the descriptor is a socket.
 """
@@ -18,15 +19,18 @@ if TYPE_CHECKING:
 
 
 def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
-    """`__socket_calls [ .return ]`."""
-    bare(parts[0])
+    """`__socket_calls [ ("NAMES") ] [ .return ]`."""
+    some = parts[0].arg
+    if isinstance(some, int):
+        bare(parts[0])
     returns = len(parts) == 2 and parts[1].name == "return"
     if len(parts) > 1 and not returns:
         raise unknown(parts, env, ("return",), 1)
     variables = [Variable("nr", "sys_nr"), *(Variable(f"arg{n + 1}", "sys_arg", n) for n in range(6))]
     if returns:
         variables.append(Variable("return", "sys_ret"))
-    which = sorted(set(numbers((*CALLS, *RECEIVING, *SENDING), env)))
+    names = some.split() if some else (*CALLS, *RECEIVING, *SENDING)
+    which = sorted(set(numbers(names, env)))
     context = Context("system call of a socket", variables, returns=returns)
     event = Event("sys_exit" if returns else "sys_enter", "", {"numbers": which})
     return [Resolved(event, point_text(parts), context, "syscall")]

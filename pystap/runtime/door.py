@@ -50,6 +50,7 @@ class Door:
         self.rings: list[Ring] = []
         self.loaded: list[Loaded] = []
         self.attachments: list[Attachment] = []
+        self._following: list[Any] = []
         self._ring_maps: list[RingMap] = []
         self._memory: Any = None
         self._filling = allocate_lock()
@@ -147,10 +148,17 @@ class Door:
         for prog in program.progs:
             self.loaded.append(load(prog, self.maps, self.btf))
 
-    def attach(self) -> None:
-        """Attach them all; they do nothing yet."""
+    def attach(self) -> list[str]:
+        """Attach them all; they do nothing yet. Return warnings of what can't be attached among many."""
+        warnings: list[str] = []
         for one in self.loaded:
-            self.attachments.append(one.attach())
+            made = one.attach()
+            self.attachments.append(made)
+            before, behind = (one.prog.args or {}).get("point", ("", ""))
+            for refused in getattr(made, "refused", ()):
+                place = f"(address {refused.address:#018x}) registration error (rc {-refused.errno})"
+                warnings.append(f"probe {before}{refused.name}{behind} {place}")
+        return warnings
 
     def iterate(self) -> Passes | None:
         """Begin to read every attached iterator once; None if there is none."""
@@ -161,8 +169,14 @@ class Door:
 
         return Passes(found)
 
+    def refresh(self) -> None:
+        """Follow what comes and goes while the run lasts, for attachments that do."""
+        for one in self._following:
+            one.refresh()
+
     def detach(self) -> None:
         """Detach them all."""
+        self._following = []
         for one in reversed(self.attachments):
             one.close()
         self.attachments.clear()

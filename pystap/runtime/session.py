@@ -152,7 +152,8 @@ class Session:
     def _start(self) -> None:
         door = self.door
         door.set_clock()
-        door.attach()
+        for warning in door.attach():
+            self.sink.message(f"WARNING: {warning}\n")
         self._say_attached()
         self._open_poller()
         start = now()
@@ -216,6 +217,7 @@ class Session:
                     sleep(NAP)
                 self._drain()
                 self._check_control()
+                door.refresh()
             self._tick()
             self._take_signals()
             sink.flush()
@@ -401,6 +403,7 @@ class Session:
             except ScriptError as error:
                 self._script_error(error)
         door.detach()
+        self._settle()
         self._handlers(self.program.error if self.failed else self.program.end, ending=True)
         self._displays()
         from .report import losses
@@ -410,6 +413,15 @@ class Session:
         if self.child is not None:
             self._reap(self.child)
         self.sink.flush()
+
+    def _settle(self) -> None:
+        """Merge what may be too much: an array that is full fails the run before its end handlers, read or not."""
+        try:
+            wanted = self.state.limited() if self.door.loaded and not self.failed else []
+            if wanted:
+                self.state.sync(wanted, self.state.flip())
+        except ScriptError as error:
+            self._script_error(error)
 
     def _displays(self, *, ending: bool = True) -> None:
         """Print the globals that the language prints by itself."""

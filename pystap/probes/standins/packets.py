@@ -15,7 +15,7 @@ _INPUT = (
 )
 _FRAGMENTS = f"{_INPUT}, those that come in fragments are not"
 _OUT = "packets are seen behind the device's egress filters"
-_HOOK = "only in the network namespaces that are there at the start, and not for packets that skip netfilter"
+_HOOK = "not for packets that skip netfilter, nor in the first moments (0.2 s or more) of a new network namespace"
 
 
 def _same(function: str, tracepoint: str) -> StandIn:
