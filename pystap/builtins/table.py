@@ -41,6 +41,8 @@ CONTEXT: dict[str, Builtin] = {
     "user_mode": Builtin("", "i", "k", "ctx"),  # needs registers
     "register": Builtin("s", "i", "k", "ctx fault"),
     "is_return": Builtin("", "i", "ku"),
+    # of an event that is many functions: the number that stands for the function's name, above it its module's
+    "probe_number": Builtin("", "i", "k", "ctx"),
     # stacks: buf of captured frames; rendered by stack_text
     "kernel_stack": Builtin("i", "b", "k", "ctx"),
     "user_stack": Builtin("i", "b", "k", "ctx"),
@@ -71,6 +73,7 @@ RENDERED: dict[str, Builtin] = {
     "ksym": Builtin("i", "s", "u"),  # bpftrace's: name, or the address
     "stack_text": Builtin("b*", "s", "u"),  # frames as text; more operands: the form
     "syscall_name": Builtin("i", "s", "u", injective=True),  # this ABI's name, "unknown_N" if none
+    "function_name": Builtin("i", "s", "u", injective=True),  # what a number of probe_number stands for
     "errno_str": Builtin("i", "s", "u", injective=True),
     "errno_name": Builtin("i", "s", "u", injective=True),
     "signal_name": Builtin("i", "s", "u", injective=True),

@@ -69,7 +69,7 @@ _LONG: dict[str, tuple[str, bool]] = {
 COMMANDS = ("explain", "doctor", "shim")
 FORMATS = ("text", "json")
 STAGES = ("auto", "mirror")
-RUNGS = ("fentry", "kprobe", "standin")
+RUNGS = ("fentry", "kprobe", "kprobe_multi", "standin")
 LANGS = ("stp", "bt")
 
 

@@ -37,7 +37,7 @@ usage: pystap [OPTIONS] SCRIPT [ARGUMENTS]     run a SystemTap or bpftrace scrip
   --lang stp|bt  the script's language (else by suffix, or by its first line)
   --stage=mirror run every handler's body in the user stage
   --no-standins  don't let tracepoints stand in for functions that can't be probed
-  --attach=HOW   probe functions by fentry, kprobe or standin only
+  --attach=HOW   probe functions by fentry, kprobe, kprobe_multi or standin only
   --dump-after=PASS  print what a pass made: parse sema optimise stage ebpf python link
   -V, -h         version; this text
 """

@@ -38,21 +38,66 @@ class LiveFeatures:
         return self._known[name]
 
 
-def code_of(function: str) -> list[str]:
-    """Return the symbols of a function's code; its name where the kernel hides its symbols."""
-    from ..kernel.symbols import kallsyms
-    from ..kernel.sys import KernelError
+class LiveSymbols:
+    """Answers `address(name)` of a symbol; they are read when first asked for."""
 
-    try:
-        return kallsyms().code(function)
-    except KernelError:
-        return [function]
+    def __init__(self) -> None:
+        self._known: dict[str, int | None] = {}
+
+    def address(self, name: str) -> int | None:
+        if name not in self._known:
+            from ..kernel.symbols import kallsyms
+            from ..kernel.sys import KernelError
+
+            try:
+                self._known[name] = kallsyms().address(name) or None
+            except KernelError:
+                self._known[name] = None
+        return self._known[name]
+
+
+class LiveModules:
+    """Answers `module(name)`: the types of a module, loaded or not; None if there is no such module, or it has no types."""
+
+    def __init__(self, btf: Btf) -> None:
+        self._btf = btf
+        self._known: dict[str, Btf | None] = {}
+
+    def __call__(self, name: str) -> Btf | None:
+        if name not in self._known:
+            self._known[name] = self._open(name)
+        return self._known[name]
+
+    def _open(self, name: str) -> Btf | None:
+        from ..btf import BtfError
+        from ..btf.cache import open_btf
+        from ..kernel.modules import ModuleFiles
+        from ..kernel.sys import KernelError
+        from ..kernel.target import build_key, module_btf, module_key
+
+        key = module_key(name)
+        try:
+            data: bytes | None = module_btf(name)
+        except KernelError:
+            try:
+                elf = ModuleFiles().read(name)
+            except KernelError:
+                return None
+            data = elf.section(".BTF") if elf is not None else None
+            key = f"{build_key()}|{name}|file"
+        if not data:
+            return None
+        try:
+            return open_btf(data, cache_dir(), key.encode(), self._btf)
+        except BtfError:
+            return None
 
 
 def live_target(*, types: bool = True) -> Target:
     """Return this kernel as a target; CompileError (E310) when it has no types. Parsing alone needs none."""
     from ..btf import BtfError
     from ..btf.cache import open_btf
+    from ..kernel.functions import Functions
     from ..kernel.sys import KernelError
     from ..kernel.target import build_key, config, machine, release, vmlinux_btf
     from ..sema.target import Target
@@ -76,7 +121,9 @@ def live_target(*, types: bool = True) -> Target:
         arch=machine(),
         release=release(),
         config=lambda n: config(n) or None,
-        code=code_of,
+        module=LiveModules(btf),
+        symbols=LiveSymbols(),
+        functions=Functions(),
     )
 
 

@@ -18,6 +18,9 @@ def refusal(c: Compilation, error: Exception) -> Diagnostic:
     log = str(getattr(error, "log", ""))
     what = f"{getattr(error, 'what', error)}: {getattr(error, 'strerror', '')}"
     lines = [line for line in log.split("\n") if line and not line.startswith(_STATISTICS)]
+    if type(error).__name__ == "NoneAttached":
+        words = f"{getattr(error, 'what', '')}: {getattr(error, 'strerror', '')}"
+        return Diagnostic("E309", words, hints=("the kernel keeps tracing out of some of its functions (notrace)",))
     if not lines:
         return Diagnostic("E320", f"the kernel refused: {what}")
     return Diagnostic(

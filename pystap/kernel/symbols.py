@@ -10,10 +10,17 @@ from __future__ import annotations
 
 from .sys import KernelError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _PATH = "/proc/kallsyms"
 _HEX = 16
 _NAME_AT = _HEX + 3  # "ffffffff81000000 T name"
 _MODULE_PAGE = 4096
+_FEW = 4  # names that are looked for one by one
+# What stands in the place of a module where the kernel has made the code itself.
+_NOBODY = frozenset({"bpf", "__builtin__ftrace", "__builtin__kprobes"})
 
 
 class Symbol:
@@ -62,23 +69,42 @@ class Kallsyms:
         found = self.addresses(name)
         return found[0] if found else None
 
-    def code(self, function: str) -> list[str]:
-        """The symbols of a function's code: its name, or those with a suffix of the compiler's behind a dot."""
-        text, wanted = self._text, b" " + function.encode("utf-8", "surrogateescape")
-        found: list[str] = []
-        at, size = 0, len(wanted)
-        while (at := text.find(wanted, at)) >= 0:
-            end = min(
-                n for n in (text.find(b"\n", at + size), text.find(b"\t", at + size), len(text)) if n >= 0
-            )
-            suffix = text[at + size : end]
-            name = text[at + 1 : end].decode("utf-8", "surrogateescape")
-            is_code = text[at - 2 : at] in (b" t", b" T")
-            is_whole = not suffix or (suffix[:1] == b"." and b".cold" not in suffix)
-            if is_code and is_whole and name not in found:
-                found.append(name)
-            at += size
-        return [function] if function in found else found
+    # -- functions
+
+    def functions(self, pattern: str, module: str = "") -> list[tuple[int, str, str]]:
+        """(address, symbol, module) of code whose name, up to the first dot, matches a shell pattern.
+
+        module: a name or a pattern; "" for the kernel's own. Code that the kernel itself makes (programs, trampolines)
+        counts as nobody's.
+        """
+        from re import MULTILINE, finditer
+
+        own = not module
+        start, end = (0, self._kernel_end) if own else (self._kernel_end, len(self._text))
+        tail = rb"$" if own else rb"\t\[(" + _expression(module) + rb")\]$"
+        line = rb"^([0-9a-f]{16}) [tTwW] (" + _expression(pattern) + rb"(?:\.[^\t\n]*)?)" + tail
+        found = []
+        for one in finditer(line, self._text[start:end], MULTILINE):
+            owner = "" if own else one[3].decode("utf-8", "surrogateescape")
+            if owner not in _NOBODY:
+                found.append((int(one[1], 16), one[2].decode("utf-8", "surrogateescape"), owner))
+        return found
+
+    def places(self, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:
+        """The addresses of (module, symbol) pairs, each with all that share the name, in order."""
+        found: dict[tuple[str, str], list[int]] = {pair: [] for pair in wanted}
+        if len(wanted) <= _FEW:
+            for owner, symbol in wanted:
+                pattern = "".join(f"[{c}]" if c in "*?[" else c for c in symbol.partition(".")[0])
+                for address, name, module in self.functions(pattern, owner):
+                    if name == symbol:
+                        found[module, name].append(address)
+        else:
+            for module in {owner for owner, _ in wanted}:
+                for address, name, owner in self.functions("*", module):
+                    if (owner, name) in found:
+                        found[owner, name].append(address)
+        return {pair: sorted(set(places)) for pair, places in found.items()}
 
     # -- addresses to names
 
@@ -158,6 +184,26 @@ class Kallsyms:
                 found.append((int(line[:_HEX], 16), name, module.strip("[]")))
         found.sort(key=lambda one: one[0])  # stable: names of one address keep the kernel's order
         return found
+
+
+def _expression(pattern: str) -> bytes:
+    """A regular expression of what a shell pattern matches, without dots."""
+    out, at = [], 0
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        close = pattern.find("]", at + 1) if char == "[" else -1
+        if char == "*":
+            out.append(r"[^.\t\n\]]*")
+        elif char == "?":
+            out.append(r"[^.\t\n\]]")
+        elif close > 0:
+            inner = pattern[at:close].replace("\\", "\\\\").replace("[", "\\[")
+            out.append("[" + ("^\\n" + inner[1:] if inner[0] in "!^" and len(inner) > 1 else inner) + "]")
+            at = close + 1
+        else:
+            out.append(char if char.isalnum() or char == "_" else "\\" + char)
+    return "".join(out).encode("utf-8", "surrogateescape")
 
 
 _loaded: list[Kallsyms] = []

@@ -175,11 +175,21 @@ def _kprobe(prog: Prog, btf: Btf | None) -> Any:
 
     args = prog.args or {}
     ret = prog.kind == "kretprobe" or bool(args.get("ret"))
+    options = {"prog_type": abi.BPF_PROG_TYPE_KPROBE}
+    if "functions" not in args:
+        return options, lambda fd: attach_kprobe(fd, prog.target, offset=args.get("offset", 0), ret=ret)
+    multi = bool(args.get("multi"))
+    if multi:
+        options["expected_attach_type"] = abi.BPF_TRACE_KPROBE_MULTI
 
     def attach(fd: int) -> Attachment:
-        return attach_kprobe(fd, prog.target, offset=args.get("offset", 0), ret=ret)
+        from ..kernel.attach.functions import attach_functions
+        from ..kernel.symbols import kallsyms
 
-    return {"prog_type": abi.BPF_PROG_TYPE_KPROBE}, attach
+        offset = args.get("offset", 0)
+        return attach_functions(fd, args["functions"], kallsyms(), ret=ret, multi=multi, offset=offset)
+
+    return options, attach
 
 
 def _function(prog: Prog, btf: Btf | None) -> Any:

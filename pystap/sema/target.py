@@ -22,10 +22,10 @@ class Target(Node):
     """The kernel and machine.
 
     btf: its types; symbols: what answers `address(name)` or None; features: says whether the kernel can do
-    something, by name; config: the value of a CONFIG_ name, or None; code: the symbols of a function's code, which are
-    its name, or names with a suffix where the compiler made a copy of its own (`f.constprop.0`), or none; module: the
+    something, by name; config: the value of a CONFIG_ name, or None; module: the
     types of a module (which continue `btf`'s), or None where there is no such module; debuginfo: what the DWARF of the
-    kernel ("") or of a module says, or None where it isn't installed.
+    kernel ("") or of a module says, or None where it isn't installed; functions: the names of functions, of the kernel and
+    of modules, as `kernel.functions.Functions` tells them, and `numbers`, which stand for names in the kernel stage.
     """
 
     btf: Btf
@@ -34,9 +34,9 @@ class Target(Node):
     arch: str = "x86_64"
     release: str = ""
     config: Callable[[str], str | None] | None = None
-    code: Callable[[str], list[str]] | None = None
     module: Callable[[str], Btf | None] | None = None
     debuginfo: Callable[[str], DebugInfo | None] | None = None
+    functions: Any = None
 
     @property
     def hz(self) -> int:

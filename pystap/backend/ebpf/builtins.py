@@ -309,7 +309,16 @@ def _register(lo: Lower, op: Op) -> None:
     lo.done(op.dst, dst)
 
 
+def _probe_number(lo: Lower, op: Op) -> None:
+    """The cookie that the event was attached with."""
+    fn = lo.fn
+    fn.mov(I.R1, context(lo))
+    fn.call("get_attach_cookie", 1)
+    lo.done(op.dst, fn.result())
+
+
 _CODE: dict[str, Callable[[Lower, Op], None]] = {
+    "probe_number": _probe_number,
     "cpu": _zext("get_smp_processor_id"),
     "cgroup_id": _plain("get_current_cgroup_id"),
     "ktime_ns": _plain("ktime_get_ns"),

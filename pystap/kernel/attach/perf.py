@@ -146,9 +146,16 @@ def pmu_bit(name: str, field: str) -> int:
     return int(place.partition("-")[0])
 
 
+_pmu: dict[tuple[str, str], str] = {}
+
+
 def _pmu_file(name: str, leaf: str) -> str:
-    try:
-        with open(f"/sys/bus/event_source/devices/{name}/{leaf}", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError as error:
-        raise KernelError(error.errno or 0, f"looking for {name}s ({leaf} of that event source)") from None
+    if (name, leaf) not in _pmu:
+        try:
+            with open(f"/sys/bus/event_source/devices/{name}/{leaf}", encoding="ascii") as file:
+                _pmu[name, leaf] = file.read().strip()
+        except OSError as error:
+            raise KernelError(
+                error.errno or 0, f"looking for {name}s ({leaf} of that event source)"
+            ) from None
+    return _pmu[name, leaf]

@@ -24,7 +24,7 @@ _LATER = frozenset(("inline", "callee", "callees", "label", "nearest"))
 class Wanted:
     """A probe point on functions, taken apart: name@file:line and what follows."""
 
-    __slots__ = ("file", "line", "module", "name", "part", "returns", "text")
+    __slots__ = ("exported", "file", "line", "module", "name", "part", "returns", "text")
 
     def __init__(self, parts: Sequence[Part], module: str) -> None:
         self.part = parts[1]
@@ -34,11 +34,18 @@ class Wanted:
         self.file, _, self.line = place.partition(":")
         self.module = module
         self.returns = any(p.name == "return" for p in parts[2:])
+        self.exported = any(p.name == "exported" for p in parts[2:])
         self.text = point_text(parts)
 
     def text_of(self, function: str) -> str:
         """Return what pp() gives at one function of a pattern."""
-        return self.text.replace(f'"{self.name}', f'"{function}', 1)
+        before, behind = self.around()
+        return before + function + behind
+
+    def around(self) -> tuple[str, str]:
+        """Return what stands before and behind the function's name in the text."""
+        before, word, behind = self.text.partition(f'function("{self.name}')
+        return before + word[: len(word) - len(self.name)], behind
 
 
 def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:

@@ -1,98 +1,109 @@
 """Functions of a kernel that can probe them: fentry and fexit where they are, else kprobes and kretprobes.
 
-fexit has the arguments and the returned value, kretprobes the value alone. env.attach forces a rung: "fentry", "kprobe"
-or "standin".
+fexit has the arguments and the returned value, kretprobes the value alone. One or a few functions are events of their
+own; many are one event (`many.py`), by one link where the kernel has `kprobe_multi`. env.attach forces a rung: "fentry",
+"kprobe", "kprobe_multi" or "standin".
 """
 
 from __future__ import annotations
 
 from ...btf import types as t
-from ...btf.kinds import G_FUNC
 from ...btf.layout import argument_words
-from ...diag import did_you_mean, fail
+from ...diag import fail
 from ...ir.nodes import Event
-from ..base import HIDDEN, Context, Env, Resolved, Variable, glob_filter, has_glob
-from ..compat import BY_POINTER, note, renamed
+from ..base import HIDDEN, Context, Env, Resolved, Variable, has_glob
+from ..compat import BY_POINTER, note
 from ..kernel import value_of
 from ..standins import lookup
 from ..standins.resolve import resolve as stand_in
-from .instead import FILES, PREFIX
+from .many import FEW, MOST, REGISTERS, cookie, together
+from .names import Function, find, proto_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from ...btf import Btf
     from . import Wanted
-
-    Notes = tuple[tuple[str, str, str], ...]
-
-MOST = 64  # functions of one pattern: each is a program of its own
-REGISTERS = 6  # arguments that a kprobe sees
+    from .names import Notes
 
 
 def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
-    """Return the events, one for each function."""
-    if wanted.module:
-        raise fail("E401", f"not supported yet: functions of modules ({wanted.text})", wanted.part.span)
-    btf: Btf = env.target.btf
-    notes: Notes = ()
-    if has_glob(wanted.name):
-        names = _matching(wanted, btf)
-    else:
-        name = renamed(wanted.name, lambda word: btf.find_func(word) is not None)
-        if name != wanted.name:
-            notes = (note(wanted.name, name),)
-        if btf.find_func(name) is None and not (env.target.code is not None and env.target.code(name)):
-            raise _unknown(wanted, btf)
-        names = [name]
-    return [_placed(wanted, env, name, notes) for name in names]
+    """Return the events."""
+    functions, notes = find(wanted, env)
+    named = not has_glob(wanted.name)
+    if named and not wanted.module and not env.attach and env.standins:
+        instead = _exact(wanted, env, functions, notes)
+        if instead is not None:
+            return [instead]
+    if named:
+        notes += tuple(note(f.name, f.symbol) for f in functions[:1] if f.symbol != f.name)
+    single = _single(wanted, env, functions, named)
+    if single:
+        return [_event(wanted, env, f, notes) for f in functions]
+    multi = many_rung(env, wanted.returns)
+    made = together(wanted, env, functions, "kretprobe" if wanted.returns else "kprobe", multi)
+    made.notes = notes
+    return [made]
 
 
-def _placed(wanted: Wanted, env: Env, name: str, notes: Notes) -> Resolved:
-    """Return the event of a function, where its code is: the compiler may have made a copy under another name."""
-    code = env.target.code(name) if env.target.code is not None else [name]
-    typed = env.target.btf.find_func(name) is not None
-    if name in code and typed:
-        return _event(wanted, env, name, name, notes)
-    if not code:
-        words = f"the function '{name}' has no code of its own in this kernel: it is part of its callers"
-        raise fail("E304", words, wanted.part.span)
-    if not env.attach and env.standins:
-        one = lookup(name, wanted.returns)
-        if one is not None and one.exact:
-            made = stand_in(one, env, wanted.text_of(name))
-            what = f"is '{code[0]}' on this kernel" if typed else "has no types on this kernel"
-            words = f"'{name}' {what}: it is probed by {one.words} instead"
-            made.notes = (*notes, ("W301", words, f"what differs: {one.differs}"))
-            return made
-    if code[0] != name:
-        notes = (*notes, note(name, code[0]))
-    return _event(wanted, env, name, code[0], notes)
+def _exact(wanted: Wanted, env: Env, functions: list[Function], notes: Notes) -> Resolved | None:
+    """Return the stand-in for a function that is only there as the compiler's copy, or has no types, if it is exact."""
+    first = functions[0]
+    typed = proto_of(env, first) is not None
+    if first.symbol == first.name and typed:
+        return None
+    one = lookup(first.name, wanted.returns)
+    if one is None or not one.exact:
+        return None
+    made = stand_in(one, env, wanted.text_of(first.name))
+    what = f"is '{first.symbol}' on this kernel" if typed else "has no types on this kernel"
+    words = f"'{first.name}' {what}: it is probed by {one.words} instead"
+    made.notes = (*notes, ("W301", words, f"what differs: {one.differs}"))
+    return made
 
 
-def _matching(wanted: Wanted, btf: Btf) -> list[str]:
-    if wanted.file:
-        calls = next((FILES[f] for f in FILES if f == wanted.file or f.endswith("/" + wanted.file)), None)
-        if calls is None:
-            words = f"not supported yet: the functions of a source file ({wanted.text})"
-            raise fail("E401", words, wanted.part.span)
-        known: Sequence[str] = [PREFIX + c for c in calls if btf.find_func(PREFIX + c) is not None]
-        names = glob_filter(wanted.name, known)
-    else:
-        names = btf.names(G_FUNC, wanted.name)
-    if not names:
-        raise fail("E304", f"no function of this kernel matches '{wanted.part.arg}'", wanted.part.span)
-    if len(names) > MOST:
-        words = f"not supported yet: {len(names)} functions of one pattern, more than {MOST}"
-        raise fail("E401", words, wanted.part.span)
-    return names
+def _single(wanted: Wanted, env: Env, functions: list[Function], named: bool) -> bool:
+    """Say whether each function becomes an event of its own."""
+    features = env.target.features
+    assert features is not None
+    if env.target.functions is None or env.attach == "fentry":
+        if len(functions) > MOST:
+            words = f"{len(functions)} functions match '{wanted.part.arg}'"
+            hint = "--attach=kprobe_multi, or no --attach, takes them all at once"
+            raise fail("E309", f"{words}: too many programs of their own", wanted.part.span, hint)
+        return True
+    if env.attach in ("kprobe", "kprobe_multi"):
+        return len(functions) == 1 and env.attach == "kprobe" and not functions[0].module
+    if not features("fexit" if wanted.returns else "fentry"):
+        return len(functions) == 1 and not functions[0].module
+    if len(functions) > FEW:
+        return False
+    return all(f.symbol == f.name and _alone(env, f) and _attachable(env, f) for f in functions)
 
 
-def _unknown(wanted: Wanted, btf: Btf) -> Exception:
-    near = did_you_mean(wanted.name, btf.names(G_FUNC, wanted.name[:2] + "*"))
-    hints = (f"did you mean '{near}'?",) if near else ()
-    return fail("E304", f"this kernel has no function '{wanted.name}'", wanted.part.span, *hints)
+def _alone(env: Env, function: Function) -> bool:
+    """Say whether one function only has this name: fentry takes the first of several."""
+    table = env.target.functions.table
+    return table is None or function.module != "" or len(table.addresses(function.symbol)) < 2
+
+
+def _attachable(env: Env, function: Function) -> bool:
+    """Say whether there are types of it that the kernel would attach by."""
+    if proto_of(env, function) is None:
+        return False
+    return not function.module or bool(env.target.functions.loaded(function.module))
+
+
+def many_rung(env: Env, returns: bool) -> bool:
+    """Return whether many functions are attached by one link; else by single kprobes."""
+    features = env.target.features
+    assert features is not None
+    if env.attach in ("", "kprobe_multi") and features("kprobe_multi"):
+        return True
+    if env.attach in ("", "kprobe") and features("kretprobe" if returns else "kprobe"):
+        return False
+    what = {"": "kprobes", "kprobe": "kretprobe" if returns else "kprobe"}.get(env.attach, env.attach)
+    raise fail("E309", f"this kernel can't attach by {what}, which many functions need", env.span)
 
 
 def rung(env: Env, returns: bool, rungs: tuple[str, ...]) -> str:
@@ -110,20 +121,20 @@ def rung(env: Env, returns: bool, rungs: tuple[str, ...]) -> str:
     raise fail("E309", f"this kernel can't attach by {what}, which --attach={env.attach} asks for", env.span)
 
 
-def _event(wanted: Wanted, env: Env, name: str, symbol: str, notes: Notes) -> Resolved:
-    func = env.target.btf.find_func(name)
-    proto = func.type if func is not None else None
-    known = isinstance(proto, t.FuncProto)
-    kind = rung(env, wanted.returns, ("fentry", "kprobe") if symbol == name and known else ("kprobe",))
+def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolved:
+    """Return the event of one function."""
+    name, symbol = function.name, function.symbol
+    proto = proto_of(env, function)
+    kind = rung(env, wanted.returns, ("fentry", "kprobe") if symbol == name and proto else ("kprobe",))
     variables: list[Variable] = []
-    if kind != "kretprobe" and isinstance(proto, t.FuncProto):
+    if kind != "kretprobe" and proto is not None:
         words = argument_words(proto)
         most = REGISTERS if kind == "kprobe" else words[-1]
         for n, param in enumerate(proto.params):
             if words[n] < words[n + 1] <= most:
                 variables.append(value_of(param.name or f"arg{n + 1}", words[n], param.type))
-        variables += _by_pointer(variables)
-    if wanted.returns and isinstance(proto, t.FuncProto) and not isinstance(proto.type, t.Void):
+        variables += by_pointer(variables)
+    if wanted.returns and proto is not None and not isinstance(proto.type, t.Void):
         variables.append(value_of("return", argument_words(proto)[-1], proto.type))
     context = Context(
         f"function {name}",
@@ -131,13 +142,19 @@ def _event(wanted: Wanted, env: Env, name: str, symbol: str, notes: Notes) -> Re
         name=name,
         function=name,
         provider="kernel",
+        module=function.module or "kernel",
         returns=wanted.returns,
     )
-    event = Event(kind, symbol, {"ret": True} if wanted.returns else None)
-    return Resolved(event, wanted.text_of(name), context, "function", _prologue(variables), (), notes)
+    args: dict[str, object] = {"ret": True} if wanted.returns else {}
+    if kind in ("kprobe", "kretprobe") and env.target.functions is not None:
+        args["functions"] = ((cookie(env, function), function.module, name, symbol),)
+    elif function.module:
+        args["module"] = function.module
+    event = Event(kind, symbol, args or None)
+    return Resolved(event, wanted.text_of(name), context, "function", prologue_of(variables), (), notes)
 
 
-def _by_pointer(variables: list[Variable]) -> list[Variable]:
+def by_pointer(variables: list[Variable]) -> list[Variable]:
     """Return the old names of parameters that are handed over by their place today."""
     have = {v.name: v for v in variables}
     out = []
@@ -149,7 +166,7 @@ def _by_pointer(variables: list[Variable]) -> list[Variable]:
     return out
 
 
-def _prologue(variables: list[Variable]) -> Callable[[set[str]], str] | None:
+def prologue_of(variables: list[Variable]) -> Callable[[set[str]], str] | None:
     """Return what reads the parameters that are handed over by their place."""
     computed = [v.name for v in variables if v.op == "local"]
     if not computed:

@@ -25,7 +25,7 @@ _AREAS: dict[str, str] = {
     "net": "bswap16 bswap32 bswap64 ntohs ntohl ntohll htons htonl htonll ip4_text ip6_text mac_text macaddr_text",
     "names": (
         "errno_str errno_name strerror signal_name enum_name enum_text user_name cgroup_path syscall_name "
-        "syscall_tracepoint gfp_flags rwbs_text"
+        "syscall_tracepoint gfp_flags rwbs_text function_name"
     ),
     "stacks": (
         "symname symdata ksym usym_text stack_text kstack_text ustack_text stack_len print_backtrace_text kernel_addr "
@@ -34,7 +34,7 @@ _AREAS: dict[str, str] = {
     "indentation": "thread_indent indent",
     "process": (
         "pid tid ppid uid euid gid egid pgrp sid cpu ns_pid execname pexecname task_current cgroup_id user_mode "
-        "register is_return kernel_stack user_stack pid2task ncpus comm_of tracer_pid tracer_uid"
+        "register is_return probe_number kernel_stack user_stack pid2task ncpus comm_of tracer_pid tracer_uid"
     ),
     "actions": "system ftrace cat_file begin_event end_event",
 }

@@ -10,9 +10,10 @@ from ..symbols import latin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
+    from ...program import Prog
     from ..context import Context
 
 # numbers that have two names: the one that is said
@@ -153,12 +154,31 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             gfp.append(bits_of(context.door.btf))
         return names(flags, gfp[0])
 
+    functions: dict[int, str] = {}
+
+    def function_name(number: int) -> str:
+        if not functions:
+            functions.update(names_of_functions(context.program.progs))
+        return functions.get(number, "")
+
     return {
+        "function_name": function_name,
         "enum_name": enum_name,
         "enum_text": enum_text,
         "cgroup_path": cgroup_path,
         "gfp_flags": gfp_flags,
     }
+
+
+def names_of_functions(progs: Iterable[Prog]) -> dict[int, str]:
+    """What the numbers of functions and of modules stand for that programs are attached with."""
+    found: dict[int, str] = {}
+    for prog in progs:
+        args = prog.args if isinstance(prog.args, dict) else {}
+        for cookie, module, name, _ in args.get("functions", ()):
+            found[cookie & 0xFFFFFFFF] = latin(name)
+            found[cookie >> 32] = latin(module or "kernel")
+    return found
 
 
 def _enumerators(context: Context, what: str) -> dict[int, str]:

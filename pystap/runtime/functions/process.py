@@ -62,6 +62,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "pexecname": pexecname,
     "user_mode": lambda: 0,
     "is_return": lambda: 0,
+    "probe_number": lambda: 0,
     "ncpus": lambda: os.cpu_count() or 1,
     "register": register,
     "kernel_stack": lambda depth: b"",

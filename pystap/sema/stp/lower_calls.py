@@ -172,6 +172,24 @@ def _sys(lo: Lower, e: ast.Call) -> Operand:
     return lo.b.op(e.name[len(intrinsics.PREFIX) :], (), attr)
 
 
+def _around(lo: Lower, name: Operand, around: tuple[str, str]) -> Operand:
+    for place, text in enumerate(around):
+        if text:
+            pair = (name, Text(latin(text))) if place else (Text(latin(text)), name)
+            name = lo.b.op("concat", pair, None, STR)
+    return name
+
+
+def of_function(lo: Lower, word: str, around: tuple[str, str]) -> Operand:
+    """Write a word that the name of the function is part of, at an event that is many functions."""
+    number = lo.b.op("call", (), "probe_number")
+    if word == "probemod":
+        number = lo.b.op("shr", (number, Const(32)))
+    else:
+        number = lo.b.op("and", (number, Const(0xFFFFFFFF)))
+    return _around(lo, lo.b.op("call", (number,), "function_name", STR), around)
+
+
 def _words(lo: Lower, e: ast.Call) -> Operand:
     """Words of the probe that the handler runs at."""
     probe = lo.body.probe
@@ -183,8 +201,9 @@ def _words(lo: Lower, e: ast.Call) -> Operand:
     around = context.of_call.get(word)
     if around is not None:
         name = lo.b.op("call", (lo.b.op("sys_nr", ()),), "syscall_name", STR)
-        before = lo.b.op("concat", (Text(latin(around[0])), name), None, STR)
-        return lo.b.op("concat", (before, Text(latin(around[1]))), None, STR) if around[1] else before
+        return _around(lo, name, around)
+    if word in context.of_function:
+        return of_function(lo, word, context.of_function[word])
     text = {
         "pp": probe.resolved.text,
         "pn": probe.point.text,

@@ -57,9 +57,26 @@ def add_probes(unit: Unit, scope: FileScope) -> list[Derived]:
             unit.missing.append((words, probe.points[0].span.to(probe.points[-1].span)))
         for derived in found:
             derived.parts += [(scope, probe.body), *derived.epilogues]
-            added.append(derived)
+            added += _split(derived)
     unit.probes += added
     return added
+
+
+def _split(derived: Derived) -> list[Derived]:
+    """Return the handlers that one of many functions becomes, for what it reads of them."""
+    from .prologue import names_of
+
+    split = derived.resolved.split
+    if split is None:
+        return [derived]
+    out = []
+    for resolved in split(names_of(derived)):
+        one = Derived(derived.point, resolved)
+        one.components = derived.components
+        one.parts, one.epilogues = list(derived.parts), list(derived.epilogues)
+        one.conditions = list(derived.conditions)
+        out.append(one)
+    return out
 
 
 def _resolve_list(

@@ -1,0 +1,211 @@
+"""Which functions a probe point means: by name, by pattern, by source file, in the kernel or in modules.
+
+    find(wanted, env) -> (functions, notes)     CompileError says what there is instead
+
+Patterns leave out what can't be traced. A name stands for all functions that have it, and for the compiler's copies.
+"""
+
+from __future__ import annotations
+
+from ...btf.kinds import G_FUNC
+from ...diag import did_you_mean, fail
+from ...node import Node
+from ..base import Env, glob_filter, has_glob
+from ..compat import note, renamed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ...btf import Btf
+    from ...btf.types import FuncProto
+    from . import Wanted
+
+    Notes = tuple[tuple[str, str, str], ...]
+
+
+class Function(Node):
+    """One function: its module ("": the kernel), its name, the symbol of its code."""
+
+    module: str
+    name: str
+    symbol: str
+
+
+def proto_of(env: Env, function: Function) -> FuncProto | None:
+    """Return what BTF says of a function, None if nothing."""
+    from ...btf import types as t
+
+    btf = types_of(env, function.module)
+    func = btf.find_func(function.name) if btf is not None else None
+    kind = func.type if func is not None else None
+    return kind if isinstance(kind, t.FuncProto) else None
+
+
+def types_of(env: Env, module: str) -> Btf | None:
+    """Return the types of the kernel, or of a module."""
+    if not module:
+        btf: Btf = env.target.btf
+        return btf
+    return env.target.module(module) if env.target.module is not None else None
+
+
+def find(wanted: Wanted, env: Env) -> tuple[list[Function], Notes]:
+    """Return the functions, at least one, sorted."""
+    known = env.target.functions
+    if wanted.module and known is None:
+        raise fail("E401", f"not supported here: functions of modules ({wanted.text})", wanted.part.span)
+    if wanted.module:
+        require_module(wanted.module, known, wanted)
+    if has_glob(wanted.name) or wanted.exported:
+        found = _matching(wanted, env, known)
+        notes: Notes = ()
+    else:
+        found, notes = _named(wanted, env, known)
+    if wanted.exported:
+        found = [f for f in found if known is not None and known.exported(f.name)]
+    if not found:
+        raise _no_match(wanted, env, known)
+    return found, notes
+
+
+# -- modules
+
+
+def require_module(module: str, known: Any, wanted: Wanted) -> None:
+    """Raise CompileError unless there are modules of that name, loaded or not."""
+    if has_glob(module):
+        if not known.modules(module):
+            raise fail("E304", f"no module of this kernel matches '{module}'", wanted.part.span)
+        return
+    if known.modules(module):
+        return
+    near = did_you_mean(module, known.known_modules())
+    hints = [f"did you mean '{near}'?"] if near else []
+    if known.built_in(module):
+        words = f"'{module}' is no module of this kernel, but part of it"
+        raise fail("E304", words, wanted.part.span, f'kernel.function("{wanted.part.arg}") probes it')
+    raise fail("E304", f"this kernel has no module '{module}'", wanted.part.span, *hints)
+
+
+# -- patterns
+
+
+def _matching(wanted: Wanted, env: Env, known: Any) -> list[Function]:
+    of_file = files(wanted, env) if wanted.file else None
+    if known is None:
+        names = env.target.btf.names(G_FUNC, wanted.name)
+        return [Function("", n, n) for n in names if of_file is None or ("", n) in of_file]
+    found = [Function(*one) for one in known.matching(wanted.name, wanted.module)]
+    if not wanted.module and not found:  # the kernel hides its symbols
+        found = [Function("", n, n) for n in env.target.btf.names(G_FUNC, wanted.name)]
+    if of_file is None:
+        return found
+    return [f for f in found if (f.module, f.name) in of_file]
+
+
+def files(wanted: Wanted, env: Env) -> set[tuple[str, str]]:
+    """Return the (module, function) pairs of the source files that the probe point names."""
+    from ... import codeindex
+
+    functions_of = getattr(codeindex, "functions_of", None)
+    if functions_of is not None:
+        pairs = {(module or "", name) for name, module in functions_of(wanted.file)}
+        if pairs:
+            return pairs
+    from .instead import FILES, PREFIX
+
+    calls = next((FILES[f] for f in FILES if f == wanted.file or f.endswith("/" + wanted.file)), None)
+    if calls is None:
+        words = f"it isn't known which functions are in '{wanted.file}'"
+        raise fail("E401", words, wanted.part.span, "name the function alone, or a pattern of names")
+    return {("", PREFIX + call) for call in calls}
+
+
+def _no_match(wanted: Wanted, env: Env, known: Any) -> Exception:
+    where = f"module '{wanted.module}'" if wanted.module else "this kernel"
+    what = f"'{wanted.part.arg}'"
+    hints: Iterable[str] = ()
+    if wanted.exported:
+        return fail("E304", f"no function of {where} that matches {what} is exported", wanted.part.span)
+    if wanted.file and glob_filter(wanted.name, ("x",)):
+        hints = ("a pattern without '@file' goes by the functions' names alone",)
+    return fail(
+        "E304", f"no function of {where} matches {what}, or none can be traced", wanted.part.span, *hints
+    )
+
+
+# -- single names
+
+
+def _named(wanted: Wanted, env: Env, known: Any) -> tuple[list[Function], Notes]:
+    name = wanted.name
+    notes: Notes = ()
+    if not wanted.module:
+        name = renamed(name, lambda word: env.target.btf.find_func(word) is not None)
+        if name != wanted.name:
+            notes = (note(wanted.name, name),)
+    if known is None or known.table is None:  # no symbols: types alone tell what there is
+        if env.target.btf.find_func(name) is None:
+            raise unknown(wanted, env, known)
+        return [Function("", name, name)], notes
+    found = [Function(*one) for one in known.copies(name, wanted.module)]
+    if not found and wanted.module:
+        name = renamed(name, lambda word: bool(known.copies(word, wanted.module)))
+        if name != wanted.name:
+            notes = (note(wanted.name, name),)
+            found = [Function(*one) for one in known.copies(name, wanted.module)]
+    if not found:
+        raise unknown(wanted, env, known, name)
+    if not wanted.module and all(f.symbol == name for f in found):
+        why = known.why_not(name)
+        if why:
+            raise fail("E304", f"the function '{name}' can't be traced: {why}", wanted.part.span)
+    return found, notes
+
+
+def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:
+    """Return the error for a name that no code of the kernel, or of the module, has."""
+    span = wanted.part.span
+    where = f"the module '{wanted.module}'" if wanted.module else "this kernel"
+    name = name or wanted.name
+    btf = types_of(env, wanted.module)
+    typed = btf is not None and not has_glob(wanted.module) and btf.find_func(name) is not None
+    if typed or inlined(name, wanted.module):
+        hints = callers(name, wanted.module)
+        words = f"the function '{name}' has no code of its own in {where}: it is inlined into its callers"
+        return fail("E304", words, span, *hints)
+    elsewhere = (
+        sorted({owner for owner, _, _ in known.copies(name, "" if wanted.module else "*")}) if known else []
+    )
+    if elsewhere:
+        point = (
+            f'kernel.function("{name}")' if wanted.module else f'module("{elsewhere[0]}").function("{name}")'
+        )
+        return fail("E304", f"{where} has no function '{name}'", span, f"there is {point}")
+    if known is not None and known.table is not None:
+        near = did_you_mean(name, known.near(name, wanted.module))
+    else:
+        near = did_you_mean(name, env.target.btf.names(G_FUNC, name[:2] + "*"))
+    hints = (f"did you mean '{near}'?",) if near else ()
+    return fail("E304", f"{where} has no function '{name}'", span, *hints)
+
+
+def inlined(name: str, module: str) -> bool:
+    """Say whether the index of source files knows a function that has no code."""
+    from ... import codeindex
+
+    files_of = getattr(codeindex, "files_of", None)
+    return bool(files_of is not None and not has_glob(name) and files_of(name))
+
+
+def callers(name: str, module: str) -> tuple[str, ...]:
+    """Return hints of where an inlined function is to be found: its source file, where that is known."""
+    from ... import codeindex
+
+    files_of = getattr(codeindex, "files_of", None)
+    found = files_of(name) if files_of is not None else ()
+    if not found:
+        return ("with debug information installed, '.inline' finds where it was inlined",)
+    return (f'it is in {found[0]}: function("*@{found[0]}") probes what is there',)
