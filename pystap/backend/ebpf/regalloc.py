@@ -21,37 +21,50 @@ if TYPE_CHECKING:
 _CALLER = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 _ROUNDS = 12
 _ALWAYS = 1e9
+_PAGE = 10  # bits
 
 
 class _Row:
-    """When one machine register is taken: starts and ends in rising order, disjoint."""
+    """When one machine register is taken: disjoint ranges, by the pages of the code that they touch.
 
-    __slots__ = ("ends", "starts")
+    A page's list stays short, however long the program is, so that taking a range costs the same everywhere.
+    """
+
+    __slots__ = ("_pages",)
 
     def __init__(self) -> None:
-        self.starts: list[int] = []
-        self.ends: list[int] = []
+        self._pages: dict[int, tuple[list[int], list[int]]] = {}  # page -> starts and ends in rising order
 
     def free(self, mine: list[Span_]) -> bool:
         """Whether none of the ranges overlaps."""
-        starts, ends = self.starts, self.ends
-        if not starts:
+        pages = self._pages
+        if not pages:
             return True
         for start, end in mine:
-            at = bisect_right(starts, start)
-            if at and ends[at - 1] > start:
-                return False
-            if at < len(starts) and starts[at] < end:
-                return False
+            for page in range(start >> _PAGE, ((end - 1) >> _PAGE) + 1):
+                lists = pages.get(page)
+                if lists is None:
+                    continue
+                starts, ends = lists
+                at = bisect_right(starts, start)
+                if at and ends[at - 1] > start:
+                    return False
+                if at < len(starts) and starts[at] < end:
+                    return False
         return True
 
     def add(self, mine: list[Span_]) -> None:
         """Take the ranges."""
-        starts, ends = self.starts, self.ends
+        pages = self._pages
         for start, end in mine:
-            at = bisect_right(starts, start)
-            starts.insert(at, start)
-            ends.insert(at, end)
+            for page in range(start >> _PAGE, ((end - 1) >> _PAGE) + 1):
+                lists = pages.get(page)
+                if lists is None:
+                    lists = pages[page] = ([], [])
+                starts, ends = lists
+                at = bisect_right(starts, start)
+                starts.insert(at, start)
+                ends.insert(at, end)
 
 
 def allocate(func: Func) -> list[Lir]:
