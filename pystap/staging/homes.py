@@ -11,7 +11,7 @@ from ..ir.ops import OPS
 from ..ir.walk import statements
 from .places import USER as USER
 from .places import Places, global_of, key_operands
-from .sizes import size_of
+from .sizes import sizes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ class Homes:
     def _keys(self, places: Places) -> bool:
         """Move the globals whose keys or values the kernel can't hold as they are."""
         moved = False
+        sizes = sizes_of(places.body)
         for op, glob in global_ops(places.body):
             if self.home.get(glob, USER) == USER:
                 continue
@@ -121,10 +122,10 @@ class Homes:
                 if rendered and self.home[glob] == SHARED:
                     moved |= self._move(glob, "a key is a rendered text", op.span)
                 elif not rendered and operand.type == "str" and isinstance(operand, Local):
-                    if size_of(operand, places.body) > LONGEST_KEY_STRING:
+                    if sizes.get(operand, 1) > LONGEST_KEY_STRING:
                         moved |= self._move(glob, "a key is a long string", op.span)
                 elif not rendered and operand.type == "buf" and isinstance(operand, Local):
-                    if size_of(operand, places.body) > LONGEST_KEY_STRING:
+                    if sizes.get(operand, 1) > LONGEST_KEY_STRING:
                         moved |= self._move(glob, "a key is a deep stack", op.span)
                 elif operand.type not in ("i64", "str", "buf"):
                     moved |= self._move(glob, f"a key is a {operand.type}", op.span)

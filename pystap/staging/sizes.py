@@ -22,17 +22,17 @@ def sizes_of(body: list[Stmt]) -> dict[Local, int]:
             moves.append(stmt)
         else:
             sizes[stmt.dst] = max(sizes.get(stmt.dst, 1), _made(stmt))
-    for _ in moves:
+    settled = False
+    while not settled:
+        settled = True
         for move in moves:
-            source = move.args[0]
-            assert move.dst is not None and isinstance(source, Local)
-            sizes[move.dst] = max(sizes.get(move.dst, 1), sizes.get(source, 1))
+            source, dst = move.args[0], move.dst
+            assert dst is not None and isinstance(source, Local)
+            wanted = sizes.get(source, 1)
+            if sizes.get(dst, 0) < wanted:
+                sizes[dst] = wanted
+                settled = False
     return sizes
-
-
-def size_of(local: Local, body: list[Stmt]) -> int:
-    """Return the capacity of one local (1 when the body never assigns it)."""
-    return sizes_of(body).get(local, 1)
 
 
 def _made(op: Op) -> int:
