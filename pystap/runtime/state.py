@@ -83,6 +83,11 @@ class State:
         specs = self._context.specs
         return any(specs[i].home == "delta" and specs[i].resets for i in indices)
 
+    def limited(self) -> list[int]:
+        """Arrays whose capacity the kernel stage can't watch alone: some of their elements are here."""
+        specs = self._context.specs
+        return [i for i in self._arrays if specs[i].resets and specs[i].full == "error" and not specs[i].wrap]
+
     # -- merging what the kernel stage has collected
 
     def flip(self) -> int:

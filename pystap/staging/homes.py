@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt, Text
 from ..ir.ops import OPS
 from ..ir.walk import statements
+from .merge import same_event
 from .places import USER as USER
 from .places import Places, global_of, key_operands
 from .sizes import sizes_of
@@ -36,6 +37,10 @@ class Homes:
     def __init__(self, module: Module, mirror: bool, guards: frozenset[int] = frozenset()) -> None:
         self._guards = guards  # ids of reads that an insert repeats
         self.events = [h for h in module.handlers if not h.event.user]
+        self._before = [
+            [n for n in range(at) if same_event(self.events[n].event, handler.event)]
+            for at, handler in enumerate(self.events)
+        ]
         self.why: dict[Global, tuple[str, Span]] = {}
         self._steps = _changed_in_steps(module)
         self._constant = _written_in_begin_only(module)
@@ -95,9 +100,12 @@ class Homes:
         """Place every handler; return whether some global had to move."""
         moved = False
         for at, handler in enumerate(self.events):
-            places = self.places[at] = Places(handler, self.home)
+            behind = any(self.places[n].decides for n in self._before[at])
+            places = self.places[at] = Places(handler, self.home, behind)
             for glob, (why, span) in places.demoted.items():
                 moved |= self._move(glob, why, span)
+            if behind:
+                moved |= self._uncertain(handler)
         if moved:
             return True
         for glob, texts in self.texts.items():
@@ -108,6 +116,15 @@ class Homes:
         for at, handler in enumerate(self.events):
             moved |= self._keys(self.places[at])
             moved |= self._atomic(handler, self.places[at])
+        return moved
+
+    def _uncertain(self, handler: Handler) -> bool:
+        """Move what a handler changes that runs only if the user stage doesn't end the run before it (R14)."""
+        moved = False
+        for op, glob in global_ops(handler.body):
+            if "write" in OPS[op.name].effects and not glob.internal:
+                why = "the user stage may end the run in a handler before, at the same event"
+                moved |= self._move(glob, why, op.span)
         return moved
 
     def _keys(self, places: Places) -> bool:

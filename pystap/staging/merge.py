@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from .plan import KernelProgram
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ir.nodes import Event
+
 MOST = 16  # handlers of one program: register allocation takes longer than the sum of its parts
+
+
+def same_event(one: Event, other: Event) -> bool:
+    """Whether something can happen that is both events: their handlers run then, in source order."""
+    if one.kind != other.kind:
+        return False
+    if one.kind in ("sys_enter", "sys_exit"):
+        numbers, others = ((event.args or {}).get("numbers") for event in (one, other))
+        return numbers is None or others is None or not set(numbers).isdisjoint(others)
+    return one.name == other.name and (one.kind == "tp_btf" or repr(one.args) == repr(other.args))
 
 
 def groups(programs: list[KernelProgram]) -> list[list[KernelProgram]]:

@@ -58,10 +58,11 @@ class Places:
     hoisted: ids of operations inside regions that the kernel captures; split: ids of kernel operations
     whose result the user stage keeps in one of its own locals; locals: locals of the user stage;
     demoted: globals that must live in the user stage, and why; late: reads that only the user
-    stage has the address for.
+    stage has the address for; decides: the user stage may end the whole run (exit, an error).
+    behind: a handler before this one at the same event decides, so that nothing here is certain to happen (R14).
     """
 
-    def __init__(self, handler: Handler, homes: dict[Global, str]) -> None:
+    def __init__(self, handler: Handler, homes: dict[Global, str], behind: bool = False) -> None:
         self.body = handler.body
         self.homes = homes
         self.user: set[int] = set()
@@ -71,6 +72,8 @@ class Places:
         self.locals: set[Local] = set()
         self.demoted: dict[Global, tuple[str, Span]] = {}
         self.late: list[Op] = []
+        self.decides = False
+        self.behind = behind
         self._turns = 0  # loops around what is being placed
         self._seen_effect = False  # of the user stage, which a fault behind it must not undo
         self.defs = count_defs(handler.body)
@@ -90,10 +93,17 @@ class Places:
             before = (len(self.user), len(self.regions), len(self.locals), len(self.split))
             self.hoisted.clear()
             self.late.clear()
-            self._seen_effect = False
-            self._block(self.body, False)
+            self._seen_effect = self.behind
+            self.decides = None in self._block(self.body, False)
             if before == (len(self.user), len(self.regions), len(self.locals), len(self.split)):
-                return
+                break
+        self.decides = self.decides or any(map(self._may_end, statements(self.body)))
+
+    def _may_end(self, stmt: Stmt) -> bool:
+        """Whether the user stage ends the run here: by exit(), or in a loop (or recursion) without end."""
+        if isinstance(stmt, Op):
+            return stmt.name == "exit" and id(stmt) in self.user
+        return isinstance(stmt, Call) or (isinstance(stmt, Loop) and id(stmt) in self.regions)
 
     def _block(self, body: list[Stmt], forced: bool) -> set[Any]:
         tainted: set[Any] = set()

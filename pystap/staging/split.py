@@ -33,7 +33,7 @@ class Splitter:
         self.first_error_ends = first_error_ends
         self.places = places
         self.label = label
-        self._seen_effect = False  # of the user stage: what came before a fault must still happen
+        self._seen_effect = places.behind  # of the user stage: what came before a fault must still happen
 
     def block(self, body: list[Stmt]) -> tuple[list[Stmt], list[Stmt]]:
         """Return (kernel half, user half) of a body that the kernel runs."""

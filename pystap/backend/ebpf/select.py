@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...bpf import insn as I
 from ...ir.nodes import I64, STR, Const, If, Leave, Local, Loop, Op, Scope, Text, Try
 from ...ir.ops import OPS
+from ...ir.walk import statements
 from ...program import (
     CTL_ERROR,
     CTL_ERROR_ARG,
@@ -38,12 +39,27 @@ class Select(Lower):
         self.prologue()
         body = self.kp.body
         at = 0
+        ends = False
         while at < len(body):
             scope = isinstance(body[at], Scope)
-            self.one_run(body[at : at + 1] if scope else body[at:])
+            run = body[at : at + 1] if scope else body[at:]
+            if ends:
+                self.still_running()
+            self.one_run(run)
+            ends = ends or any(isinstance(stmt, Op) and stmt.name == "exit" for stmt in statements(run))
             at = at + 1 if scope else len(body)
         self.fn.exit(self.verdict)
         self.error_exit()
+
+    def still_running(self) -> None:
+        """A handler before this one may have called exit(): then this one doesn't run (R14)."""
+        fn = self.fn
+        base = fn.vreg()
+        fn.ld_value(base, "ctl", CTL_STATE)
+        on = fn.new_label()
+        fn.jump32i(I.JEQ, fn.load(4, base, 0), STATE_RUNNING, on)
+        fn.exit(self.verdict)
+        fn.label(on)
 
     def one_run(self, body: list[Stmt]) -> None:
         """One handler. Its record goes out at its end; without room for one the run is skipped."""
