@@ -103,6 +103,7 @@ STRINGS: dict[str, Builtin] = {
     "toupper": Builtin("s", "s", "u"),
     "tolower": Builtin("s", "s", "u"),
     "buf_str": Builtin("b", "s", "u"),  # bytes up to the first NUL
+    "struct_text": Builtin("bs", "s", "u"),  # memory, and its form as sema.stp.pretty describes it
 }
 
 STATE: dict[str, Builtin] = {

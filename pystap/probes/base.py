@@ -44,7 +44,8 @@ class Context:
     """The variables of an event. `kind` is the word for messages ("tracepoint kfree_skb")."""
 
     __slots__ = (
-        *("function", "kind", "module", "name", "of_call", "of_function", "provider", "returns", "variables"),
+        *("function", "kind", "locals", "missing", "module", "name", "of_call", "of_function", "provider"),
+        *("returns", "variables"),
     )
 
     def __init__(
@@ -62,6 +63,8 @@ class Context:
     ) -> None:
         self.kind = kind
         self.variables = {v.name: v for v in variables}
+        self.missing: dict[str, str] = {}  # names of variables that can't be read here -> why
+        self.locals: frozenset[str] = frozenset()  # names that are no parameters
         self.name = name  # $$name
         self.function = function  # ppfunc(), probefunc()
         self.provider = provider  # $$system, $$provider

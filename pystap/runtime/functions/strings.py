@@ -71,6 +71,26 @@ def strncmp(one: str, two: str, count: int) -> int:
     return (a > b) - (a < b)
 
 
+def struct_text(data: bytes, form: str) -> str:
+    """Memory as text: words and values by turns, \\1 between; a value is "offset:size:conversion[:shift:bits]"."""
+    out = form.split("\1")
+    for at in range(1, len(out), 2):
+        offset, size, conv, *bits = out[at].split(":")
+        part = data[int(offset) : int(offset) + int(size)]
+        if conv == "s":
+            out[at] = buf_str(part)
+            continue
+        value = int.from_bytes(part, "little")
+        count = 8 * len(part)
+        if bits:
+            count = int(bits[1])
+            value = value >> int(bits[0]) & ((1 << count) - 1)
+        if conv == "d" and count and value >> (count - 1):
+            value -= 1 << count
+        out[at] = f"{value:#x}" if conv == "x" else str(value)
+    return "".join(out)
+
+
 def buf_str(data: bytes) -> str:
     """Bytes up to the first NUL."""
     return data.split(b"\0", 1)[0].decode("latin-1")
@@ -103,6 +123,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "toupper": lambda text: text.translate(_UPPER),
     "tolower": lambda text: text.translate(_LOWER),
     "buf_str": buf_str,
+    "struct_text": struct_text,
     "strncmp": strncmp,
     "address_of": address_of,
     "text_of_int": str,

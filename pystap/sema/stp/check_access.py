@@ -159,10 +159,14 @@ def _variable(c: Checker, e: ast.Target) -> Variable:
     name = e.name[1:]
     if context is not None:
         found = context.variables.get(name)
-        if found is not None and (not name.startswith("__") or c.scope.library):
+        if found is not None and (not name.startswith("__") or c.scope.library or found.op == "located"):
             if found.op == "local":
                 _of_prologue(c, found, e)
             return found
+        if name in context.missing:
+            words = f"'{e.name}' can't be read in {context.kind}: {context.missing[name]}"
+            there = ", ".join(f"${v}" for v in context.variables if not v.startswith("__"))
+            raise fail("E230", words, e.span, *([f"it has {there}"] if there else []))
     enumerator = c.unit.target.btf.find_enumerator(name)
     if enumerator is not None and not e.accessors and not e.address_of:
         from ...probes.base import Variable

@@ -57,7 +57,12 @@ def variable(lo: Lower, var: Variable) -> Operand:
     b = lo.b
     if var.op == "const":
         return Const(wrap(var.attr))
-    value = lo.local(lo.body.vars[var.attr]) if var.op == "local" else b.op(var.op, (), var.attr)
+    if var.op == "located":
+        from ..located import emit
+
+        value: Operand = emit(b, var.attr, f"${var.name}")
+    else:
+        value = lo.local(lo.body.vars[var.attr]) if var.op == "local" else b.op(var.op, (), var.attr)
     if var.bits < 64:
         return b.op("sext" if var.signed else "zext", (value,), var.bits)
     return value
@@ -93,20 +98,34 @@ def _special(lo: Lower, e: ast.Target) -> Operand:
         return Text(latin(context.name))
     if e.name in ("$$system", "$$provider", "$$syscall"):
         return Text(latin(context.provider if e.name != "$$syscall" else context.name))
+    shown = [v for v in context.variables.values() if _listed(e.name, v.name, context.locals)]
+    gone = "".join(f" {name}=?" for name in context.missing if _listed(e.name, name, context.locals))
+    if not shown:
+        return Text(latin(gone.strip()))
     from .lower_print import write
 
     parts: list[str | Directive] = []
     operands: list[Operand] = []
-    for name, var in context.variables.items():
-        if name.startswith("__"):
-            continue
-        if (name == "return") != (e.name == "$$return") and e.name != "$$vars":
-            continue
-        parts += [f"{' ' if parts else ''}{name}=", Directive("x", "#")]
-        operands.append(variable(lo, var))
-    if not parts:
-        return Text("")
+    for var in shown:
+        value = variable(lo, var)
+        if e.pretty:
+            from .pretty import parameter
+
+            value = parameter(lo, lo.unit.target.btf, value, var.type, f"${var.name}", e.pretty)
+        parts += [f"{' ' if parts else ''}{var.name}=", Directive("s") if e.pretty else Directive("x", "#")]
+        operands.append(value)
+    if gone:
+        parts.append(latin(gone))
     return write(lo, parts, operands, True)
+
+
+def _listed(list: str, name: str, locals: frozenset[str]) -> bool:
+    """Say whether `$$parms` or its like has a variable of the event."""
+    if name.startswith("__") or (list == "$$locals" and name not in locals):
+        return False
+    if list == "$$parms" and name in locals:
+        return False
+    return (name == "return") == (list == "$$return")
 
 
 def at_op(lo: Lower, e: ast.AtOp) -> Operand:

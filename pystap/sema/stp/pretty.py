@@ -1,93 +1,199 @@
-"""`$x$` and `$x$$`: a struct as text, `{.a=1, .b=0xffff..., .c={...}}`."""
+"""`$x$` and `$x$$`: a value as text, `{.a=1, .b=0xffff..., .c={...}, .d=[...]}`; `$$parms$` and its like.
+
+One `$` shows the members of a struct, two also those of structs in it and the first elements of arrays. A struct is
+read as a whole, up to the last member that may be seen before the end of the longest string, and made text by the user
+stage. What can't be read is "ERROR".
+"""
 
 from __future__ import annotations
 
 from ...btf import types as t
-from ...btf.layout import field_path, members
-from ...diag import fail
+from ...btf.layout import field_path, members, sizeof
 from ...ir.format import Directive
-from ...ir.nodes import STR
+from ...ir.nodes import BUF, STR, Local, Text, Try
 from ...ir.ops import Load
-from ..paths import Place, Walk, char_array, emit_load, emit_value, pointee_of
+from ..build import latin
+from ..paths import Place, Walk, char_array, emit_value, pointee_of, struct_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...btf import Btf
+    from ...ir.nodes import Stmt
     from ...lang.stp import ast
     from ..build import Operand
     from .lower import Lower
 
-MOST = 60
-
-
-class _Text:
-    def __init__(self) -> None:
-        self.parts: list[str | Directive] = []
-        self.operands: list[Operand] = []
+ELEMENTS = 5  # of an array
+MOST = 2048  # bytes of a struct
 
 
 def pretty(lo: Lower, e: ast.Access, walk: Walk, base: Operand, indexes: list[Operand]) -> Operand:
-    """Write the reading of every member, and the sprintf of them."""
+    """Write the reading of a value, and the making of its text."""
+
+    def write() -> Operand:
+        return _whole(lo, walk, emit_value(lo.b, walk, base, indexes), e.pretty)
+
+    return _guarded(lo, write)
+
+
+def parameter(lo: Lower, btf: Btf, value: Operand, type: t.Type | None, what: str, levels: int) -> Operand:
+    """Write the text of a parameter: what it points to, where that is a struct or a string."""
+    walk = Walk(btf, pointee_of(btf, type), what)
+    walk.type = type
+    return _guarded(lo, lambda: _whole(lo, walk, value, levels))
+
+
+def _guarded(lo: Lower, write: Callable[[], Operand]) -> Operand:
+    """Write a text; it is "ERROR" where something of it can't be read."""
+    b = lo.b
+    body: list[Stmt] = []
+    before = b.into(body)
+    text = write()
+    if not any(getattr(s, "name", "").startswith("load") for s in body):
+        b.into(before)
+        b.out += body
+        return text
+    result = Local("text", STR)
+    b.mov(result, text)
+    otherwise: list[Stmt] = []
+    b.into(otherwise)
+    b.mov(result, Text("ERROR"))
+    b.into(before)
+    b.out.append(Try(body, None, otherwise, b.span))
+    return result
+
+
+def _whole(lo: Lower, walk: Walk, value: Operand | Place, levels: int) -> Operand:
+    btf = walk.btf
+    most = lo.unit.options.maxstringlen
+    if isinstance(value, Place):
+        here = btf.resolve(value.type) if value.type is not None else None
+        size = char_array(btf, here)
+        if size:
+            return _quoted(lo, Place(value.base, value.off, value.struct, here, walk.what), min(size, most))
+        return _memory(lo, btf, value, here, levels)
+    target = walk.result
+    here = None if target is None else btf.resolve(target)
+    if isinstance(here, t.Composite):
+        return _memory(lo, btf, Place(value, 0, struct_name(btf, here), here, walk.what), here, levels)
+    if isinstance(here, t.Int) and here.is_char:
+        return _quoted(lo, Place(value, 0, "", here, walk.what), most)
+    conv = "x" if target is not None else _conversion(btf, walk.type)
+    return _written(lo, [Directive(conv, "#" if conv == "x" else "")], value)
+
+
+def _written(lo: Lower, parts: list[str | Directive], value: Operand) -> Operand:
     from .lower_print import write
 
-    out = _Text()
-    value = emit_value(lo.b, walk, base, indexes)
-    if not isinstance(value, Place):
-        target = walk.result
-        here = None if target is None else walk.btf.resolve(target)
+    return write(lo, parts, [value], True)
+
+
+def _quoted(lo: Lower, place: Place, size: int) -> Operand:
+    load = Load(place.off, size, False, "error", place.struct, "kernel", place.what)
+    text = lo.b.op("load_str", (place.base,), load, STR)
+    return _written(lo, ['"', Directive("s"), '"'], text)
+
+
+def _memory(lo: Lower, btf: Btf, place: Place, here: t.Type | None, levels: int) -> Operand:
+    """Write the reading of a struct or array as a whole."""
+    form = _Form(btf, lo.unit.options.maxstringlen)
+    if here is not None:
+        form.add(0, here, levels)
+    if not form.end:
+        return Text("".join(form.words))
+    load = Load(place.off, form.end, False, "error", place.struct, "kernel", place.what)
+    data = lo.b.op("load_buf", (place.base,), load, BUF)
+    text = lo.b.op("call", (data, Text(latin("\1".join(form.words)))), "struct_text", STR)
+    return _written(lo, [Directive("s")], text)  # which cuts it to the longest string
+
+
+class _Form:
+    """What a text of memory is made of: words and values by turns; `end`: how many bytes it needs.
+
+    A value is "offset:size:conversion", behind it for a bit field ":shift:bits". `room`: characters that may still show.
+    """
+
+    __slots__ = ("btf", "end", "room", "words")
+
+    def __init__(self, btf: Btf, room: int) -> None:
+        self.btf = btf
+        self.room = room
+        self.end = 0
+        self.words = [""]
+
+    def text(self, words: str) -> None:
+        self.words[-1] += words
+        self.room -= len(words)
+
+    def value(self, offset: int, size: int, conv: str, more: str = "") -> None:
+        self.words += [f"{offset}:{size}:{conv}{more}", ""]
+        self.end = max(self.end, offset + size)
+        self.room -= conv != "s"
+
+    def full(self, offset: int) -> bool:
+        """Say whether nothing more may be seen, or read."""
+        return self.room <= 0 or offset >= MOST - 8
+
+    def add(self, offset: int, type: t.Type, levels: int) -> None:
+        """Add what lies at an offset."""
+        here = self.btf.resolve(type)
+        size = char_array(self.btf, here)
         if isinstance(here, t.Composite):
-            value = Place(value, 0, here.name if isinstance(here, t.Struct) else "", here, walk.what)
-        elif isinstance(here, t.Int) and here.is_char:
-            load = Load(0, lo.unit.options.maxstringlen, False, "error", "", "kernel", walk.what)
-            out.parts += ['"', Directive("s"), '"']
-            out.operands.append(lo.b.op("load_str", (value,), load, STR))
-            return write(lo, out.parts, out.operands, True)
+            if levels:
+                self.members(offset, here, levels - 1)
+            else:
+                self.text("{...}")
+        elif size:
+            self.text('"')
+            self.value(offset, min(size, MOST - offset), "s")
+            self.text('"')
+        elif isinstance(here, t.Array):
+            if levels:
+                self.elements(offset, here, levels - 1)
+            else:
+                self.text("[...]")
         else:
-            out.parts.append(Directive("x", "#") if target is not None else Directive("d"))
-            out.operands.append(value)
-            return write(lo, out.parts, out.operands, True)
-    _value(lo, walk, value, value.type, e.pretty, out)
-    if len(out.operands) > MOST:
-        raise fail(
-            "E404", f"not supported yet: more than {MOST} members in one text", e.span, "use '$' for '$$'"
-        )
-    return write(lo, out.parts, out.operands, True)
+            size = getattr(here, "size", 8)
+            self.value(offset, min(size, 8), _conversion(self.btf, here))
+
+    def members(self, offset: int, here: t.Composite, levels: int) -> None:
+        """Add the members of a struct or union."""
+        self.text("{")
+        for number, member in enumerate(members(here)):
+            found = field_path(self.btf, here, (member.name,))
+            at = offset + found.offsets[0]
+            if self.full(at):
+                self.text(", ...")
+                break
+            self.text(f"{', ' if number else ''}.{member.name}=")
+            if found.bit_size:
+                conv = _conversion(self.btf, found.type)
+                self.value(at, found.size, conv, f":{found.bit_shift}:{found.bit_size}")
+            else:
+                self.add(at, found.type, levels)
+        self.text("}")
+
+    def elements(self, offset: int, here: t.Array, levels: int) -> None:
+        """Add the first elements of an array."""
+        size = sizeof(self.btf.resolve(here.type))
+        self.text("[")
+        shown = 0
+        while shown < min(here.count, ELEMENTS) and not self.full(offset + shown * size):
+            self.text(", " if shown else "")
+            self.add(offset + shown * size, here.type, levels)
+            shown += 1
+        self.text(", ...]" if shown < here.count else "]")
 
 
-def _value(lo: Lower, walk: Walk, place: Place, type: t.Type | None, levels: int, out: _Text) -> None:
-    btf = walk.btf
+def _conversion(btf: Btf, type: t.Type | None) -> str:
+    """Return the conversion of a scalar."""
     here = btf.resolve(type) if type is not None else None
-    if isinstance(here, t.Composite):
-        if not levels:
-            out.parts.append("{...}")
-            return
-        _members(lo, walk, place, here, levels - 1, out)
-    elif char_array(btf, here):
-        load = Load(place.off, char_array(btf, here), False, "error", place.struct, "kernel", place.what)
-        out.parts += ['"', Directive("s"), '"']
-        out.operands.append(lo.b.op("load_str", (place.base,), load, STR))
-    elif isinstance(here, t.Array):
-        out.parts.append("[...]")
-    else:
-        step = Walk(btf, None, place.what)
-        step.type, step.place = here, True
-        out.parts.append(Directive("x", "#") if pointee_of(btf, here) is not None else Directive("d"))
-        out.operands.append(emit_load(lo.b, step, place, "error"))
+    if isinstance(here, t.Ptr):
+        return "x"
+    unsigned = isinstance(here, (t.Int, t.Enum)) and not here.signed
+    return "u" if unsigned else "d"
 
 
-def _members(lo: Lower, walk: Walk, place: Place, here: t.Composite, levels: int, out: _Text) -> None:
-    btf = walk.btf
-    for number, member in enumerate(members(here)):
-        out.parts.append(f"{', ' if number else '{'}.{member.name}=")
-        found = field_path(btf, here, (member.name,))
-        inner = Place(
-            place.base, place.off + found.offsets[0], place.struct, found.type, f"{place.what}->{member.name}"
-        )
-        if found.bit_size:
-            step = Walk(btf, None, inner.what)
-            step.type, step.place = found.type, True
-            step.bit_size, step.bit_shift, step.load_size = found.bit_size, found.bit_shift, found.size
-            out.parts.append(Directive("d"))
-            out.operands.append(emit_load(lo.b, step, inner, "error"))
-        else:
-            _value(lo, walk, inner, found.type, levels, out)
-    out.parts.append("}")
+__all__ = ["parameter", "pretty"]
