@@ -10,6 +10,7 @@ from ..diag import CompileError, Diagnostic
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..btf import Btf
+    from ..debuginfo import DebugInfo
     from ..sema.target import Target
 
 
@@ -93,6 +94,39 @@ class LiveModules:
             return None
 
 
+class LiveDebugInfo:
+    """Answers `debuginfo(module)`: what is installed for what runs; None where nothing is, or it is another build's."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, DebugInfo | None] = {}
+
+    def __call__(self, module: str) -> DebugInfo | None:
+        if module not in self._known:
+            self._known[module] = self._open(module)
+        return self._known[module]
+
+    @staticmethod
+    def _open(module: str) -> DebugInfo | None:
+        from ..debuginfo import DebugInfo
+        from ..kernel.debugfiles import candidates, wanted_id
+
+        wanted = wanted_id(module)
+        for path in candidates(module, wanted):
+            info = DebugInfo(path, cache_dir())
+            if wanted and info.elf.build_id() == wanted and info.elf.data(".debug_info").size:
+                return info
+        return None
+
+
+def no_debuginfo(module: str) -> tuple[str, ...]:
+    """Say what to do where there is no debug information: what to install, and which files are another build's."""
+    from ..kernel.debugfiles import candidates, how_to_install, wanted_id
+
+    foreign = candidates(module, wanted_id(module))
+    other = tuple(f"{path} isn't this build's, or has no lines" for path in foreign[:2])
+    return (*how_to_install(module), *other)
+
+
 def live_target(*, types: bool = True) -> Target:
     """Return this kernel as a target; CompileError (E310) when it has no types. Parsing alone needs none."""
     from ..btf import BtfError
@@ -124,6 +158,8 @@ def live_target(*, types: bool = True) -> Target:
         module=LiveModules(btf),
         symbols=LiveSymbols(),
         functions=Functions(),
+        debuginfo=LiveDebugInfo(),
+        no_debuginfo=no_debuginfo,
     )
 
 

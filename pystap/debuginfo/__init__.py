@@ -1,15 +1,159 @@
 """What the DWARF of the kernel and of its modules says: lines, inlined functions, where variables are.
 
-Pure: it reads files that it is given. Needs pyelftools, which is imported where it is used.
+    info = DebugInfo(path, cache_folder)
+    info.function_line("ip_rcv")                      ("net/ipv4/ip_input.c", 559), or None
+    info.find("ip_rcv", "net/ipv4/ip_input.c")        the functions that this means: `Function`s
+    info.addresses(function, lines)                   line -> places in its code: `Spot`s
+    info.inlined(function), info.labels(function)     places
+    info.variables_at(address)                        name -> (location, type, is it a parameter)
+    info.save()                                       keeps what was found
+
+Pure: it reads the file that it is given. Nothing is read before something is asked, and then only the compile units
+that matter; all answers are plain values that the cache keeps. Addresses are those of the file: `symbol(address)` makes
+a symbol and an offset of one, which are the kernel's too. Locations are as `expressions` says, types as `ctypes_`.
 """
 
 from __future__ import annotations
+
+from ..node import Node
+from .cache import Memory
+from .elf import DebugInfoError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .ctypes_ import CType
+    from .elf import Elf
+    from .expressions import Location
+    from .search import Search
+
+__all__ = ["DebugInfo", "DebugInfoError", "Function", "Spot"]
+
+
+class Function(Node):
+    """A function of the source. at: its entry's place; line, last: its lines; code: (first, behind the last) addresses
+    of code of its own; copies: how often it is inlined."""
+
+    at: int
+    name: str
+    file: str
+    line: int
+    last: int
+    code: tuple[tuple[int, int], ...]
+    copies: int
+
+
+class Spot(Node):
+    """A place in the code. function: whose line it is; within: whose code it is in (another one if it is inlined)."""
+
+    address: int
+    function: str
+    within: str
+    line: int
 
 
 class DebugInfo:
     """The debug information of one object: the kernel, or a module."""
 
-    __slots__ = ("path",)
+    __slots__ = ("_elf", "_memory", "_search", "path")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, cache: str = "") -> None:
         self.path = path
+        self._elf: Elf | None = None
+        self._search: Search | None = None
+        self._memory = Memory(cache, self.elf.build_id() if cache else "")
+
+    @property
+    def elf(self) -> Elf:
+        """The file; DebugInfoError if it can't be read."""
+        if self._elf is None:
+            from .elf import Elf
+
+            self._elf = Elf(self.path)
+        return self._elf
+
+    @property
+    def search(self) -> Search:
+        """What reads the DWARF."""
+        if self._search is None:
+            from .search import Search
+
+            self._search = Search(self.elf)
+        return self._search
+
+    def _ask(self, find: str, *question: Any) -> Any:
+        def answer() -> Any:
+            try:
+                return getattr(self.search, find)(*question)
+            except (IndexError, KeyError, ValueError, RecursionError) as error:
+                raise DebugInfoError(
+                    f"{self.path} has debug information that can't be read: {error!r}"
+                ) from error
+
+        from struct import error as struct_error
+
+        try:
+            return self._memory.ask((find, *question), answer)
+        except struct_error as error:
+            raise DebugInfoError(f"{self.path} has debug information that can't be read: {error}") from error
+
+    def find(self, name: str, file: str = "") -> list[Function]:
+        """Return the functions of a name, or of a pattern in a source file, that have code or are inlined."""
+        return [Function(*row) for row in self._ask("find", name, file)]
+
+    def function_line(self, name: str) -> tuple[str, int] | None:
+        """Return where a function is written: (file, line)."""
+        found = self._ask("function_line", name)
+        return (found[0], found[1]) if found else None
+
+    def lines_of(self, name: str, file: str = "") -> tuple[int, int] | None:
+        """Return the first and the last line of a function."""
+        found = self.find(name, file)
+        return (found[0].line, found[0].last) if found else None
+
+    def lines(self, function: Function) -> dict[int, list[Spot]]:
+        """Return the places of all lines of a function that have code: one for each copy of each block."""
+        rows = self._ask("lines", function.at)
+        return {
+            line: [Spot(spot[0], spot[1], spot[2], line) for spot in spots] for line, spots in rows.items()
+        }
+
+    def addresses(self, function: Function, line: int) -> list[Spot]:
+        """Return the places of one line of a function."""
+        return self.lines(function).get(line, [])
+
+    def inlined(self, function: Function) -> list[Spot]:
+        """Return where the copies of a function are entered."""
+        return [Spot(*row) for row in self._ask("inlined", function.at)]
+
+    def callees(self, function: Function, name: str) -> list[tuple[str, Spot]]:
+        """Return the functions that are inlined in one, by a pattern: (name, where it is entered)."""
+        return [(callee, Spot(*row)) for callee, row in self._ask("callees", function.at, name)]
+
+    def labels(self, function: Function) -> dict[str, list[Spot]]:
+        """Return the places of a function's labels."""
+        rows = self._ask("labels", function.at)
+        return {name: [Spot(*spot) for spot in spots] for name, spots in rows.items()}
+
+    def variables_at(self, address: int) -> dict[str, tuple[Location | None, CType, bool]]:
+        """Return the variables that the code at an address can name: (location, type, whether it is a parameter)."""
+        return self._ask("variables_at", address)  # type: ignore[no-any-return]
+
+    def spot(self, address: int) -> Spot | None:
+        """Return what an address is: whose code, which line."""
+        row = self._ask("spot", address)
+        return Spot(*row) if row else None
+
+    def symbol(self, address: int) -> tuple[str, int, bool] | None:
+        """Return (symbol, offset, whether no other function has this name) of an address of code."""
+        return self._ask("symbol", address)  # type: ignore[no-any-return]
+
+    def address_of(self, name: str) -> int | None:
+        """Return the address of a symbol."""
+        found = self.elf.symbols(name)
+        return found[0].start if found else None
+
+    def save(self) -> None:
+        """Keep what was found for the next time."""
+        self._memory.save()

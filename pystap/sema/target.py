@@ -25,7 +25,8 @@ class Target(Node):
     something, by name; config: the value of a CONFIG_ name, or None; module: the
     types of a module (which continue `btf`'s), or None where there is no such module; debuginfo: what the DWARF of the
     kernel ("") or of a module says, or None where it isn't installed; functions: the names of functions, of the kernel and
-    of modules, as `kernel.functions.Functions` tells them, and `numbers`, which stand for names in the kernel stage.
+    of modules, as `kernel.functions.Functions` tells them, and `numbers`, which stand for names in the kernel stage;
+    no_debuginfo: what to do where debuginfo gives None, as hints.
     """
 
     btf: Btf
@@ -37,6 +38,7 @@ class Target(Node):
     module: Callable[[str], Btf | None] | None = None
     debuginfo: Callable[[str], DebugInfo | None] | None = None
     functions: Any = None
+    no_debuginfo: Callable[[str], tuple[str, ...]] | None = None
 
     @property
     def hz(self) -> int:

@@ -1,15 +1,338 @@
-"""Functions by a line of theirs: function("name@file:line"), which needs the kernel's debug information."""
+"""Functions and statements by lines, inlined copies, labels: what needs the kernel's debug information.
+
+`Place` is the text "function@file:line" taken apart; `info_of` the debug information, or the diagnostic that says how to
+get it; `resolved_at` the event of one place. `resolve` is kernel.function with a line, `parts_of` its suffixes.
+"""
 
 from __future__ import annotations
 
-from ...diag import fail
-from ..base import Env, Resolved
+from ...debuginfo import DebugInfoError
+from ...diag import CompileError, did_you_mean, fail
+from ...ir.nodes import Event
+from ..base import Context, Env, Resolved, has_glob
+from .located import REGISTERS, variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...btf import Btf
+    from ...debuginfo import DebugInfo, Function, Spot
+    from ...source import Span
     from . import Wanted
+
+MOST = 64  # places of one probe point: each is a program of its own
+NEAR = 3  # lines shown on each side of one that has no code
+LACKS = "this kernel can't probe places in functions: it has no kprobes"
+
+
+class Place:
+    """A probe point's text: function, file, and which lines: `first` to `last`, all of them, or relative ones."""
+
+    __slots__ = ("every", "file", "first", "last", "name", "relative", "span", "text")
+
+    def __init__(self, text: str, span: Span) -> None:
+        self.text = text
+        self.span = span
+        self.name, _, where = text.partition("@")
+        self.file, colon, lines = where.partition(":")
+        self.relative = False
+        if not colon and "+" in where:
+            self.file, _, lines = where.rpartition("+")
+            self.relative = True
+        self.every = lines == "*"
+        self.first = self.last = 0
+        if lines and not self.every:
+            first, dash, last = lines.partition("-")
+            if not first.isdecimal() or (dash and not last.isdecimal()):
+                raise fail("E302", f"'{lines}' is no line: write 120, 120-130 or *", span)
+            self.first, self.last = int(first), int(last) if dash else int(first)
+            if self.last < self.first:
+                raise fail("E302", f"the lines {lines} go backwards", span)
+        if not self.name:
+            raise fail("E302", 'a function is missing: "function@file:line", or "*@file:line"', span)
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether lines are named at all."""
+        return self.every or self.relative or self.first > 0
+
+    def functions(self, info: DebugInfo) -> list[Function]:
+        """Return the functions that are meant."""
+        if has_glob(self.name) and not self.file:
+            raise fail("E304", f"'{self.name}' needs a file here: \"{self.name}@file:line\"", self.span)
+        try:
+            found = info.find(self.name, self.file)
+        except DebugInfoError as error:
+            raise _unreadable(error, self.span) from None
+        if found:
+            return found
+        raise self._unknown(info)
+
+    def _unknown(self, info: DebugInfo) -> CompileError:
+        if has_glob(self.name):
+            words = (
+                f"no source file '{self.file}' is part of this kernel, or no function there is '{self.name}'"
+            )
+            return fail(
+                "E304", words, self.span, "files are named as in the kernel's sources: net/ipv4/arp.c"
+            )
+        elsewhere = info.find(self.name, "") if self.file else []
+        if elsewhere:
+            where = f"{elsewhere[0].file}:{elsewhere[0].line}"
+            words = f"'{self.name}' isn't in '{self.file}' in this kernel: it is in {where}"
+            return fail("E304", words, self.span)
+        return fail(
+            "E304", f"this kernel has no function '{self.name}', not even as a part of others", self.span
+        )
+
+    def lines(self, function: Function, has: Iterable[int], nearest: bool) -> list[int]:
+        """Return which of a function's lines are meant, of those that have code."""
+        known = sorted(has)
+        if self.every:
+            return known
+        if not self.has_lines:
+            return [line for line in known if line >= function.line][:1]
+        base = function.line if self.relative else 0
+        first, last = self.first + base, self.last + base
+        found = [line for line in known if first <= line <= last]
+        if not found and nearest and known and function.line <= first <= max(function.last, known[-1]):
+            found = [min(known, key=lambda line: (abs(line - first), line))]
+        return found
+
+    def nowhere(self, info: DebugInfo, functions: list[Function]) -> CompileError:
+        """Return the error for lines without code: what there is instead."""
+        if len(functions) > 1 and has_glob(self.name):
+            known = sorted({line for function in functions for line in info.lines(function)})
+            words = f"no function has code at '{self.text}' in this kernel"
+        else:
+            function = functions[0]
+            known = sorted(info.lines(function))
+            where = f"{function.file}:{function.line}-{function.last}"
+            words = f"no code at '{self.text}': {function.name} is {where} in this kernel"
+        base = functions[0].line if self.relative else 0
+        return fail("E304", words, self.span, *_nearest(known, self.first + base))
+
+
+def _nearest(known: list[int], line: int) -> list[str]:
+    """Return the hint with the lines around one that have code."""
+    if not known:
+        return []
+    before = [n for n in known if n < line][-NEAR:]
+    behind = [n for n in known if n > line][:NEAR]
+    near = before + behind if before and behind else (known[-2 * NEAR :] if before else known[: 2 * NEAR])
+    return [f"the nearest lines with code: {', '.join(map(str, near))} (.nearest takes the nearest)"]
+
+
+def most_lines(place: Place) -> str:
+    """Return the hint for too many places."""
+    return "name one line" if place.every else "name one function"
+
+
+def _unreadable(error: DebugInfoError, span: Span) -> CompileError:
+    return fail("E312", f"the debug information can't be read: {error}", span)
+
+
+def arch_of(env: Env, span: Span) -> str:
+    """Return the architecture; CompileError where places in functions can't be probed."""
+    features = env.target.features
+    if features is not None and not features("kprobe"):
+        raise fail("E304", LACKS, span)
+    return str(env.target.arch)
+
+
+def info_of(env: Env, module: str, span: Span, place: Place | None) -> DebugInfo:
+    """Return the debug information of the kernel or a module; CompileError that says what to install."""
+    target = env.target
+    info: DebugInfo | None = None
+    if target.debuginfo is not None:
+        try:
+            info = target.debuginfo(module)
+        except DebugInfoError as error:
+            raise _unreadable(error, span) from None
+    if info is not None:
+        if place is None:
+            arch_of(env, span)
+        return info
+    what = f"module '{module}'" if module else "the kernel"
+    hints = list(target.no_debuginfo(module)) if target.no_debuginfo is not None else []
+    features = target.features
+    if features is not None and not features("kprobe"):
+        hints.append("but " + LACKS)
+    words = f"lines need the debug information of {what}, which isn't installed"
+    written = _written(env, module, place)
+    if written:
+        words += f" ({written})"
+    raise fail("E313", words, span, *hints)
+
+
+def _written(env: Env, module: str, place: Place | None) -> str:
+    """Return what is known of the function without debug information."""
+    if place is None or has_glob(place.name):
+        return ""
+    btf: Btf | None = target_types(env, module)
+    from ...btf.kinds import G_FUNC
+
+    if btf is not None and btf.find_func(place.name) is None:
+        table = env.target.functions
+        if table is None or not table.matching(place.name, module):
+            near = did_you_mean(place.name, btf.names(G_FUNC, place.name[:2] + "*"))
+            return f"and there is no function '{place.name}'" + (f": did you mean '{near}'?" if near else "")
+    return ""
+
+
+def target_types(env: Env, module: str) -> Btf | None:
+    """Return the types of the kernel, or of a module."""
+    if not module:
+        return env.target.btf  # type: ignore[no-any-return]
+    return env.target.module(module) if env.target.module is not None else None
+
+
+def resolved_at(info: DebugInfo, env: Env, module: str, spot: Spot, text: str, kind: str) -> Resolved:
+    """Return the event of one place."""
+    span = env.span
+    arch = arch_of(env, span)
+    if arch not in REGISTERS:
+        raise fail("E401", f"not supported yet: places in functions on {arch}", span)
+    btf = target_types(env, module) or env.target.btf
+    try:
+        known, missing, parameters = variables(info, spot.address, btf, arch)
+        event = _event(info, env, module, spot)
+    except DebugInfoError as error:
+        raise _unreadable(error, span) from None
+    context = Context(
+        f"{spot.function} at line {spot.line}" if spot.line else f"function {spot.function}",
+        known,
+        name=spot.function,
+        function=spot.function,
+        provider="kernel",
+        module=module or "kernel",
+    )
+    context.missing = missing
+    context.locals = frozenset(v.name for v in known if v.name not in parameters)
+    return Resolved(event, text, context, kind)
+
+
+def _event(info: DebugInfo, env: Env, module: str, spot: Spot) -> Event:
+    found = info.symbol(spot.address)
+    if found is None:
+        raise fail("E304", f"no symbol has the code of '{spot.within}'", env.span)
+    symbol, offset, unique = found
+    if unique:
+        return Event("kprobe", f"{module}:{symbol}" if module else symbol, {"offset": offset})
+    if module:
+        raise fail(
+            "E304", f"module '{module}' has several functions '{symbol}': which one can't be told", env.span
+        )
+    anchor, symbols = info.address_of(ANCHOR), env.target.functions
+    here = symbols.table.address(ANCHOR) if symbols is not None and symbols.table is not None else None
+    if anchor is None or here is None:
+        raise fail("E304", f"the kernel has several functions '{symbol}', and hides its addresses", env.span)
+    return Event("kprobe", "", {"addr": spot.address - anchor + here})
+
+
+ANCHOR = "_stext"
 
 
 def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
-    """Return the events."""
-    raise fail("E401", f"not supported yet: lines of functions ({wanted.text})", wanted.part.span)
+    """Return the events of function("name@file:line"): the functions that the line is in, as if they had been named."""
+    place = Place(str(wanted.part.arg), wanted.part.span)
+    info = info_of(env, wanted.module, place.span, place)
+    functions = place.functions(info)
+    inside = [
+        f for f in functions if place.every or any(f.line <= n <= f.last for n in (place.first, place.last))
+    ]
+    info.save()
+    if not inside:
+        raise place.nowhere(info, functions)
+    out: list[Resolved] = []
+    for function in inside:
+        if function.code:
+            out += _whole(wanted, env, function)
+        else:
+            out += inline(wanted, env, info, [function])
+    return out
+
+
+def _whole(wanted: Wanted, env: Env, function: Function) -> list[Resolved]:
+    """Return the events of a function with code of its own."""
+    from .direct import resolve as direct
+
+    known = {name: getattr(wanted, name) for name in wanted.__slots__}
+    one = object.__new__(type(wanted))
+    for name, value in known.items():
+        setattr(one, name, value)
+    one.name, one.file, one.line = function.name, "", ""
+    before, _, behind = wanted.text.partition(f'("{wanted.part.arg}")')
+    one.text = f'{before}("{function.name}@{function.file}:{function.line}"){behind}'
+    return direct(one, env)
+
+
+def inline(wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function]) -> list[Resolved]:
+    """Return the events of function(...).inline: one at each place where a copy of the function begins."""
+    out = []
+    for function in functions:
+        for spot in info.inlined(function):
+            text = _text(wanted, f"{function.name}@{function.file}:{function.line}", ".inline")
+            out.append(resolved_at(info, env, wanted.module, spot, text, "function"))
+    return out
+
+
+def _text(wanted: Wanted, place: str, suffix: str) -> str:
+    before = wanted.text.partition(".function(")[0]
+    return f'{before}.function("{place}"){suffix}'
+
+
+def parts_of(wanted: Wanted, env: Env, suffix: str, argument: str) -> list[Resolved]:
+    """Return the events of function(...).inline, .callee("g") and .label("l")."""
+    place = Place(str(wanted.part.arg), wanted.part.span)
+    info = info_of(env, wanted.module, place.span, place)
+    functions = place.functions(info)
+    if suffix == "inline":
+        out = inline(wanted, env, info, functions)
+        if not out:
+            words = f"'{functions[0].name}' is inlined nowhere in this kernel: it has code of its own only"
+            raise fail("E304", words, place.span)
+    elif suffix == "label":
+        out = _labels(wanted, env, info, functions, argument)
+    else:
+        out = _callees(wanted, env, info, functions, argument)
+    info.save()
+    if len(out) > MOST:
+        raise fail("E309", f"{len(out)} places match '{wanted.text}', more than {MOST}", place.span)
+    return out
+
+
+def _labels(
+    wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function], pattern: str
+) -> list[Resolved]:
+    from fnmatch import fnmatchcase
+
+    out, known = [], []
+    for function in functions:
+        for name, spots in info.labels(function).items():
+            known.append(name)
+            if fnmatchcase(name, pattern):
+                where = f"{function.name}@{function.file}:{spots[0].line}"
+                text = _text(wanted, where, f'.label("{name}")')
+                out += [resolved_at(info, env, wanted.module, spot, text, "function") for spot in spots]
+    if not out:
+        there = f"its labels with code: {', '.join(known)}" if known else "it has no label with code"
+        raise fail("E304", f"'{functions[0].name}' has no label '{pattern}'", wanted.part.span, there)
+    return out
+
+
+def _callees(
+    wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function], pattern: str
+) -> list[Resolved]:
+    """Inlined ones only: a call of a function elsewhere is seen there, whoever called."""
+    out = []
+    for function in functions:
+        for name, spot in info.callees(function, pattern):
+            text = _text(wanted, f"{function.name}@{function.file}:{function.line}", f'.callee("{name}")')
+            out.append(resolved_at(info, env, wanted.module, spot, text, "function"))
+    if not out:
+        words = f"nothing that is inlined in '{functions[0].name}' matches '{pattern}'"
+        hint = f'of functions with code of their own probe the call: kernel.function("{pattern}")'
+        raise fail("E304", words, wanted.part.span, hint)
+    return out

@@ -1,0 +1,242 @@
+"""The questions that `DebugInfo` answers; every answer is a plain value (tuples, dicts, numbers, texts)."""
+
+from __future__ import annotations
+
+from . import dies as d
+from .ctypes_ import type_of
+from .index import Index
+from .lines import same_file
+from .scopes import Scope, locate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .dies import Entry, Unit
+    from .elf import Elf
+    from .lines import Row
+
+    Spot = tuple[int, str, str]  # address, function, within
+
+_SOURCES = (".c", ".S", ".s")
+
+
+class Search:
+    """Looks for things in one file."""
+
+    __slots__ = ("elf", "index")
+
+    def __init__(self, elf: Elf) -> None:
+        self.elf = elf
+        self.index = Index(elf)
+
+    # -- functions
+
+    def find(self, name: str, file: str) -> list[tuple[Any, ...]]:
+        """Rows of `Function`, those with code of their own first."""
+        glob = any(c in name for c in "*?[")
+        if glob:
+            units = self.index.of_file(file)
+        else:
+            units = self.index.naming(name)
+            if file.endswith(_SOURCES):
+                own = [u for u in units if same_file(self.index.name(u), file)]
+                units = own or units
+        rows = [row for unit in units for row in self._functions_of(unit, name, file, glob)]
+        return sorted(rows, key=lambda row: (not row[5], row[0]))
+
+    def _functions_of(self, unit: Unit, name: str, file: str, glob: bool) -> list[tuple[Any, ...]]:
+        from fnmatch import fnmatchcase
+
+        patterns: dict[int, list[Entry]] = {}
+        for entry in self.index.functions(unit):
+            text = entry.name
+            if (text == name or (glob and fnmatchcase(text, name))) and d.DECLARATION not in entry.attributes:
+                origin = entry.target(d.ORIGIN)
+                patterns.setdefault(origin.at if origin is not None else entry.at, []).append(entry)
+        files = None
+        out = []
+        for at, entries in patterns.items():
+            if files is None:
+                files = self.index.lines(unit).files
+            row = self._function(unit, at, entries, files, file)
+            if row is not None:
+                out.append(row)
+        return out
+
+    def _function(
+        self, unit: Unit, at: int, entries: list[Entry], files: dict[int, str], file: str
+    ) -> tuple[Any, ...] | None:
+        pattern = unit.entry(at)
+        path = files.get(pattern.get(d.DECL_FILE, -1), "")
+        if file and not same_file(path, file):
+            return None
+        code = tuple(r for entry in entries for r in self.index.scope(entry).ranges)
+        copies = self.index.instances(unit, [pattern])
+        if not code and not copies:
+            return None
+        line = pattern.get(d.DECL_LINE, 0)
+        parts = [r for scope in [*map(self.index.scope, entries), *copies] for r in scope.ranges]
+        rows = self._rows(unit, pattern)
+        inside = (r.line for r in rows if any(low <= r.start < high for low, high in parts))
+        last = max(inside, default=line)
+        return at, pattern.name, path, line, last, code, len(copies)
+
+    def _rows(self, unit: Unit, pattern: Entry) -> list[Row]:
+        """Rows of the line table that are a function's own lines: up to where the next function is written."""
+        table = self.index.lines(unit)
+        file, first = pattern.get(d.DECL_FILE, -1), pattern.get(d.DECL_LINE, 0)
+        name = table.files.get(file)
+        numbers = {n for n, path in table.files.items() if path == name}
+        others = (
+            entry.get(d.DECL_LINE, 0)
+            for entry in self.index.functions(unit)
+            if entry.get(d.DECL_FILE) in numbers and d.DECLARATION not in entry.attributes
+        )
+        behind = min((line for line in others if line > first), default=1 << 32)
+        return [row for row in table.rows if row.file in numbers and first <= row.line < behind]
+
+    def function_line(self, name: str) -> tuple[str, int] | None:
+        """Where a function with code is written."""
+        plain = name.partition(".")[0]
+        for symbol in self.elf.symbols(name):
+            scope = self.index.code_at(symbol.start)
+            if scope is not None and scope.entry.name == plain:
+                return self._written(scope.entry)
+        return None
+
+    def _written(self, entry: Entry) -> tuple[str, int] | None:
+        holder = entry.inherited(d.DECL_LINE)
+        if holder is None:
+            return None
+        path = self.index.lines(holder.unit).files.get(holder.get(d.DECL_FILE, -1), "")
+        return path, holder.get(d.DECL_LINE)
+
+    # -- places
+
+    def _instances(self, at: int) -> tuple[Unit, Entry, list[Scope]]:
+        """The unit, the pattern and all instances of the function whose entry is at a place."""
+        unit = self.index.unit_at(at)
+        assert unit is not None
+        pattern = unit.entry(at)
+        own = [
+            self.index.scope(entry)
+            for entry in self.index.functions(unit)
+            if entry.at == at or (d.ORIGIN in entry.attributes and unit.start + entry.get(d.ORIGIN) == at)
+        ]
+        scopes = [scope for scope in own if scope.ranges]
+        return unit, pattern, scopes + self.index.instances(unit, [pattern])
+
+    def lines(self, at: int) -> dict[int, list[Spot]]:
+        """Line -> spots: the first good place in each instance, in its hot part if there is one.
+
+        One of each: a line that is a macro has many blocks, and would otherwise be hit as many times.
+        """
+        unit, pattern, scopes = self._instances(at)
+        rows = self._rows(unit, pattern)
+        found: dict[int, list[Spot]] = {}
+        for scope in scopes:
+            first: dict[int, tuple[bool, int]] = {}
+            for row in rows:
+                if row.stmt and scope.covers(row.start):
+                    rank = (self._is_cold(scope, row.start), row.start)
+                    first[row.line] = min(first.get(row.line, rank), rank)
+            for line, (_, address) in sorted(first.items(), key=lambda one: one[1]):
+                spots = found.setdefault(line, [])
+                if all(spot[0] != address for spot in spots):
+                    spots.append((address, pattern.name, scope.root.entry.name))
+        return found
+
+    @staticmethod
+    def _is_cold(scope: Scope, address: int) -> bool:
+        """Whether an address is in a part of the function that the compiler put elsewhere."""
+        root = scope.root
+        low, high = root.ranges[0] if root.ranges else (0, 0)
+        return not low <= address < high
+
+    def inlined(self, at: int) -> list[tuple[int, str, str, int]]:
+        """Where copies are entered."""
+        unit, pattern, _ = self._instances(at)
+        out: list[tuple[int, str, str, int]] = []
+        for scope in self.index.instances(unit, [pattern]):
+            start = scope.start
+            if start is not None and all(start != one[0] for one in out):
+                out.append((start, pattern.name, scope.root.entry.name, pattern.get(d.DECL_LINE, 0)))
+        return out
+
+    def callees(self, at: int, name: str) -> list[tuple[str, tuple[int, str, str, int]]]:
+        """Functions that are inlined in a function, by a pattern, and where each is entered."""
+        from fnmatch import fnmatchcase
+
+        _, _, scopes = self._instances(at)
+        out = []
+        for scope in scopes:
+            for part in scope.walk():
+                holder = part.parent.instance if part.parent is not None else None
+                start = part.start if part.entry.tag == d.INLINED else None
+                if (
+                    start is None
+                    or holder is not scope
+                    or part is scope
+                    or not fnmatchcase(part.entry.name, name)
+                ):
+                    continue
+                line = part.entry.get(d.CALL_LINE, 0)
+                out.append((part.entry.name, (start, part.entry.name, scope.root.entry.name, line)))
+        return out
+
+    def labels(self, at: int) -> dict[str, list[tuple[int, str, str, int]]]:
+        """Labels of a function's own code."""
+        _, pattern, scopes = self._instances(at)
+        out: dict[str, list[tuple[int, str, str, int]]] = {}
+        for scope in scopes:
+            if scope.entry.tag != d.SUBPROGRAM:
+                continue
+            for part in scope.walk():
+                if part.instance is not scope:
+                    continue
+                for item in part.items:
+                    low = item.address(d.LOW_PC)
+                    if item.tag == d.LABEL and low is not None:
+                        holder = item.inherited(d.DECL_LINE)
+                        line = holder.get(d.DECL_LINE) if holder is not None else 0
+                        out.setdefault(item.name, []).append((low, pattern.name, pattern.name, line))
+        return out
+
+    def spot(self, address: int) -> tuple[int, str, str, int] | None:
+        """What an address is."""
+        code = self.index.code_at(address)
+        if code is None:
+            return None
+        unit = code.entry.unit
+        line = next((r.line for r in self.index.lines(unit).rows if r.start <= address < r.end), 0)
+        return address, code.innermost(address).instance.entry.name, code.entry.name, line
+
+    def symbol(self, address: int) -> tuple[str, int, bool] | None:
+        """The symbol and offset of an address."""
+        code = self.index.code_at(address)
+        if code is None:
+            return None
+        for low, high in code.ranges:
+            if low <= address < high:
+                symbol = self.elf.symbol_at(low)
+                if symbol is not None:
+                    return symbol.name, address - low, len(self.elf.symbols(symbol.name)) == 1
+        return None
+
+    # -- variables
+
+    def variables_at(self, address: int) -> dict[str, tuple[Any, ...]]:
+        """Variables of the innermost function at an address, inner ones before outer ones of the same name."""
+        code = self.index.code_at(address)
+        if code is None:
+            return {}
+        out: dict[str, tuple[Any, ...]] = {}
+        here: Scope | None = code.innermost(address)
+        while here is not None:
+            _ = here.inner  # reads its items
+            for item in here.items:
+                if item.tag in (d.PARAMETER, d.VARIABLE) and (name := item.name) and name not in out:
+                    out[name] = (locate(item, address, code), type_of(item), item.tag == d.PARAMETER)
+            here = here.parent if here.is_block else None
+        return out

@@ -1,0 +1,162 @@
+"""Variables of a place in the code: where debug information says they are, with the kernel's own types.
+
+    known, missing = variables(info, address, btf, arch)
+
+A variable that is known is read by op "located": attr = (location, bytes, signed, is it an address). Locations are as
+`debuginfo.expressions` has them, with names of registers instead of numbers.
+"""
+
+from __future__ import annotations
+
+from ...btf import BtfError
+from ...btf import types as t
+from ...btf.layout import sizeof
+from ..base import Variable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...btf import Btf
+    from ...debuginfo import DebugInfo
+
+# Registers by DWARF's numbers, as the builtin `register` names them.
+_X86_64 = ("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rip")
+REGISTERS: dict[str, tuple[str, ...]] = {"x86_64": _X86_64}
+WORD = 8
+
+
+class Unavailable(Exception):
+    """A variable can't be read here; the text says why."""
+
+
+class _Pointer(t.Ptr):
+    """A pointer that BTF need not have."""
+
+    __slots__ = ("_to",)
+
+    def __init__(self, btf: Btf, to: t.Type) -> None:
+        super().__init__(btf, 0, "", to.id)
+        self._to = to
+
+    @property
+    def type(self) -> t.Type:
+        return self._to
+
+
+class _Array(t.Array):
+    """An array that BTF need not have."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, btf: Btf, of: t.Type, count: int) -> None:
+        super().__init__(btf, 0, "", of.id, 0, count)
+        self._of = of
+
+    @property
+    def type(self) -> t.Type:
+        return self._of
+
+
+def variables(
+    info: DebugInfo, address: int, btf: Btf, arch: str
+) -> tuple[list[Variable], dict[str, str], set[str]]:
+    """Return (those that can be read, name -> why not of the others, the names of parameters)."""
+    known: list[Variable] = []
+    missing: dict[str, str] = {}
+    parameters: set[str] = set()
+    for name, (location, ctype, is_parameter) in info.variables_at(address).items():
+        if is_parameter:
+            parameters.add(name)
+        try:
+            known.append(_variable(name, location, ctype, btf, arch))
+        except Unavailable as why:
+            missing[name] = str(why)
+    return known, missing, parameters
+
+
+def _variable(name: str, location: Any, ctype: tuple[Any, ...], btf: Btf, arch: str) -> Variable:
+    if location is None:
+        raise Unavailable("the compiler optimized it away here")
+    plain = ctype
+    while plain[0] == "typedef":
+        plain = plain[2]
+    type = btf_type(btf, ctype)
+    if plain[0] in ("struct", "union", "array"):
+        if location[0] != "memory":
+            raise Unavailable("it is in registers, in pieces")
+        holder = _Pointer(btf, type) if type is not None else None
+        return Variable(name, "located", (named(location, arch), WORD, False, True), holder)
+    size, signed = _scalar(plain)
+    attr = (named(location, arch), size, signed, False)
+    return Variable(name, "located", attr, type, 8 * size, signed)
+
+
+def _scalar(plain: tuple[Any, ...]) -> tuple[int, bool]:
+    if plain[0] == "base":
+        size, signed = plain[2], plain[3]
+    elif plain[0] == "enum":
+        size, signed = plain[2] or 4, False
+    else:
+        size, signed = WORD, False
+    if size not in (1, 2, 4, 8):
+        raise Unavailable(f"it has {size} bytes")
+    return size, signed
+
+
+def btf_type(btf: Btf, ctype: tuple[Any, ...]) -> t.Type | None:
+    """Return the kernel's own type of this name, None where BTF doesn't have it."""
+    kind = ctype[0]
+    if kind == "ptr":
+        to = btf_type(btf, ctype[1])
+        return _Pointer(btf, to) if to is not None else None
+    if kind == "array":
+        of = btf_type(btf, ctype[1])
+        return _Array(btf, of, ctype[2]) if of is not None else None
+    if kind == "typedef":
+        return btf.find_typedef(ctype[1]) or btf_type(btf, ctype[2])
+    if kind == "struct":
+        return _of_size(btf.find_struct(ctype[1]), ctype[2])
+    if kind == "union":
+        return _of_size(btf.find_union(ctype[1]), ctype[2])
+    if kind == "enum":
+        return btf.find_enum(ctype[1])
+    if kind == "base":
+        return btf.find_scalar(ctype[1])
+    return btf.type(0)
+
+
+def _of_size(found: t.Type | None, size: int) -> t.Type | None:
+    """Return a type unless it is another one of the same name."""
+    if found is None or not size:
+        return found
+    try:
+        return found if sizeof(found) == size else None
+    except BtfError:
+        return None
+
+
+def named(location: Any, arch: str) -> Any:
+    """Return a location with names of registers."""
+    kind, what = location
+    if kind == "pieces":
+        parts = []
+        for size, part in what:
+            if part is None:
+                raise Unavailable("the compiler kept only a part of it here")
+            parts.append((size, named(part, arch)))
+        return (kind, tuple(parts))
+    return (kind, _expression(what, arch))
+
+
+def _expression(e: Any, arch: str) -> Any:
+    if e[0] == "const":
+        return e
+    if e[0] == "reg":
+        known = REGISTERS.get(arch, ())
+        if e[1] >= len(known):
+            raise Unavailable(f"it is in a register that can't be read here ({e[1]})")
+        return ("reg", known[e[1]])
+    if e[0] == "load":
+        return ("load", _expression(e[1], arch), e[2])
+    return (e[0], *(_expression(part, arch) for part in e[1:]))
