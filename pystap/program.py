@@ -106,7 +106,9 @@ class Field(Node):
 class RecordSpec(Node):
     """Layout of the records of one handler. size: bytes with header, a multiple of 8.
 
-    function: name of the generated Python function that takes the values of the fields, in order.
+    function: name of the generated Python function that takes the values of the fields, in order. inside: number of the
+    field that isn't 0 when an error ended the run in a loop with a log, -1 when there is no log: what the function
+    does until it runs out of the log comes before the error.
     """
 
     id: int
@@ -114,6 +116,7 @@ class RecordSpec(Node):
     fields: tuple[Field, ...]
     function: str
     handler: int
+    inside: int = -1
 
 
 class Part(Node):

@@ -100,6 +100,9 @@ OPS: dict[str, OpInfo] = {
     # made by staging only; staging/plan.py says what they mean
     "reserve": OpInfo("", "", "k", "output"),  # attr: plan.RecordPlan
     "put": OpInfo("a", "", "k", "output"),  # attr: program.Field
+    "append": OpInfo("*", "", "k", "output"),  # attr: plan.LogEntry
+    "turns": OpInfo("bi", "b", "u", "control"),
+    "take": OpInfo("b", "a", "u", "control"),  # attr: program.Field
     "fault_of": OpInfo("", "i", "k", "ctx"),  # attr: the Local that a Load(fault="capture") assigned
     # error, address: raise Program.errors[error - 1] unless it is 0; its message may show the address
     "raise_site": OpInfo("ii", "", "u", "fault control"),

@@ -106,13 +106,36 @@ def make_runner(
     args = [f"S[{n}]" if f.type == "str" else n for n, f in zip(names, spec.fields, strict=True)]
     lines = ["def run(batch):", f" for {', '.join(['_n', '_i', 'flags', *names])} in batch:"]
     if failed is not None:
-        lines.append("  if flags & 1: failed()")
+        lines.append("  if flags & 1:")
+        if spec.inside >= 0:  # in a loop, whose turns come before the error
+            lines.append(f"   if v{spec.inside}: until_it_failed(function, ({', '.join(args)},), failed)")
+        lines.append("   failed()")
     lines.append(f"  function({', '.join(args)})")
     if exiting is not None:
         lines.append("  if exiting: return")
     scope: dict[str, Any] = {"function": function, "S": strings, "exiting": exiting, "failed": failed}
+    scope["until_it_failed"] = until_it_failed
     exec("\n".join(lines), scope)
     return scope["run"]  # type: ignore[no-any-return]
+
+
+def until_it_failed(
+    function: Callable[..., object], args: tuple[Any, ...], failed: Callable[[], None]
+) -> None:
+    """Run a function as far as the kernel stage got; an error of its own comes before the kernel's, which is forgotten."""
+    from .errors import ScriptError
+    from .turns import Exhausted
+
+    try:
+        function(*args)
+    except Exhausted:
+        pass
+    except ScriptError as error:
+        try:
+            failed()
+        except ScriptError:
+            pass
+        raise error
 
 
 class Dispatcher:

@@ -61,6 +61,10 @@ def _bound(context: Context, name: str) -> Any:
         return context.map_full
     if name == "_raise_site":
         return context.raise_site
+    if name == "_turns":
+        from .turns import reader
+
+        return reader(context.sink.terminal)
     if name in ("_load", "_load_str", "_load_buf"):
         return getattr(context.calls, name[1:])
     if name == "_blob":

@@ -5,16 +5,16 @@ The order: shape (nest early leaves) -> homes (with places, to a fixed point) ->
 
 from __future__ import annotations
 
-from ..ir.nodes import I64, Const, Global, Handler, If, Local, Module, Op, Scope, Stmt
-from ..ir.walk import labels_left, statements
+from ..ir.nodes import Global, Handler, Local, Module, Op, Scope, Stmt
+from ..ir.walk import blocks, labels_left, statements
 from ..opt.simplify import sweep
 from ..program import ErrorSite, RecordSpec
-from .capture import Capture
+from .capture import LOG_ROOM, Capture
 from .homes import DELTA, SHARED, USER, Homes, global_ops, user_globals
 from .inserts import find_inserts
 from .layout import Layout, Shape
 from .places import Places, global_of, key_operands
-from .plan import Home, KernelProgram, Staged, UserFunction
+from .plan import Home, KernelProgram, LogLoop, Staged, UserFunction
 from .returns import pair_returns
 from .shape import flatten, nest
 from .sink import sink
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from ..source import Span
 
-_RESETS = frozenset({"set", "delete", "delete_slice", "clear", "zero", "add_to", "add_fetch", "insert", "push"})
+_RESETS = frozenset(
+    {"set", "delete", "delete_slice", "clear", "zero", "add_to", "add_fetch", "insert", "push"}
+)
 
 
 class Note:
@@ -43,18 +45,24 @@ class Note:
 
 
 def stage(
-    module: Module, *, mirror: bool = False, ring: int = 1 << 20, first_error_ends: bool = True
+    module: Module,
+    *,
+    mirror: bool = False,
+    ring: int = 1 << 20,
+    log: int = LOG_ROOM,
+    first_error_ends: bool = True,
 ) -> Staged:
     """Stage an optimised module.
 
-    mirror: everything that can run in the user stage does; ring: bytes of each CPU's ring; first_error_ends: the
-    run ends with its first run-time error.
+    mirror: everything that can run in the user stage does; ring: bytes of each CPU's ring; log: bytes that a
+    run's loops may log; first_error_ends: the run ends with its first run-time error.
     """
-    return _Stager(module, mirror, ring, first_error_ends).run()
+    return _Stager(module, mirror, ring, log, first_error_ends).run()
 
 
 class _Stager:
-    def __init__(self, module: Module, mirror: bool, ring: int, first_error_ends: bool) -> None:
+    def __init__(self, module: Module, mirror: bool, ring: int, log: int, first_error_ends: bool) -> None:
+        self.log = log
         self.first_error_ends = first_error_ends
         self.module = module
         pair_returns(module)
@@ -150,24 +158,26 @@ class _Stager:
 
     def _event(self, number: int, handler: Handler, places: Places) -> None:
         mirrored = self._explain(number, handler, places)
-        body, user = Splitter(places, handler.label, self.first_error_ends).block(handler.body)
+        splitter = Splitter(places, handler.label, self.first_error_ends)
+        body, user = splitter.block(handler.body)
         body = self._flat_keys(body, places)
-        user = prune(sweep(user), frozenset({handler.label}))
-        capture = Capture(body, user, len(self.records), places.early)
+        user = prune(sweep(user), frozenset({handler.label}), splitter.walked)
+        capture = Capture(body, user, len(self.records), places.early, self._log_room())
         body = sweep(capture.kernel)
         if not body:
             self.notes.append(
                 Note("empty", handler.span, number, "does nothing that could be seen: not attached")
             )
             return
-        body = _only_for(handler, body)
         if capture.record is not None:
             name = f"h{number}_record"
+            fields = tuple(capture.fields)
             self.records.append(
-                RecordSpec(capture.record.id, capture.record.size, tuple(capture.fields), name, number)
+                RecordSpec(capture.record.id, capture.record.size, fields, name, number, capture.inside)
             )
             function = UserFunction(name, "record", tuple(capture.params), None, handler.label, capture.user)
             self.user.append(function)
+        self._logged(number, body)
         scope: list[Stmt] = [Scope(handler.label, body, handler.span)]
         self.kernel.append(KernelProgram(f"h{number}", handler.event, scope, sizes_of(body), (number,)))
         if not mirrored:
@@ -177,6 +187,22 @@ class _Stager:
                 else "kernel stage, its output rendered in the user stage"
             )
             self.notes.append(Note("stage", handler.span, number, what))
+
+    def _log_room(self) -> int:
+        """Bytes that the log of a record may have: some records must fit into a ring."""
+        return min(self.log, self.layout.ring // 4) & ~7
+
+    def _logged(self, number: int, body: list[Stmt]) -> None:
+        """Note the loops that log what the user stage needs of their turns."""
+        for stmt in body:
+            if isinstance(stmt, LogLoop):
+                words = (
+                    f"runs in the kernel; what its turns print is logged, {stmt.log.size} bytes a run at most"
+                )
+                self.notes.append(Note("log", stmt.span, number, words))
+            else:
+                for block in blocks(stmt):
+                    self._logged(number, block)
 
     def _flat_keys(self, body: list[Stmt], places: Places) -> list[Stmt]:
         """Replace rendered keys of kernel-home globals by the words that they are rendered from."""
@@ -254,45 +280,3 @@ class _Stager:
 
 def _kernel_ops(body: list[Stmt], home: dict[Global, str]) -> list[tuple[Op, Global]]:
     return [(op, glob) for op, glob in global_ops(body) if home.get(glob, USER) != USER]
-
-
-def _only_for(handler: Handler, body: list[Stmt]) -> list[Stmt]:
-    """Guard the body of a system call handler by the numbers that it is for."""
-    args = handler.event.args or {}
-    numbers = args.get("numbers") if handler.event.kind in ("sys_enter", "sys_exit") else None
-    if numbers is None:
-        return body
-    nr = Local("nr", I64)
-    out: list[Stmt] = [Op(nr, "sys_nr", (), None, handler.span)]
-    if len(numbers) == 1:
-        wanted = Local("wanted", I64)
-        out.append(Op(wanted, "eq", (nr, Const(numbers[0])), None, handler.span))
-        out.append(If(wanted, body, [], handler.span))
-        return out
-    return _any_range(handler, nr, sorted(numbers), body, out)
-
-
-def _any_range(
-    handler: Handler, nr: Local, numbers: list[int], body: list[Stmt], out: list[Stmt]
-) -> list[Stmt]:
-    """Run the body when nr lies in one of the runs of numbers."""
-    hit = Local("hit", I64)
-    out.append(Op(hit, "mov", (Const(0),), None, handler.span))
-    for low, high in _ranges(numbers):
-        shifted, inside = Local("shifted", I64), Local("inside", I64)
-        out.append(Op(shifted, "sub", (nr, Const(low)), None, handler.span))
-        out.append(Op(inside, "ule", (shifted, Const(high - low)), None, handler.span))
-        out.append(Op(hit, "or", (hit, inside), None, handler.span))
-    out.append(If(hit, body, [], handler.span))
-    return out
-
-
-def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
-    """Return the runs (first, last) of neighbouring numbers."""
-    runs: list[tuple[int, int]] = []
-    for n in numbers:
-        if runs and runs[-1][1] == n - 1:
-            runs[-1] = (runs[-1][0], n)
-        else:
-            runs.append((n, n))
-    return runs

@@ -2,15 +2,19 @@
 
 The record is reserved after the guards and before the first effect, so that a run that finds no room does
 not happen at all. A guard that encloses everything needs no field: without it there is no record.
+
+What statements of the user stage in a loop need is appended to the record's log, turn by turn, where the kernel half has
+their marks; the user half takes it in the same order, as it goes the same way.
 """
 
 from __future__ import annotations
 
-from ..ir.nodes import BUF, I64, STR, If, Local, Op, Scope, Stmt
+from ..ir.nodes import BUF, I64, STR, If, Local, Loop, Op, Scope, Stmt
 from ..ir.walk import blocks, count_defs, statements, uses
 from ..opt.simplify import effects
 from ..program import REC_HEADER, Field
-from .plan import RecordLocal, RecordPlan
+from .log import Log
+from .plan import LogLoop, RecordLocal, RecordPlan
 from .sizes import sizes_of
 from .split import Mark, deep_uses
 
@@ -20,22 +24,32 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+LOG_ROOM = 8192
+
+
 class Capture:
     """One handler's record. After construction:
 
     kernel, user: the two bodies; params: the user function's parameters; fields: their places, in order;
-    record: the plan, or None when the user stage has nothing to do. early: locals that may be read before they
-    are assigned.
+    record: the plan, or None when the user stage has nothing to do; inside: as RecordSpec's. early: locals that may be read
+    before they are assigned; room: bytes that the log of loops may have.
     """
 
     def __init__(
-        self, kernel: list[Stmt], user: list[Stmt], number: int, early: Iterable[Local] = ()
+        self,
+        kernel: list[Stmt],
+        user: list[Stmt],
+        number: int,
+        early: Iterable[Local] = (),
+        room: int = LOG_ROOM,
     ) -> None:
         self.kernel = kernel
         self.user = user
         self.params: list[Local] = []
         self.fields: list[Field] = []
         self.record: RecordPlan | None = None
+        self.inside = -1
+        self.log = Log(room)
         self._flat: dict[int, str] = {}
         self._live = {id(s) for s in statements(user)}
         self.kernel = _without_dead_marks(kernel, self._live)
@@ -54,9 +68,11 @@ class Capture:
         self._size = REC_HEADER
         self._slots: dict[Local, tuple[Local, Field]] = {}
         self._whole: dict[Local, Local] = {}
-        self.kernel = self._puts(self.kernel, set())
+        self.kernel = self._puts(self.kernel, set(), None)
         self._in_place()
         _substitute(self.user, self._whole)
+        if self.log.entries:
+            self._add_log()
         self.record.size = self._size
 
     # where the record is reserved
@@ -136,35 +152,78 @@ class Capture:
 
     # what it holds
 
-    def _puts(self, body: list[Stmt], have: set[Local]) -> list[Stmt]:
-        """Replace marks by the puts of what is not in the record yet."""
+    def _puts(self, body: list[Stmt], have: set[Local], turning: set[Local] | None) -> list[Stmt]:
+        """Replace marks by the puts of what is not in the record yet; in a loop, by what a turn appends.
+
+        turning: in a loop, the locals that its turns assign.
+        """
         out: list[Stmt] = []
         for stmt in body:
-            if not isinstance(stmt, Mark):
-                for block in blocks(stmt):
-                    block[:] = self._puts(block, set(have))
-                out.append(stmt)
-                continue
-            needed = (
-                deep_uses(stmt.target)
-                if stmt.deep
-                else [v for v in uses(stmt.target) if isinstance(v, Local)]
-            )
-            moved: dict[Local, Local] = {}
-            for local in dict.fromkeys(needed):
-                if local not in self._defs:
-                    continue
-                if self._defs[local] == 1:
-                    if local not in have:
-                        have.add(local)
-                        out.append(Op(None, "put", (local,), self._slot(local)[1]))
+            if isinstance(stmt, Mark):
+                needed = [v for v in _needed(stmt) if v in self._defs]
+                if turning is None:
+                    self._put(stmt, needed, have, out)
                 else:
-                    param, field = self._new(local)
-                    moved[local] = param
-                    out.append(Op(None, "put", (local,), field))
-            if moved:
-                _substitute([stmt.target], moved, deep=stmt.deep)
+                    self._append(stmt, needed, have, turning, out)
+            elif isinstance(stmt, Loop) and (needs := _marked(stmt.body)) is not None:
+                inner = set(count_defs(stmt.body)) | (turning or set())
+                steady = [v for v in needs if self._defs.get(v) == 1 and v not in inner]
+                self._put_steady(steady, have, out)
+                logged = self._puts(stmt.body, set(have), inner)
+                out.append(LogLoop(stmt.label, logged, stmt.span, self.log.plan))
+            else:
+                for block in blocks(stmt):
+                    block[:] = self._puts(block, set(have), turning)
+                out.append(stmt)
         return out
+
+    def _put(self, mark: Mark, needed: list[Local], have: set[Local], out: list[Stmt]) -> None:
+        """Store what a statement outside of loops needs in fields."""
+        self._put_steady([v for v in needed if self._defs[v] == 1], have, out)
+        moved: dict[Local, Local] = {}
+        for local in needed:
+            if self._defs[local] != 1:
+                param, field = self._new(local)
+                moved[local] = param
+                out.append(Op(None, "put", (local,), field))
+        if moved:
+            _substitute([mark.target], moved, deep=mark.deep)
+
+    def _put_steady(self, locals: list[Local], have: set[Local], out: list[Stmt]) -> None:
+        for local in locals:
+            if local not in have:
+                have.add(local)
+                out.append(Op(None, "put", (local,), self._slot(local)[1]))
+
+    def _append(
+        self, mark: Mark, needed: list[Local], have: set[Local], turning: set[Local], out: list[Stmt]
+    ) -> None:
+        """Append what a statement in a loop needs of this turn."""
+        new = [v for v in needed if v not in have]
+        have.update([v for v in new if self._defs[v] == 1])
+        out += self.log.append(new, self._sizes, mark.target)
+
+    def _add_log(self) -> None:
+        """Give the log its place behind the fields, and the user half what takes from it."""
+        assert self.record is not None
+        for local in self.log.scratch:
+            field = Field(self._size, local.type, self._sizes.get(local, 8))
+            self._size += (field.size + 7) & ~7
+            self.log.scratch[local] = RecordLocal(local.name, local.type, field)
+        used, inside = Local("used", I64), Local("inside", I64)
+        for local in (used, inside):
+            self.params.append(local)
+            self.fields.append(Field(self._size, I64, 8))
+            self._size += 8
+        self.inside = len(self.fields) - 1
+        data = Local("log", BUF)
+        plan = self.log.place(self._size)
+        self.params.append(data)
+        self.fields.append(Field(plan.offset, BUF, plan.size))
+        self._size += plan.size
+        self.record.log = plan
+        self.log.make_in_scratch(self.kernel)
+        self.user = self.log.taking(self.user, data, used)
 
     def _slot(self, local: Local) -> tuple[Local, Field]:
         slot = self._slots.get(local)
@@ -195,16 +254,32 @@ class Capture:
         for op in after:
             if op.dst is not None and op.dst.type in (STR, BUF) and op.dst not in readers:
                 makers[op.dst] = op
+        made: dict[Any, RecordLocal] = {}
         for local, op in makers.items():
             slot = self._slots.get(local)
             simple = op.name in ("load_str", "load_buf", "call")
             if slot is None or self._defs[local] != 1 or not simple:
                 continue
-            made = op.dst = RecordLocal(local.name, local.type, slot[1])
-            self.kernel = _without_put(self.kernel, local)
-            for stmt in statements(self.kernel):
-                if isinstance(stmt, Op) and stmt.name == "fault_of" and stmt.attr is local:
-                    stmt.attr = made
+            made[local] = op.dst = RecordLocal(local.name, local.type, slot[1])
+        if not made:
+            return
+        self.kernel = _without_puts(self.kernel, made)
+        for stmt in statements(self.kernel):
+            if isinstance(stmt, Op) and stmt.name == "fault_of":
+                stmt.attr = made.get(stmt.attr, stmt.attr)
+
+
+def _needed(mark: Mark) -> list[Local]:
+    """Return what the statement of a mark reads, once each."""
+    if mark.deep:
+        return deep_uses(mark.target)
+    return list(dict.fromkeys(v for v in uses(mark.target) if isinstance(v, Local)))
+
+
+def _marked(body: list[Stmt]) -> list[Local] | None:
+    """Return what all marks of a body need; None when there are none."""
+    marks = [s for s in statements(body) if isinstance(s, Mark)]
+    return list(dict.fromkeys(v for m in marks for v in _needed(m))) if marks else None
 
 
 def _after_reserve(body: list[Stmt], out: list[Op], seen: list[bool]) -> None:
@@ -218,13 +293,14 @@ def _after_reserve(body: list[Stmt], out: list[Op], seen: list[bool]) -> None:
             _after_reserve(block, out, seen)
 
 
-def _without_put(body: list[Stmt], local: Local) -> list[Stmt]:
+def _without_puts(body: list[Stmt], made: dict[Any, RecordLocal]) -> list[Stmt]:
+    """Drop the stores of what is made in the record itself."""
     out: list[Stmt] = []
     for stmt in body:
-        if isinstance(stmt, Op) and stmt.name == "put" and stmt.args[0] is local:
+        if isinstance(stmt, Op) and stmt.name == "put" and stmt.args[0] in made:
             continue
         for block in blocks(stmt):
-            block[:] = _without_put(block, local)
+            block[:] = _without_puts(block, made)
         out.append(stmt)
     return out
 

@@ -6,6 +6,10 @@ forced over but is a pure read of the event (context, memory, clocks) stays in t
 before the region, read whether or not the region gets to it, its fault kept with it (R4).
 
 An update of a kernel-home global can't go over: it *demotes* the global, whose home is then the user stage.
+
+A loop with statements of the user stage goes over as a whole, unless reads in it would then be late, since only the user
+stage would have their addresses. Such a loop is *walked* by both stages, if the kernel can control it: the kernel logs,
+turn by turn, what the user stage needs (`capture.py`). So is a try block around or in it.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ USER = "user"
 NO_LABELS: frozenset[Any] = frozenset()
 _EFFECTS = frozenset(("output", "write", "state", "control"))
 _WIDE = 64  # bytes of a string that a program's stack has room for; wider ones go to the record only
+DIVISIONS = {"sdiv_or_error": "/", "smod_or_error": "%"}
 _NEVER_EMPTY = ("count", "sum")  # statistics that an empty aggregate has, too
 
 
@@ -58,57 +63,89 @@ class Places:
     hoisted: ids of operations inside regions that the kernel captures; split: ids of kernel operations
     whose result the user stage keeps in one of its own locals; locals: locals of the user stage;
     demoted: globals that must live in the user stage, and why; late: reads that only the user
-    stage has the address for; decides: the user stage may end the whole run (exit, an error).
+    stage has the address for; walked: ids of loops and try blocks that both stages run; decides: the user stage may
+    end the whole run (exit, an error).
     behind: a handler before this one at the same event decides, so that nothing here is certain to happen (R14).
     """
 
     def __init__(self, handler: Handler, homes: dict[Global, str], behind: bool = False) -> None:
-        self.body = handler.body
-        self.homes = homes
-        self.user: set[int] = set()
-        self.regions: set[int] = set()
-        self.hoisted: set[int] = set()
-        self.split: set[int] = set()
-        self.locals: set[Local] = set()
-        self.demoted: dict[Global, tuple[str, Span]] = {}
-        self.late: list[Op] = []
         self.decides = False
         self.behind = behind
-        self._turns = 0  # loops around what is being placed
-        self._seen_effect = False  # of the user stage, which a fault behind it must not undo
+        self.body = handler.body
+        self.homes = homes
+        self.walked: set[int] = set()
+        self._left: set[int] = set()  # what the kernel can't control
         self.defs = count_defs(handler.body)
         self.wide = {local for local, size in sizes_of(handler.body).items() if size > _WIDE}
         self.early = unassigned(handler.body)
-        # made in several places, a wide string is put together in the user stage from what each one captures
-        self.locals.update(local for local in self.wide if not self._once(local))
         self.definition: dict[Local, Op] = {}
         for stmt in statements(handler.body):
             for local in defs(stmt):
                 if self.defs[local] == 1 and isinstance(stmt, Op):
                     self.definition[local] = stmt
-        self._settle()
-
-    def _settle(self) -> None:
-        while True:
-            before = (len(self.user), len(self.regions), len(self.locals), len(self.split))
-            self.hoisted.clear()
-            self.late.clear()
-            self._seen_effect = self.behind
-            self.decides = None in self._block(self.body, False)
-            if before == (len(self.user), len(self.regions), len(self.locals), len(self.split)):
-                break
+        self._start()
+        while not self._settle() or self._walk_more():
+            self._start()
         self.decides = self.decides or any(map(self._may_end, statements(self.body)))
 
     def _may_end(self, stmt: Stmt) -> bool:
         """Whether the user stage ends the run here: by exit(), or in a loop (or recursion) without end."""
         if isinstance(stmt, Op):
             return stmt.name == "exit" and id(stmt) in self.user
-        return isinstance(stmt, Call) or (isinstance(stmt, Loop) and id(stmt) in self.regions)
+        return isinstance(stmt, Call) or (isinstance(stmt, Loop) and id(stmt) in self.regions | self.walked)
+
+    def _start(self) -> None:
+        """Everything is in the kernel."""
+        self.user: set[int] = set()
+        self.regions: set[int] = set()
+        self.hoisted: set[int] = set()
+        self.split: set[int] = set()
+        # made in several places, a wide string is put together in the user stage from what each one captures
+        self.locals: set[Local] = {local for local in self.wide if not self._once(local)}
+        self.demoted: dict[Global, tuple[str, Span]] = {}
+        self.late: list[Op] = []
+        self._turns = 0  # loops around what is being placed
+        self._seen_effect = False  # of the user stage, which a fault behind it must not undo
+        self._harmless: frozenset[Any] = (
+            NO_LABELS  # what may be decided in the user stage without forcing what follows
+        )
+        self._risky = False  # an error of the user stage may have come before, in another turn
+        self._risks: set[int] = set()  # the loops where that is so
+
+    def _settle(self) -> bool:
+        """Place all until nothing changes; False when a walked statement turns out to be beyond the kernel's control."""
+        while True:
+            before = self._size()
+            self.hoisted.clear()
+            self.late.clear()
+            self._seen_effect = self.behind
+            self.decides = None in self._block(self.body, False)
+            if self.walked & self._left:
+                self.walked -= self._left
+                return False
+            if before == self._size():
+                return True
+
+    def _size(self) -> tuple[int, ...]:
+        return len(self.user), len(self.regions), len(self.locals), len(self.split), len(self._risks)
+
+    def _walk_more(self) -> bool:
+        """Let both stages run the loops and try blocks that make reads late; False when there are no more of them."""
+        if not self.late:
+            return False
+        wanted = slice_of(self.body, self.late)
+        found: list[Stmt] = []
+        loops = _holders(self.body, wanted, (), found)
+        new = ({id(s) for s in found} & self.regions) - self._left - self.walked
+        if not loops or not new:
+            return False
+        self.walked |= new
+        return True
 
     def _block(self, body: list[Stmt], forced: bool) -> set[Any]:
         tainted: set[Any] = set()
         for stmt in body:
-            tainted |= self._stmt(stmt, forced or bool(tainted))
+            tainted |= self._stmt(stmt, forced or not tainted <= self._harmless)
         return tainted
 
     def _stmt(self, stmt: Stmt, forced: bool) -> set[Any]:
@@ -137,6 +174,8 @@ class Places:
         if isinstance(stmt, ForEach):
             forced = True
             self._demote(stmt.glob, "foreach in an event handler walks it", stmt.span)
+        elif not forced and id(stmt) in self.walked:
+            return self._walk(stmt)
         elif not forced:
             forced = self._needs_user(stmt) or (self._seen_effect and _may_fault_inside(stmt))
         if forced:
@@ -151,6 +190,45 @@ class Places:
             tainted |= inner
         self._turns -= bool(own)
         return tainted - own
+
+    def _walk(self, stmt: Stmt) -> set[Any]:
+        """Place a loop or try block that both stages run.
+
+        An error of the user stage ends the run, and what the kernel logs behind it nobody reads: it forces nothing over
+        but effects. In a try block it is the user stage's decision what follows.
+        """
+        outer = self._harmless, self._risky
+        loop = isinstance(stmt, Loop)
+        self._harmless = frozenset((None,))
+        self._risky = self._risky or id(stmt) in self._risks
+        self._turns += loop
+        self._seen_effect = True  # of an earlier turn
+        parts = [self._block(block, False) for block in blocks(stmt)]
+        self._turns -= loop
+        self._harmless, self._risky = outer
+        tainted = set().union(*parts)
+        if isinstance(stmt, Try):
+            self.locals.update(defs(stmt))
+            if None in parts[0] or self._raises_out_of_order(stmt.body):
+                self._left.add(id(stmt))
+        elif None in tainted:
+            self._risks.add(id(stmt))
+        if tainted - {None}:
+            self._left.add(id(stmt))
+        return tainted - {stmt.label} if isinstance(stmt, Loop) else tainted
+
+    def _raises_out_of_order(self, body: list[Stmt]) -> bool:
+        """Whether the kernel may meet an error that it can't hand over at its place: an array that is full."""
+        for op in statements(body):
+            if not isinstance(op, Op) or id(op) in self.user:
+                continue
+            glob = global_of(op)
+            if glob is not None and self.homes.get(glob, USER) != USER and glob.keys and glob.full == "error":
+                if "write" in OPS[op.name].effects:
+                    return True
+            elif glob is None and "fault" in effects(op) and not in_order(op):
+                return True
+        return False
 
     def _needs_user(self, stmt: Stmt) -> bool:
         """Whether a kernel loop or try block has to move over as a whole."""
@@ -174,11 +252,12 @@ class Places:
             where = "u"
         needs_user = [a for a in op.args if isinstance(a, Local) and a in self.locals]
         control = "control" in effects(op)
+        forced_control = forced or self._risky
         if where == "k" and needs_user:
             self.late.append(op)
             self._to_user(op)
             return _ends(op)
-        elif where == "u" or needs_user or (control and (forced or not _constant_message(op))):
+        elif where == "u" or needs_user or (control and (forced_control or not _constant_message(op))):
             self._to_user(op)
             return _ends(op)
         elif forced:
@@ -235,7 +314,7 @@ class Places:
                 return
         if OPS[op.name].place == "u":
             self._demote(glob, f"'{op.name}' needs the whole of it", op.span)
-        elif not forced:
+        elif not forced and not (self._risky and "write" in OPS[op.name].effects):
             if op.dst is not None and op.dst in self.locals:
                 self.split.add(id(op))
         elif OPS[op.name].effects == "read" and op.dst is not None and self._once(op.dst):
@@ -273,6 +352,43 @@ class Places:
             injective = injective and got[2]
         name = f"{op.attr}" if op.name == "call" else op.name if op.attr is None else f"{op.name}:{op.attr!r}"
         return f"{name}({','.join(inner)})", leaves, injective
+
+
+def in_order(op: Op) -> bool:
+    """Whether the splitter can have an operation's error raised in the user stage where the script meets it."""
+    return op.name in ("raise", *DIVISIONS) or getattr(op.attr, "fault", "") in ("error", "zero", "capture")
+
+
+def slice_of(body: list[Stmt], ops: list[Op]) -> set[int]:
+    """Return the ids of some operations and of all that their operands may be made by."""
+    makers: dict[Local, list[Op]] = {}
+    for stmt in statements(body):
+        if isinstance(stmt, Op) and stmt.dst is not None:
+            makers.setdefault(stmt.dst, []).append(stmt)
+    found = {id(op) for op in ops}
+    todo = list(ops)
+    for op in todo:  # which grows
+        for arg in op.args:
+            for maker in makers.pop(arg, ()) if isinstance(arg, Local) else ():
+                if id(maker) not in found:
+                    found.add(id(maker))
+                    todo.append(maker)
+    return found
+
+
+def _holders(body: list[Stmt], wanted: set[int], around: tuple[Stmt, ...], found: list[Stmt]) -> bool:
+    """Add the loops and try blocks around the wanted operations; return whether some are loops."""
+    loops = False
+    for stmt in body:
+        if isinstance(stmt, Op):
+            if id(stmt) in wanted:
+                found += around
+                loops |= any(isinstance(s, Loop) for s in around)
+        else:
+            inner = (*around, stmt) if isinstance(stmt, (Loop, Try)) else around
+            for block in blocks(stmt):
+                loops |= _holders(block, wanted, inner, found)
+    return loops
 
 
 def _ends(op: Op) -> set[Any]:

@@ -10,18 +10,25 @@ The kernel stage's IR is `ir.nodes` with three more operations:
   fault_of           dst i64, attr: a Local: 0, or the error (1 + site number) that the fallible operation that
                      assigned that local met; used with Load(fault="capture"), after which the local holds 0.
 
+  append (values)    attr: LogEntry. Store them behind what the record's log has; when it is full, that is an error that no
+                     try block catches. Stands in the bodies of `LogLoop`s only; `reserve` dominates these.
+
 A `RecordLocal` is a str or buf local that lives in the record itself: the operation that assigns it writes there
 directly and no `put` follows; reads of it read the record.
 
 Keys of operations on a global are already flattened to the raw parts of its `Home` (a rendered key is
 its words), in order. All functions are inlined. Strings have a known capacity, `KernelProgram.sizes`.
 
-The user stage's IR is `ir.nodes` as it is; captured values are parameters of the function.
+The user stage's IR is `ir.nodes` as it is; captured values are parameters of the function. Two operations more, of loops
+that the kernel logs:
+
+  turns (log, used)  dst: a reader of the log's bytes.
+  take (reader)      attr: Field. The next value of the log; ends the function when the kernel got no further.
 """
 
 from __future__ import annotations
 
-from ..ir.nodes import Event, Global, Local, Stmt
+from ..ir.nodes import Event, Global, Local, Loop, Stmt
 from ..node import Node
 from ..program import ErrorSite, Field, GlobalSpec, MapSpec, RecordSpec
 
@@ -36,11 +43,45 @@ class RecordLocal(Local):
     field: Field
 
 
+class LogPlan(Node):
+    """The log of loops in a record: `size` bytes at `offset`, of which as many are used as the number at `used` says.
+
+    The number at `inside` is 1 when an error ended the run in a loop that logs.
+    """
+
+    used: int
+    inside: int
+    offset: int
+    size: int
+
+
+class LogEntry(Node):
+    """What one place of a loop appends: fields, their offsets from the entry's start.
+
+    size: bytes that there must be room for. Of a string that is longer than LOG_FIXED only as much is kept as there is,
+    up to the next 8 bytes; such a one is the last field.
+    """
+
+    log: LogPlan
+    fields: tuple[Field, ...]
+    size: int
+
+
+LOG_FIXED = 64
+
+
+class LogLoop(Loop):
+    """A loop of the kernel stage with `append`s in it."""
+
+    log: Any = None
+
+
 class RecordPlan(Node):
-    """A record that a program writes: number, bytes with the header (a multiple of 8)."""
+    """A record that a program writes: number, bytes with the header (a multiple of 8), its log if it has one."""
 
     id: int
     size: int
+    log: LogPlan | None = None
 
 
 class Home(Node):

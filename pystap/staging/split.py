@@ -11,9 +11,7 @@ from ..ir.nodes import I64, Call, Const, ForEach, If, Label, Leave, Local, Loop,
 from ..ir.ops import Load
 from ..ir.walk import blocks, uses
 from ..opt.simplify import effects
-from .places import Places
-
-_DIVISIONS = {"sdiv_or_error": "/", "smod_or_error": "%"}
+from .places import DIVISIONS, Places
 
 
 class Mark(Stmt):
@@ -27,12 +25,16 @@ class Splitter:
     """Splits one body by its Places.
 
     label: leaving it ends the run. first_error_ends: no error is forgiven, so that the kernel stage stops at one.
+    walked: ids of the user stage's loops and try blocks that the kernel runs, too.
     """
 
     def __init__(self, places: Places, label: Label, first_error_ends: bool) -> None:
         self.first_error_ends = first_error_ends
         self.places = places
         self.label = label
+        self.walked: set[int] = set()
+        self._turning = 0  # loops around, of both stages
+        self._caught: Label | None = None  # leaving it is what an error does in the kernel, in a try block
         self._seen_effect = places.behind  # of the user stage: what came before a fault must still happen
 
     def block(self, body: list[Stmt]) -> tuple[list[Stmt], list[Stmt]]:
@@ -56,9 +58,34 @@ class Splitter:
                 inner_kernel, inner_user = self.block(stmt.body)
                 kernel.append(Scope(stmt.label, inner_kernel, stmt.span))
                 user.append(Scope(stmt.label, inner_user, stmt.span))
+            elif id(stmt) in self.places.walked:
+                self._walked(stmt, kernel, user)
             else:
                 kernel.append(stmt)
         return kernel, user
+
+    def _walked(self, stmt: Stmt, kernel: list[Stmt], user: list[Stmt]) -> None:
+        """A loop or try block that both stages run, turn by turn."""
+        residual: Stmt
+        if isinstance(stmt, Loop):
+            self._seen_effect = True  # of an earlier turn
+            self._turning += 1
+            inner_kernel, inner_user = self.block(stmt.body)
+            self._turning -= 1
+            kernel.append(Loop(stmt.label, inner_kernel, stmt.span))
+            residual = Loop(stmt.label, inner_user, stmt.span)
+        else:
+            assert isinstance(stmt, Try), stmt
+            done, caught = Label("done"), Label("caught")
+            outer, self._caught = self._caught, caught
+            inner_kernel, inner_user = self.block(stmt.body)
+            self._caught = outer
+            handler_kernel, handler_user = self.block(stmt.handler)
+            body: list[Stmt] = [Scope(caught, [*inner_kernel, Leave(done, stmt.span)], stmt.span)]
+            kernel.append(Scope(done, body + handler_kernel, stmt.span))
+            residual = Try(inner_user, stmt.message, handler_user, stmt.span)
+        user.append(residual)
+        self.walked.add(id(residual))
 
     def _op(self, op: Op | Call, kernel: list[Stmt], user: list[Stmt]) -> None:
         places = self.places
@@ -71,37 +98,58 @@ class Splitter:
             user.append(op)
             if isinstance(op, Call) or {"output", "write", "state", "control"} & set(effects(op).split()):
                 self._seen_effect = True
-        elif (
-            (self._seen_effect or not self.first_error_ends) and isinstance(op, Op) and "fault" in effects(op)
-        ):
+        elif self._in_order and isinstance(op, Op) and "fault" in effects(op):
             self._fault_in_order(op, kernel, user)
         else:
             kernel.append(op)
+
+    @property
+    def _in_order(self) -> bool:
+        """Whether the user stage has to raise the errors that the kernel meets."""
+        return self._seen_effect or not self.first_error_ends or self._caught is not None
+
+    def _end(self, op: Op) -> list[Stmt]:
+        """What the kernel does at an error that the user stage raises."""
+        if self._caught is not None:
+            return [Leave(self._caught, op.span)]
+        end: list[Stmt] = [Op(None, "exit", (Const(1),), None, op.span)] if self.first_error_ends else []
+        return [*end, Leave(self.label, op.span)]
 
     def _fault_in_order(self, op: Op, kernel: list[Stmt], user: list[Stmt]) -> None:
         """The kernel ends the run at a fault; the user stage raises it behind what it did before.
 
         So it is with all errors where some are forgiven: what the kernel stage itself reports ends the tracing.
         """
-        end: list[Stmt] = [Op(None, "exit", (Const(1),), None, op.span)] if self.first_error_ends else []
-        end.append(Leave(self.label, op.span))
+        end = self._end(op)
         if op.name == "raise":
             kernel.append(Mark(op, False))
             kernel += end
             user.append(op)
         elif _may_fault(op):
             assert op.dst is not None
-            error = Local("fault", I64)
-            kernel.append(op.replace(attr=op.attr.replace(fault="capture")))
-            kernel.append(Op(error, "fault_of", (), op.dst, op.span))
-            raising = Op(None, "raise_site", (error, op.args[0]), op.attr.off or None, op.span)
-            kernel.append(Mark(raising, False))
-            kernel.append(If(error, end, [], op.span))
-            user.append(raising)
-        elif op.name in _DIVISIONS:
+            self._read_in_order(op, end, kernel, user)
+        elif op.name in DIVISIONS:
             self._division_in_order(op, end, kernel, user)
         else:
             kernel.append(op)
+
+    def _read_in_order(self, op: Op, end: list[Stmt], kernel: list[Stmt], user: list[Stmt]) -> None:
+        assert op.dst is not None
+        address = op.args[0]
+        if address is op.dst:  # p = p->next
+            address = Local("address", I64)
+            kernel.append(Op(address, "mov", (op.dst,), None, op.span))
+        error = Local("fault", I64)
+        kernel.append(op.replace(attr=op.attr.replace(fault="capture")))
+        kernel.append(Op(error, "fault_of", (), op.dst, op.span))
+        raising = Op(None, "raise_site", (error, address), op.attr.off or None, op.span)
+        if not self._turning:
+            kernel += [Mark(raising, False), If(error, end, [], op.span)]
+            user.append(raising)
+            return
+        residual = If(error, [raising], [], op.span)  # a turn without an error logs no address
+        kernel += [Mark(residual, False), If(error, [Mark(raising, False), *end], [], op.span)]
+        user.append(residual)
 
     def _division_in_order(self, op: Op, end: list[Stmt], kernel: list[Stmt], user: list[Stmt]) -> None:
         divisor = op.args[1]
@@ -110,7 +158,7 @@ class Splitter:
             return
         by_zero = Local("by zero", I64)
         kernel.append(Op(by_zero, "eq", (divisor, Const(0)), None, op.span))
-        raising = Op(None, "raise", (Text("division by 0"),), _DIVISIONS[op.name], op.span)
+        raising = Op(None, "raise", (Text("division by 0"),), DIVISIONS[op.name], op.span)
         residual = If(by_zero, [raising], [], op.span)
         kernel.append(Mark(residual, False))
         kernel.append(If(by_zero, end, [], op.span))
@@ -191,8 +239,11 @@ def _may_fault(op: Op) -> bool:
     return isinstance(op.attr, Load) and op.attr.fault == "error" and op.dst is not None
 
 
-def prune(body: list[Stmt], ends: frozenset[Label]) -> list[Stmt]:
-    """Return a user half without control that decides nothing. ends: labels whose end is this body's end."""
+def prune(body: list[Stmt], ends: frozenset[Label], walked: set[int]) -> list[Stmt]:
+    """Return a user half without control that decides nothing.
+
+    ends: labels whose end is this body's end; walked: as the Splitter's.
+    """
     out: list[Stmt] = []
     for stmt in reversed(body):
         here = ends if not out else frozenset()
@@ -201,15 +252,49 @@ def prune(body: list[Stmt], ends: frozenset[Label]) -> list[Stmt]:
                 out = [stmt]
             continue
         if isinstance(stmt, If):
-            stmt.then, stmt.els = prune(stmt.then, here), prune(stmt.els, here)
+            stmt.then, stmt.els = prune(stmt.then, here, walked), prune(stmt.els, here, walked)
             if not stmt.then and not stmt.els:
                 continue
         elif isinstance(stmt, Scope):
-            stmt.body = prune(stmt.body, here | {stmt.label})
+            stmt.body = prune(stmt.body, here | {stmt.label}, walked)
             if not stmt.body:
                 continue
+        elif id(stmt) in walked and _pruned(stmt, here, walked):
+            continue
         out.insert(0, stmt)
     return out
+
+
+def _pruned(stmt: Stmt, here: frozenset[Label], walked: set[int]) -> bool:
+    """Prune a loop or try block that the kernel runs, too; return whether nothing is left that the user stage must do."""
+    if isinstance(stmt, Try):
+        stmt.handler = prune(stmt.handler, here, walked)
+        stmt.body = prune(stmt.body, here, walked)
+        return not stmt.handler and stmt.message is None and _only_control(stmt.body, here, _RAISING)
+    assert isinstance(stmt, Loop), stmt
+    stmt.body = prune(stmt.body, frozenset(), walked)
+    return _only_control(stmt.body, here | {stmt.label}, frozenset())
+
+
+_RAISING = frozenset(("raise", "raise_site"))
+
+
+def _only_control(body: list[Stmt], near: frozenset[Label], allowed: frozenset[str]) -> bool:
+    """Whether a body does nothing but find its way to some labels, or raise."""
+    for stmt in body:
+        if isinstance(stmt, Op):
+            if stmt.name not in allowed:
+                return False
+        elif isinstance(stmt, Leave):
+            if stmt.label not in near:
+                return False
+        elif isinstance(stmt, (Call, ForEach)):
+            return False
+        else:
+            inner = near | {stmt.label} if isinstance(stmt, (Loop, Scope)) else near
+            if not all(_only_control(block, inner, allowed) for block in blocks(stmt)):
+                return False
+    return True
 
 
 def deep_uses(stmt: Stmt) -> list[Local]:

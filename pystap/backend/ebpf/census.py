@@ -44,7 +44,7 @@ class Census:
 
     def _see(self, local: Local, depth: int) -> None:
         owner = self._owner.setdefault(local, depth)
-        if owner != depth:
+        if owner != depth and not isinstance(local, RecordLocal):
             self.shared[local] = None
 
     def _walk(self, body: list[Stmt], owner: int) -> None:

@@ -7,6 +7,7 @@ loop, after writing why: a code for the label to leave to, or LEAVE_ERROR with s
 from __future__ import annotations
 
 from ...bpf import insn as I
+from ...staging.plan import LogLoop
 from .frame import Frame
 from .lir import Func
 from .lower import NONE, SH_ARG, SH_LEAVE, SH_SITE, SH_TURNS, State
@@ -71,8 +72,13 @@ def loop(lo: Select, stmt: Loop) -> None:
     code = lo.load_shared(SH_LEAVE)
     done = fn.new_label()
     fn.jumpi(I.JEQ, code, LEAVE_OWN, done)
+    logged = stmt.log if isinstance(stmt, LogLoop) and lo.state.parent is None else None
+    if logged is not None:  # what an error says of the record's log
+        fn.sti(8, lo.rec, logged.inside, 1)
     fn.jumpi(I.JEQ, code, LEAVE_FINAL, _error(lo, 1))
     fn.jumpi(I.JEQ, code, LEAVE_ERROR, lo.state.tries[-1] if lo.state.tries else _error(lo, 0))
+    if logged is not None:
+        fn.sti(8, lo.rec, logged.inside, 0)
     _dispatch(lo, code)
     fn.goto(lo.fault(EXCEEDED, stmt.span, final=True))
     fn.label(done)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from ...bpf import insn as I
 from ...ir.nodes import I64, STR, Const, If, Local, Op, Stmt
 from ...program import CPU_SKIPPED, CTL_SEQ, REC_FLAGS, REC_ID, REC_SEQ, Field
-from ...staging.plan import RecordLocal
+from ...staging.plan import LOG_FIXED, RecordLocal
 from .lower import HELD, NONE, SH_REC, Mem
-from .strings import record_base, store, zero
+from .strings import record_base, room, store, zero
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from ...staging.plan import LogEntry
     from .lower import Lower
 
 _CLEARED = 64  # bytes of a field that are cleared before it is known to be written
@@ -49,6 +52,9 @@ def reserve(lo: Lower, op: Op, rest: list[Stmt]) -> None:
     fn.atomic(I.A_ADD | I.FETCH, 8, base, 0, sequence)
     fn.stx(8, lo.rec, REC_SEQ, sequence)
     fn.sti(8, lo.rec, REC_ID, plan.id)
+    if plan.log is not None:
+        fn.sti(8, lo.rec, plan.log.used, 0)
+        fn.sti(8, lo.rec, plan.log.inside, 0)
     lo.rec_state = HELD
     if lo.census.loops:
         fn.stx(8, *lo.slot(SH_REC), lo.rec)
@@ -125,6 +131,50 @@ def put(lo: Lower, op: Op) -> None:
     else:
         assert isinstance(value, Local)
         fn.stx(8, base, field.offset, lo.value(value))
+
+
+LOG_FULL = "the log of what loops print in one run is full, see -D MAXLOG"
+
+
+def append(lo: Lower, op: Op) -> None:
+    """Store values at the end of the record's log. Where that is, the verifier takes for any number that the test allows."""
+    entry: LogEntry = op.attr
+    log = entry.log
+    fn = lo.fn
+    base, _ = record_base(lo)
+    at = fn.load(8, base, log.used)
+    fn.jumpi(I.JGT, at, log.size - entry.size, lo.fault(LOG_FULL, op.span, final=True))
+    to = fn.copy(base)
+    fn.alu(I.ADD, to, at)
+    for value, field in zip(op.args, entry.fields, strict=True):
+        place = log.offset + field.offset
+        if field.size > LOG_FIXED:
+            _append_long(lo, value, field, to, place, at, op)
+        elif field.type != I64:
+            store(lo, value, Mem(to, place, field.size, False), op.span, raw=field.type != STR)
+        elif isinstance(value, Const):
+            fn.sti(8, to, place, value.value)
+        else:
+            assert isinstance(value, Local)
+            fn.stx(8, to, place, lo.value(value))
+    if not entry.fields or entry.fields[-1].size <= LOG_FIXED or entry.fields[-1].type != STR:
+        fn.alui(I.ADD, at, entry.size)
+    fn.stx(8, record_base(lo)[0], log.used, at)
+
+
+def _append_long(lo: Lower, value: Any, field: Field, to: int, place: int, at: int, op: Op) -> None:
+    """The last value of an entry: a helper copies it. A string takes no more room than it needs."""
+    fn = lo.fn
+    source = room(lo, value, op.span)
+    fn.addr(I.R3, source.base, source.off)
+    fn.addr(I.R1, to, place)
+    fn.const(I.R2, min(field.size, source.cap))
+    fn.call("probe_read_kernel_str" if field.type == STR else "probe_read_kernel", 3)
+    if field.type == STR:
+        length = fn.result()
+        fn.alui(I.ADD, length, 7 + field.offset)
+        fn.alui(I.AND, length, -8)
+        fn.alu(I.ADD, at, length)
 
 
 def submit(lo: Lower, flags: int = 0) -> None:

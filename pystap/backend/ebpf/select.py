@@ -409,6 +409,7 @@ _CODE: dict[str, Callable[[Any, Op], None]] = {
     "load_buf": texts.load_buf,
     "fault_of": loads.fault_of,
     "put": records.put,
+    "append": records.append,
     "exit": _exit,
     "raise": _raise,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...builtins import TABLE
 from ...ir.nodes import Op
+from ...staging.plan import LOG_FIXED
 from . import arith, formats, globs
 from .names import place, text
 
@@ -107,6 +108,25 @@ def _raise_site(body: Body, op: Op) -> None:
     body.line(f"if {error}: _raise_site({error}, {shown})")
 
 
+def _turns(body: Body, op: Op) -> None:
+    data, used = op.args
+    body.set(op.dst, f"_turns({body.read(data)}, {body.read(used)})")
+
+
+def _take(body: Body, op: Op) -> None:
+    """The next value that a loop of the kernel stage logged."""
+    field = op.attr
+    reader = body.read(op.args[0])
+    if field.type == "i64":
+        body.set(op.dst, f"{reader}.word()")
+    elif field.type != "str":
+        body.set(op.dst, f"{reader}.data({field.size})")
+    elif field.size > LOG_FIXED:
+        body.set(op.dst, f"{reader}.long_text()")
+    else:
+        body.set(op.dst, f"{reader}.text({field.size})")
+
+
 def _kernel_only(body: Body, op: Op) -> None:
     raise ValueError(
         f"{body.function.name}: the operation '{op.name}' needs an event's context ({op.span!r})"
@@ -132,5 +152,7 @@ EMIT: dict[str, Emit] = {
     "exit": _to("_exit"),
     "raise": _raise,
     "raise_site": _raise_site,
+    "turns": _turns,
+    "take": _take,
     **dict.fromkeys(("ctx_arg", "sys_nr", "sys_arg", "sys_ret"), _kernel_only),
 }

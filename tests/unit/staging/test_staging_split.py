@@ -14,20 +14,20 @@ USES = 'probe end { printf("%d", n) }'
 
 def test_the_record_is_reserved_behind_the_guards() -> None:
     made = Made(f"{EVENT} {{ if (pid() != target()) next; if (offset < 3) next; println(whence) }}")
-    assert depth_of(made.body, "reserve") == 3  # the call's number, and two guards
+    assert depth_of(made.body, "reserve") == 2
     assert order(made.kernel, "call pid", "lt offset 3", "reserve", "put")
     assert made.user == 'printf "%d\\n" whence'  # without them
 
 
 def test_the_record_is_reserved_before_the_first_effect() -> None:
     made = Made(f"global n\n{EVENT} {{ if (offset > 3) {{ n++; println(whence) }} }}\n{USES}")
-    assert depth_of(made.body, "reserve") == 2
+    assert depth_of(made.body, "reserve") == 1
     assert order(made.kernel, "gt offset 3", "reserve", "add_to n 1")
 
 
 def test_one_of_two_branches_that_print() -> None:
     made = Made(f"{EVENT} {{ if (offset > 3) println(1); else println(whence) }}")
-    assert depth_of(made.body, "reserve") == 1
+    assert depth_of(made.body, "reserve") == 0
     assert len(made.ops("reserve")) == 1
     assert made.user.startswith("if t")
     assert "else" in made.user
@@ -50,7 +50,7 @@ def test_what_changes_is_not_moved_over_its_change() -> None:
 def test_conditions_of_the_user_stage_take_their_bodies_with_them() -> None:
     made = Made(f'{EVENT} {{ if (strlen(execname()) == 3) printf("%d\\n", tid()) }}')
     assert order(made.user, "call strlen", "eq", "if", "printf")
-    assert depth_of(made.body, "put") == 1  # captured whether or not it is asked for
+    assert depth_of(made.body, "put") == 0  # captured whether or not it is asked for
     assert order(made.kernel, "reserve", "call tid", "put")
     assert made.notes("mirror") == ["decided in the user stage"]
 
@@ -83,7 +83,7 @@ def test_a_read_that_the_kernel_decides_on_faults_there() -> None:
     made = Made(f'{EVENT} {{ if (whence == 3) printf("%d\\n", kernel_int(offset)) }}')
     (load,) = made.ops("load")
     assert load.attr.fault == "error"
-    assert depth_of(made.body, "load") == 2
+    assert depth_of(made.body, "load") == 1
     assert "raise_site" not in made.user
 
 
