@@ -92,6 +92,7 @@ def _stage(c: Compilation) -> None:
         c.module,
         mirror=c.options.stage == "mirror",
         ring=c.options.buffer,
+        log=c.options.max_log,
         first_error_ends=c.options.maxerrors == 0,
     )
     for note in c.staged.notes:
