@@ -22,6 +22,7 @@ _HOMES = {
     "delta": "kernel, per CPU; merged when it is read",
     "shared": "kernel, shared by all CPUs",
 }
+_WORDS = {"mirror": "mirrored", "late": "late read", "log": "loop"}
 
 
 def explain(c: Compilation, out: TextIO | None = None) -> None:
@@ -37,10 +38,9 @@ def explain(c: Compilation, out: TextIO | None = None) -> None:
     for number, handler in enumerate(c.module.handlers):
         write(f"  {handler.probe}: {_stage(c, number)}\n")
         for note in c.staged.notes:
-            if note.handler == number and note.kind in ("mirror", "late"):
+            if note.handler == number and note.kind in _WORDS:
                 place = f"line {note.span.line}: " if note.span.source is c.source else ""
-                word = "mirrored" if note.kind == "mirror" else "late read"
-                write(f"      {word}: {place}{note.text}\n")
+                write(f"      {_WORDS[note.kind]}: {place}{note.text}\n")
     _globals(c, write)
     _maps(c, write)
 

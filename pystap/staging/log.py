@@ -51,7 +51,7 @@ class Log:
         return out
 
     def _entry(self, operands: list[Local], fields: list[Field], size: int, target: Stmt) -> Stmt:
-        self.plan.size = max(self.plan.size, 8 * size)  # at least a few of the largest
+        self.plan.size = max(self.plan.size, size)
         entry = LogEntry(self.plan, tuple(fields), size)
         return Op(None, "append", tuple(operands), entry, target.span)  # type: ignore[attr-defined]
 
