@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from .debuginfo import FOLDER
 from .guest import GuestFailed, Unavailable, boot
 from .kernels import KERNELS
 
@@ -17,10 +18,14 @@ def main(words: list[str]) -> int:
         words = [*words, os.environ.get("GUEST_COMMAND", "")]
     if len(words) != 2 or not words[1]:
         print(
-            f"usage: make guest KERNEL={{{','.join(KERNELS)}}} CMD='...' [TIMEOUT=seconds]", file=sys.stderr
+            f"usage: make guest KERNEL={{{','.join(KERNELS)}}} CMD='...' [TIMEOUT=seconds] [DEBUGINFO=1]",
+            file=sys.stderr,
         )
         return 2
     timeout = float(os.environ.get("TIMEOUT") or 600)
+    command, debuginfo = words[1], bool(os.environ.get("DEBUGINFO"))
+    if debuginfo:
+        command = f"export SYSTEMTAP_DEBUGINFO_PATH={FOLDER}\n{command}"
 
     def stream(chunk: bytes) -> None:
         sys.stdout.buffer.write(chunk)
@@ -28,7 +33,10 @@ def main(words: list[str]) -> int:
 
     try:
         done = boot(
-            words[0], words[1], timeout, stream=stream, tell=lambda text: print(text, file=sys.stderr)
+            *(words[0], command, timeout),
+            stream=stream,
+            tell=lambda text: print(text, file=sys.stderr),
+            debuginfo=debuginfo,
         )
     except (GuestFailed, Unavailable) as why:
         print(f"guest: {why}", file=sys.stderr)

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from . import debuginfo as debug
 from . import parts, tree
 from .archive import Unavailable
 from .kernels import KERNELS
@@ -67,10 +68,11 @@ def boot(
     tell: Callable[[str], None] = _quiet,
     cancel: threading.Event | None = None,
     folders: dict[str, Path] | None = None,
+    debuginfo: bool = False,
 ) -> Result:
     """Run a shell command in a guest. `stream` gets its output as it comes, `tell` news of parts being made.
 
-    folders: copied into the guest, by their paths there.
+    folders: copied into the guest, by their paths there. debuginfo: the guest has the kernel's, in debuginfo.FOLDER.
 
     When `cancel` is set, the guest is ended, which counts as a failure.
     """
@@ -80,23 +82,30 @@ def boot(
         raise Unavailable(why)
     userland = parts.userland(tell)
     made = parts.kernel(KERNELS[kernel], tell)
+    more = [debug.disk(KERNELS[kernel], made, tell)] if debuginfo else []
     with tempfile.TemporaryDirectory(prefix="pystap-guest-") as folder:
         run = Path(folder)
         tree.pack(userland, command, run / "tree.tar", folders)
-        return _Run(userland, made, run, kernel).go(timeout, stream, cancel or threading.Event())
+        return _Run(userland, made, run, kernel, more).go(timeout, stream, cancel or threading.Event())
 
 
 class _Run:
     """One boot: QEMU's process, the pipe of the command's output, the files of console and status."""
 
-    def __init__(self, userland: Path, kernel: Path, folder: Path, name: str) -> None:
+    def __init__(self, userland: Path, kernel: Path, folder: Path, name: str, more: list[Path]) -> None:
+        self.more = more  # disks behind the usual ones
         self.userland = userland
         self.kernel = kernel
         self.folder = folder
         self.name = name
 
     def _command(self, pipe: int) -> list[str]:
-        disks = (self.userland / "root.img", self.kernel / "modules.img", self.folder / "tree.tar")
+        disks = (
+            self.userland / "root.img",
+            self.kernel / "modules.img",
+            self.folder / "tree.tar",
+            *self.more,
+        )
         words = ["setpriv", "--pdeathsig", "KILL", QEMU, "-accel", "tcg,thread=single", "-cpu", CPU]
         words += [
             "-smp",

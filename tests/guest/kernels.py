@@ -43,5 +43,9 @@ USERLAND_PACKAGES = (
     "bpftrace",
 )
 
+# Kernels whose debug information tests need, and the modules of which they need it.
+DEBUG_KERNELS = ("6.12",)
+DEBUG_MODULES = ("bridge", "nf_conntrack", "veth")
+
 # What the first stage of a boot loads before it can see the disks. Built in on some kernels.
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "ext4", "overlay")

@@ -9,6 +9,10 @@ mount -t debugfs debugfs /sys/kernel/debug
 mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p /run/netns
+if [ -b /dev/vdd ]; then
+    mkdir -p /debuginfo
+    mount -t ext4 -o ro /dev/vdd /debuginfo
+fi
 hostname guest
 ip link set lo up
 cp "/usr/lib/modules/$(uname -r)/config" "/boot/config-$(uname -r)"
