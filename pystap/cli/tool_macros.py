@@ -37,7 +37,7 @@ def macros(about: dict[str, Any], values: dict[str, int | str], form: str, termi
     found = [_define(name, value) for name, value in values.items()]
     columns: dict[str, dict[str, Any]] = about["columns"]
     params = ", ".join(columns)
-    count = "@COUNT" if "count" in values else "0"
+    over = "if (__tool_over(@COUNT)) exit()" if values.get("count") else "__tool_rows++"
     if form == "json":
         header, row, due, between = "", _json_row(columns), "", ""
     else:
@@ -52,7 +52,7 @@ def macros(about: dict[str, Any], values: dict[str, int | str], form: str, termi
     found.append(f"@define BETWEEN %( {{ {between} }} %)")
     found.append(f"@define HEADER %( {{ {header} }} %)")
     found.append(f"@define ROW({params}) %( {row} %)")
-    found.append(f"@define EVENT({params}) %( {{ {due} {row} if (__tool_over({count})) exit() }} %)")
+    found.append(f"@define EVENT({params}) %( {{ {due} {row} {over} }} %)")
     return "\n".join(found)
 
 

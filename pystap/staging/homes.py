@@ -27,7 +27,8 @@ _STEPPED_WRITES = frozenset({"add_to", "add_fetch", "push", "delete_slice", "zer
 _READS = frozenset({"get", "has"})
 LONGEST_KEY_STRING = 128  # bytes; keys lie on the 512-byte frame
 LONGEST_VALUE_STRING = 128
-# Tables of the library whose elements stand each for itself: nothing relies on two accesses being one step.
+# Tables of the library whose elements stand each for itself: nothing relies on two accesses being one step, or on
+# what comes last being left out.
 LOOSE = "__loose_"
 
 
@@ -122,7 +123,7 @@ class Homes:
         """Move what a handler changes that runs only if the user stage doesn't end the run before it (R14)."""
         moved = False
         for op, glob in global_ops(handler.body):
-            if "write" in OPS[op.name].effects and not glob.internal:
+            if "write" in OPS[op.name].effects and not glob.internal and not glob.name.startswith(LOOSE):
                 why = "the user stage may end the run in a handler before, at the same event"
                 moved |= self._move(glob, why, op.span)
         return moved
