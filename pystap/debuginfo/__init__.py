@@ -136,9 +136,14 @@ class DebugInfo:
         rows = self._ask("labels", function.at)
         return {name: [Spot(*spot) for spot in spots] for name, spots in rows.items()}
 
-    def variables_at(self, address: int) -> dict[str, tuple[Location | None, CType, bool]]:
-        """Return the variables that the code at an address can name: (location, type, whether it is a parameter)."""
-        return self._ask("variables_at", address)  # type: ignore[no-any-return]
+    def variables_at(
+        self, address: int, function: str = ""
+    ) -> dict[str, tuple[Location | None, CType, bool]]:
+        """Return the variables that the function at an address can name: (location, type, whether it is a parameter).
+
+        Without a name: the innermost one there, which may be inlined in others.
+        """
+        return self._ask("variables_at", address, function)  # type: ignore[no-any-return]
 
     def spot(self, address: int) -> Spot | None:
         """Return what an address is: whose code, which line."""

@@ -226,13 +226,21 @@ class Search:
 
     # -- variables
 
-    def variables_at(self, address: int) -> dict[str, tuple[Any, ...]]:
-        """Variables of the innermost function at an address, inner ones before outer ones of the same name."""
+    def variables_at(self, address: int, function: str) -> dict[str, tuple[Any, ...]]:
+        """Variables of a function at an address, inner ones before outer ones of the same name.
+
+        The code may be that of another one, inlined there; without a name the innermost function is meant.
+        """
         code = self.index.code_at(address)
         if code is None:
             return {}
         out: dict[str, tuple[Any, ...]] = {}
         here: Scope | None = code.innermost(address)
+        if function:
+            around = here
+            while around is not None and around.instance.entry.name != function:
+                around = around.instance.parent
+            here = around or here
         while here is not None:
             _ = here.inner  # reads its items
             for item in here.items:

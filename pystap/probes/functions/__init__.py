@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..base import Part
 
 SUFFIXES = ("call", "return", "inline", "exported", "callee", "callees", "label", "maxactive", "nearest")
-_LATER = frozenset(("inline", "callee", "callees", "label", "nearest"))
+_INSIDE = frozenset(("inline", "callee", "callees", "label"))  # places that only debug information tells
 
 
 class Wanted:
@@ -58,9 +58,12 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
     for at, part in enumerate(parts[2:], 2):
         if part.name not in SUFFIXES:
             raise unknown(parts, env, SUFFIXES, at)
-        if part.name in _LATER:
-            raise fail("E401", f"not supported yet: '.{part.name}' of functions", part.span)
     wanted = Wanted(parts, module)
+    inside = next((part for part in parts[2:] if part.name in _INSIDE), None)
+    if inside is not None:
+        from .lines import parts_of
+
+        return parts_of(wanted, env, inside)
     if wanted.line:
         from .lines import resolve as lines
 

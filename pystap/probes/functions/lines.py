@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...debuginfo import DebugInfoError
 from ...diag import CompileError, did_you_mean, fail
 from ...ir.nodes import Event
-from ..base import Context, Env, Resolved, has_glob
+from ..base import Context, Env, Resolved, bare, has_glob, wrong_argument
 from .located import REGISTERS, variables
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ...btf import Btf
     from ...debuginfo import DebugInfo, Function, Spot
     from ...source import Span
+    from ..base import Part
     from . import Wanted
 
 MOST = 64  # places of one probe point: each is a program of its own
@@ -196,7 +197,7 @@ def resolved_at(info: DebugInfo, env: Env, module: str, spot: Spot, text: str, k
         raise fail("E401", f"not supported yet: places in functions on {arch}", span)
     btf = target_types(env, module) or env.target.btf
     try:
-        known, missing, parameters = variables(info, spot.address, btf, arch)
+        known, missing, parameters = variables(info, spot, btf, arch)
         event = _event(info, env, module, spot)
     except DebugInfoError as error:
         raise _unreadable(error, span) from None
@@ -283,17 +284,18 @@ def _text(wanted: Wanted, place: str, suffix: str) -> str:
     return f'{before}.function("{place}"){suffix}'
 
 
-def parts_of(wanted: Wanted, env: Env, suffix: str, argument: str) -> list[Resolved]:
-    """Return the events of function(...).inline, .callee("g") and .label("l")."""
+def parts_of(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
+    """Return the events of function(...).inline, .callee("g"), .callees and .label("l")."""
+    argument = _argument(suffix)
     place = Place(str(wanted.part.arg), wanted.part.span)
     info = info_of(env, wanted.module, place.span, place)
     functions = place.functions(info)
-    if suffix == "inline":
+    if suffix.name == "inline":
         out = inline(wanted, env, info, functions)
         if not out:
             words = f"'{functions[0].name}' is inlined nowhere in this kernel: it has code of its own only"
             raise fail("E304", words, place.span)
-    elif suffix == "label":
+    elif suffix.name == "label":
         out = _labels(wanted, env, info, functions, argument)
     else:
         out = _callees(wanted, env, info, functions, argument)
@@ -301,6 +303,20 @@ def parts_of(wanted: Wanted, env: Env, suffix: str, argument: str) -> list[Resol
     if len(out) > MOST:
         raise fail("E309", f"{len(out)} places match '{wanted.text}', more than {MOST}", place.span)
     return out
+
+
+def _argument(suffix: Part) -> str:
+    """Return the name or pattern that a suffix takes."""
+    if suffix.name == "inline":
+        bare(suffix)
+    elif suffix.name == "callees":
+        if suffix.arg not in (None, 1):
+            raise fail(
+                "E401", "not supported yet: callees of callees", suffix.span, '.callees, or .callee("name")'
+            )
+    elif not isinstance(suffix.arg, str):
+        raise wrong_argument(suffix, f'needs a name: {suffix.name}("name")')
+    return suffix.arg if isinstance(suffix.arg, str) else "*"
 
 
 def _labels(

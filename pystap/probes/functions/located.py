@@ -1,6 +1,6 @@
 """Variables of a place in the code: where debug information says they are, with the kernel's own types.
 
-    known, missing = variables(info, address, btf, arch)
+    known, missing, parameters = variables(info, spot, btf, arch)
 
 A variable that is known is read by op "located": attr = (location, bytes, signed, is it an address). Locations are as
 `debuginfo.expressions` has them, with names of registers instead of numbers.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...btf import Btf
-    from ...debuginfo import DebugInfo
+    from ...debuginfo import DebugInfo, Spot
 
 # Registers by DWARF's numbers, as the builtin `register` names them.
 _X86_64 = ("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rip")
@@ -59,13 +59,13 @@ class _Array(t.Array):
 
 
 def variables(
-    info: DebugInfo, address: int, btf: Btf, arch: str
+    info: DebugInfo, spot: Spot, btf: Btf, arch: str
 ) -> tuple[list[Variable], dict[str, str], set[str]]:
     """Return (those that can be read, name -> why not of the others, the names of parameters)."""
     known: list[Variable] = []
     missing: dict[str, str] = {}
     parameters: set[str] = set()
-    for name, (location, ctype, is_parameter) in info.variables_at(address).items():
+    for name, (location, ctype, is_parameter) in info.variables_at(spot.address, spot.function).items():
         if is_parameter:
             parameters.add(name)
         try:
