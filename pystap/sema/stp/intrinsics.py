@@ -11,6 +11,7 @@ that need more than a table row. Only the tapset and probe kinds' prologues may 
     __builtin_load_buf(addr, n)                n bytes; n is a literal
     __builtin_sext(x, bits) __builtin_zext(x, bits)
     __builtin_sys_nr() __builtin_sys_arg(n) __builtin_sys_ret()
+    __builtin_register(name) __builtin_arg(n) __builtin_returned()            see registers.py
     __builtin_pp() _pn() _ppfunc() _probemod() _probe_type() _is_return()     words of the probe
     __builtin_target() __builtin_hz() __builtin_page_size()                   constants
     __builtin_exit() __builtin_error(s) __builtin_log(s) __builtin_warn(s)
@@ -35,6 +36,11 @@ OTHERS: dict[str, tuple[str, str]] = {
     "load_buf": ("i#", BUF),
     "sext": ("i#", LONG),
     "zext": ("i#", LONG),
+    "register": ("s", LONG),
+    "u_register": ("s", LONG),
+    "registers_valid": ("", LONG),
+    "arg": ("i", LONG),
+    "returned": ("", LONG),
     "sys_nr": ("", LONG),
     "sys_arg": ("#", LONG),
     "sys_ret": ("", LONG),
@@ -54,7 +60,13 @@ OTHERS: dict[str, tuple[str, str]] = {
 }
 
 # A function that calls one of these is another one at each probe.
-OF_PROBE = frozenset(PREFIX + n for n in ("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return"))
+OF_PROBE = frozenset(
+    PREFIX + n
+    for n in (
+        *("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return"),
+        *("register", "u_register", "registers_valid", "arg", "returned"),
+    )
+)
 
 
 def signature(name: str) -> tuple[list[str], bool, str] | None:

@@ -8,7 +8,7 @@ from ...ir.ops import Load
 from ...lang.stp import ast
 from ..build import latin, zero
 from ..paths import Place, char_array
-from . import intrinsics
+from . import intrinsics, registers
 from .types import IR_TYPE
 
 TYPE_CHECKING = False
@@ -240,6 +240,11 @@ _SPECIAL = {
     **dict.fromkeys(("sys_nr", "sys_arg", "sys_ret"), _sys),
     **dict.fromkeys(("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return"), _words),
     **dict.fromkeys(("target", "hz", "page_size"), _constant),
+    "register": registers.register,
+    "u_register": registers.register,
+    "registers_valid": registers.valid,
+    "arg": registers.arg,
+    "returned": registers.returned,
     "exit": _exit,
     **dict.fromkeys(("error", "log", "warn"), _message),
 }
