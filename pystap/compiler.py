@@ -116,7 +116,7 @@ def _ebpf(c: Compilation) -> None:
     features: tuple[str, ...] = DEFAULT_FEATURES
     if c.target.btf.find_func("bpf_rdonly_cast") is not None:
         features = (*features, "rdonly_cast")
-    machine = from_btf(c.target.btf, features, c.target.arch)
+    machine = from_btf(c.target.btf, features, c.target.arch, c.target.module)
     zero = zero_map(c.staged.homes)
     if zero is not None:
         c.staged.maps.append(zero)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from struct import Struct
 
 from ..bpf import consts_gen as abi
@@ -82,15 +83,19 @@ def load(prog: Prog, maps: Mapping[str, Map], btf: Btf | None) -> Loaded:
     options, attach = how(prog, btf)
     blob, func_info, line_info = program_btf(prog)
     btf_fd = load_btf(blob)
-    fd = load_program(
-        options.pop("prog_type"),
-        linked(prog, maps, btf),
-        name=prog.name,
-        btf_fd=btf_fd,
-        func_info=func_info,
-        line_info=line_info,
-        **options,
-    )
+    try:
+        fd = load_program(
+            options.pop("prog_type"),
+            linked(prog, maps, btf),
+            name=prog.name,
+            btf_fd=btf_fd,
+            func_info=func_info,
+            line_info=line_info,
+            **options,
+        )
+    finally:
+        if "attach_btf_obj_fd" in options:
+            os.close(options["attach_btf_obj_fd"])
     return Loaded(prog, fd, btf_fd, lambda: attach(fd))
 
 
@@ -177,7 +182,8 @@ def _kprobe(prog: Prog, btf: Btf | None) -> Any:
     ret = prog.kind == "kretprobe" or bool(args.get("ret"))
     options = {"prog_type": abi.BPF_PROG_TYPE_KPROBE}
     if "functions" not in args:
-        return options, lambda fd: attach_kprobe(fd, prog.target, offset=args.get("offset", 0), ret=ret)
+        place, addr = args.get("offset", 0), args.get("addr", 0)
+        return options, lambda fd: attach_kprobe(fd, prog.target, offset=place, addr=addr, ret=ret)
     multi = bool(args.get("multi"))
     if multi:
         options["expected_attach_type"] = abi.BPF_TRACE_KPROBE_MULTI
@@ -195,12 +201,28 @@ def _kprobe(prog: Prog, btf: Btf | None) -> Any:
 def _function(prog: Prog, btf: Btf | None) -> Any:
     from ..kernel.attach.tracing import attach_tracing
 
-    ret = prog.kind == "fexit" or bool((prog.args or {}).get("ret"))
+    args = prog.args or {}
+    ret = prog.kind == "fexit" or bool(args.get("ret"))
     kind = abi.BPF_TRACE_FEXIT if ret else abi.BPF_TRACE_FENTRY
-    found = btf.find_func(prog.target) if btf is not None else None
+    types, owner = _types_of(args.get("module", ""), btf)
+    found = types.find_func(prog.target) if types is not None else None
     if found is None:
         raise KernelError(2, f"finding the kernel function {prog.target}")
-    return _tracing(kind, found.id), lambda fd: attach_tracing(fd, prog.target, attach_type=kind)
+    options = _tracing(kind, found.id)
+    if owner:
+        options["attach_btf_obj_fd"] = owner
+    return options, lambda fd: attach_tracing(fd, prog.target, attach_type=kind)
+
+
+def _types_of(module: str, btf: Btf | None) -> tuple[Btf | None, int]:
+    """The types that a function is found in, and a descriptor of a module's, which loading takes."""
+    if not module or btf is None:
+        return btf, 0
+    from ..btf import Btf as Types
+    from ..kernel.objects import module_btf_fd
+    from ..kernel.target import module_btf
+
+    return Types(module_btf(module), None, btf), module_btf_fd(module)
 
 
 def _netfilter(prog: Prog, btf: Btf | None) -> Any:

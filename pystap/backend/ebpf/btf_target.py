@@ -12,6 +12,8 @@ from ...btf.layout import argument_words, field_path, sizeof
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...btf import Btf
 
 # Came with Linux 6.7; the verifier is lenient in unions from 6.6 on. 6.1 is not.
@@ -22,8 +24,9 @@ _OTHER_SPACES = frozenset({"user", "percpu"})
 class Answers:
     """See the module. Answers are kept."""
 
-    def __init__(self, btf: Btf) -> None:
+    def __init__(self, btf: Btf, module: Callable[[str], Btf | None] | None = None) -> None:
         self.btf = btf
+        self.module = module
         self._lenient: bool | None = None
         self._access: dict[tuple[str, int, int], str | None] = {}
         self._offset: dict[tuple[str, str], tuple[int, int] | None] = {}
@@ -51,27 +54,42 @@ class Answers:
         return 0 if found is None else found.id
 
     def argument(self, tracepoint: str, n: int) -> str:
-        """Struct that an argument points to: of a tracepoint, or of a function (`name()`; behind them its value)."""
+        """Struct that an argument points to: of a tracepoint, or of a function (`name()`, of a module `module:name()`;
+        behind them its value); "*" ("*return") for a pointer that the verifier lets nobody load as such. A struct of the module's own
+        is none that a program knows."""
         if tracepoint.endswith("()"):
-            func = self.btf.find_func(tracepoint[:-2])
+            module, _, name = tracepoint[:-2].rpartition(":")
+            btf = self.module(module) if module and self.module is not None else self.btf
+            func = btf.find_func(name) if btf is not None else None
             proto = func.type if func is not None else None
             if not isinstance(proto, t.FuncProto):
                 return ""
             kinds = dict(
                 zip(argument_words(proto), (*(p.type for p in proto.params), proto.type), strict=True)
             )
-            return self._pointee(kinds[n]) if n in kinds else ""
+            if n not in kinds:
+                return ""
+            return self._pointee(kinds[n]) or self._opaque(kinds[n], n == max(kinds))
         found = self.btf.find_tracepoint(tracepoint)
         if found is None or n >= len(found.params):
             return ""
         return self._pointee(found.params[n].type)
+
+    def _opaque(self, pointer: t.Type, returned: bool) -> str:
+        """What leads to another pointer, an array, a function: the verifier wants structs and numbers behind pointers."""
+        resolved = self.btf.resolve(pointer)
+        if not isinstance(resolved, t.Ptr):
+            return ""
+        if not isinstance(self.btf.resolve(resolved.type), (t.Ptr, t.Array, t.FuncProto)):
+            return ""
+        return "*return" if returned else "*"
 
     def _pointee(self, pointer: t.Type) -> str:
         resolved = self.btf.resolve(pointer)
         if not isinstance(resolved, t.Ptr) or _OTHER_SPACES & set(pointer_tags(resolved)):
             return ""
         to = self.btf.resolve(resolved.type)
-        return to.name if isinstance(to, t.Struct) else ""
+        return to.name if isinstance(to, t.Struct) and to.btf is self.btf else ""
 
     def access(self, struct: str, offset: int, size: int) -> str | None:
         """What a plain load reads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...bpf import insn as I
 from .lower import SH_CTX
 
 TYPE_CHECKING = False
@@ -14,8 +15,31 @@ def ctx_arg(lo: Lower, op: Op) -> None:
     """Argument n of the event. A typed pointer is kept as such, besides its value."""
     assert op.dst is not None
     n = int(op.attr[0] if isinstance(op.attr, tuple) else op.attr)
+    kind = _argument_type(lo, n)
+    if kind[:1] == "*":
+        _by_helper(lo, op, n, kind != "*")
+        return
     pointer = lo.fn.load(8, context(lo), _argument_place(lo, op, n))
-    define_pointer(lo, op.dst, pointer, _argument_type(lo, n))
+    define_pointer(lo, op.dst, pointer, kind)
+
+
+def _by_helper(lo: Lower, op: Op, n: int, returned: bool) -> None:
+    """The same of a function by trampoline, as a plain number: the argument, or behind the last one what it returns."""
+    fn = lo.fn
+    at = fn.frame.take(8, op.span)
+    fn.sti(8, I.FP, at, 0)
+    fn.mov(I.R1, context(lo))
+    if returned:
+        fn.addr(I.R2, I.FP, at)
+        fn.call("get_func_ret", 2)
+    else:
+        fn.const(I.R2, n)
+        fn.addr(I.R3, I.FP, at)
+        fn.call("get_func_arg", 3)
+    value = lo.target_of(op.dst)
+    fn.ldx(8, value, I.FP, at)
+    fn.frame.give(at, 8)
+    lo.done(op.dst, value)
 
 
 # Where pt_regs has the arguments of a function.
@@ -40,12 +64,19 @@ def _argument_type(lo: Lower, n: int) -> str:
     if lo.kind == "tp_btf":
         return lo.target.argument(lo.kp.event.name, n)
     if lo.kind in ("fentry", "fexit", "function"):
-        return lo.target.argument(f"{lo.kp.event.name}()", n)
+        return lo.target.argument(function_of(lo), n)
     if lo.kind == "netfilter":
         return lo.target.access("bpf_nf_ctx", 8 * n, 8) or ""
     if lo.kind == "iter":
         return lo.target.access(f"bpf_iter__{lo.kp.event.name}", 8 * n, 8) or ""
     return ""
+
+
+def function_of(lo: Lower) -> str:
+    """The function that a trampoline is of, as `target.Target` wants it."""
+    args = lo.kp.event.args
+    module = args.get("module", "") if isinstance(args, dict) else ""
+    return f"{module}:{lo.kp.event.name}()" if module else f"{lo.kp.event.name}()"
 
 
 def context(lo: Lower) -> int:

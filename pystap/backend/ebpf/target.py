@@ -75,9 +75,14 @@ def from_tables(
     )
 
 
-def from_btf(btf: Btf, features: Iterable[str] = DEFAULT_FEATURES, arch: str = "x86_64") -> Target:
-    """A target that answers from a kernel's BTF."""
+def from_btf(
+    btf: Btf,
+    features: Iterable[str] = DEFAULT_FEATURES,
+    arch: str = "x86_64",
+    module: Callable[[str], Btf | None] | None = None,
+) -> Target:
+    """A target that answers from a kernel's BTF, and from its modules'."""
     from .btf_target import Answers
 
-    answers = Answers(btf)
+    answers = Answers(btf, module)
     return Target(answers.offset, answers.access, answers.argument, answers.struct_id, features, arch)
