@@ -24,7 +24,8 @@ CTL_ERROR = 32  # u64, 0, or 1 + number of the error site; the first error wins 
 CTL_ERROR_ARG = 40  # u64, what the message needs (an address)
 CTL_FULL = 48  # u64, bitmask of global numbers (mod 64) whose array was full
 CTL_ZERO = 56  # u64, 0 for ever: what is combined with it, the verifier takes for unknown
-CTL_SIZE = 64  # the shared scalars follow, 8 bytes each
+CTL_LOCK = 64  # u64, 0, or 1 + number of the CPU whose run holds the lock (R5); on a cache line of its own
+CTL_SIZE = 128  # the shared scalars follow, 8 bytes each
 STATE_STARTING, STATE_RUNNING, STATE_STOPPING, STATE_ERROR = 0, 1, 2, 3
 
 # The per-CPU block: element 0 of a per-CPU array. Counters that never leave their CPU.

@@ -22,7 +22,7 @@ _HOMES = {
     "delta": "kernel, per CPU; merged when it is read",
     "shared": "kernel, shared by all CPUs",
 }
-_WORDS = {"mirror": "mirrored", "late": "late read", "log": "loop"}
+_WORDS = {"mirror": "mirrored", "late": "late read", "lock": "locked", "log": "loop"}
 
 
 def explain(c: Compilation, out: TextIO | None = None) -> None:

@@ -104,6 +104,9 @@ OPS: dict[str, OpInfo] = {
     "turns": OpInfo("bi", "b", "u", "control"),
     "take": OpInfo("b", "a", "u", "control"),  # attr: program.Field
     "fault_of": OpInfo("", "i", "k", "ctx"),  # attr: the Local that a Load(fault="capture") assigned
+    # from here to "unlock" no other run that takes the lock goes on; one that can't get it is skipped and counted
+    "lock": OpInfo("", "", "k", "control"),
+    "unlock": OpInfo("", "", "k", "control"),
     # error, address: raise Program.errors[error - 1] unless it is 0; its message may show the address
     "raise_site": OpInfo("ii", "", "u", "fault control"),
 }

@@ -13,6 +13,7 @@ from .capture import LOG_ROOM, Capture
 from .homes import DELTA, SHARED, USER, Homes, global_ops, user_globals
 from .inserts import find_inserts
 from .layout import Layout, Shape
+from .locks import hold
 from .places import Places, global_of, key_operands
 from .plan import Home, KernelProgram, LogLoop, Staged, UserFunction
 from .returns import pair_returns
@@ -178,6 +179,12 @@ class _Stager:
             function = UserFunction(name, "record", tuple(capture.params), None, handler.label, capture.user)
             self.user.append(function)
         self._logged(number, body)
+        if id(handler) in self.homes.lockers:
+            body = hold(body, self.homes.locked)
+            names = ", ".join(
+                sorted({g.name for _, g in _kernel_ops(body, self.homes.home) if g in self.homes.locked})
+            )
+            self.notes.append(Note("lock", handler.span, number, f"runs under the lock, for {names}"))
         scope: list[Stmt] = [Scope(handler.label, body, handler.span)]
         self.kernel.append(KernelProgram(f"h{number}", handler.event, scope, sizes_of(body), (number,)))
         if not mirrored:

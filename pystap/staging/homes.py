@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt, Text
 from ..ir.ops import OPS
 from ..ir.walk import statements
+from .locks import clusters, refusal
 from .merge import same_event
 from .places import USER as USER
 from .places import Places, global_of, key_operands
@@ -33,10 +34,16 @@ LOOSE = "__loose_"
 
 
 class Homes:
-    """home: where each global lives; why: for those moved to the user stage, the reason and the place."""
+    """home: where each global lives; why: for those moved to the user stage, the reason and the place.
+
+    guards: ids of reads that an insert repeats.
+    """
 
     def __init__(self, module: Module, mirror: bool, guards: frozenset[int] = frozenset()) -> None:
-        self._guards = guards  # ids of reads that an insert repeats
+        self._module = module
+        self.locked: set[Global] = set()  # what the lock protects
+        self.lockers: set[int] = set()  # ids of the handlers that take it
+        self._guards = guards
         self.events = [h for h in module.handlers if not h.event.user]
         self._before = [
             [n for n in range(at) if same_event(self.events[n].event, handler.event)]
@@ -114,10 +121,9 @@ class Homes:
                 for text, span in texts:
                     if text is None or len(text.value) >= LONGEST_KEY_STRING:
                         moved |= self._move(glob, "a user handler makes a key that may be long", span)
-        for at, handler in enumerate(self.events):
+        for at in range(len(self.events)):
             moved |= self._keys(self.places[at])
-            moved |= self._atomic(handler, self.places[at])
-        return moved
+        return moved or self._lock()
 
     def _uncertain(self, handler: Handler) -> bool:
         """Move what a handler changes that runs only if the user stage doesn't end the run before it (R14)."""
@@ -149,22 +155,31 @@ class Homes:
                     moved |= self._move(glob, f"a key is a {operand.type}", op.span)
         return moved
 
-    def _atomic(self, handler: Handler, places: Places) -> bool:
-        """Move shared globals of a handler whose accesses are not atomic together without a lock (R5)."""
-        shared = [
-            (op, glob)
-            for op, glob in global_ops(handler.body)
-            if self.home.get(glob, USER) == SHARED
-            and glob not in self._constant
-            and id(op) not in self._guards
-            and not self._by_thread(glob)
-            and not glob.name.startswith(LOOSE)
-        ]
-        if _is_atomic(shared):
-            return False
+    def _lock(self) -> bool:
+        """Lock the globals of handlers whose accesses are not atomic together (R5), or move them."""
+        private = {glob for glob in self.home if self._by_thread(glob)} | self._constant
+        touched: list[set[Global]] = []
+        atomic: list[bool] = []
+        for handler in self.events:
+            shared = [
+                (op, glob)
+                for op, glob in global_ops(handler.body)
+                if self.home.get(glob, USER) == SHARED and glob not in private
+            ]
+            touched.append({glob for _, glob in shared})
+            atomic.append(_is_atomic([(op, glob) for op, glob in shared if id(op) not in self._guards]))
         moved = False
-        for op, glob in shared:
-            moved |= self._move(glob, "its handler reads and changes it in several steps", op.span)
+        self.locked = set()
+        self.lockers = set()
+        for cluster in clusters(touched, atomic):
+            why = refusal(self._module, self.events, self.places, cluster)
+            if why is None:
+                self.locked |= cluster.globs
+                self.lockers |= {id(self.events[at]) for at in cluster.handlers}
+            else:
+                for at in [at for at in cluster.handlers if not atomic[at]]:
+                    for op, glob in global_ops(self.events[at].body):
+                        moved |= glob in cluster.globs and self._move(glob, why, op.span)
         return moved
 
     def _by_thread(self, glob: Global) -> bool:

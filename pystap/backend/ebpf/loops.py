@@ -87,7 +87,7 @@ def loop(lo: Select, stmt: Loop) -> None:
 def _error(lo: Select, final: int) -> int:
     """The label to jump to when the body met an error that isn't caught here."""
     state, fn = lo.state, lo.fn
-    key = (-1 - final, None, lo.rec_state, 0)
+    key = (-1 - final, None, lo.rec_state + 4 * lo.locked, 0)
     known = state.faults.get(key)
     if known is not None:
         return known
@@ -98,6 +98,7 @@ def _error(lo: Select, final: int) -> int:
     fn.mov(state.site, lo.load_shared(SH_SITE))
     fn.mov(state.what, lo.load_shared(SH_ARG))
     fn.const(state.final, final)
+    fn.const(state.lock, int(lo.locked))
     state.error_recs.add(lo.rec_state)
     fn.goto(state.error)
     fn.out = out

@@ -54,6 +54,7 @@ class State:
         "final",
         "fn",
         "labels",
+        "lock",
         "parent",
         "regs",
         "site",
@@ -74,6 +75,7 @@ class State:
         self.site = fn.vreg()
         self.what = fn.vreg()
         self.final = fn.vreg()
+        self.lock = fn.vreg()  # whether the run held the lock when it met its error
         self.faults: dict[tuple[int, int | None, int, int], int] = {}
 
 
@@ -106,6 +108,7 @@ class Lower:
         self.rec = self.fn.vreg()
         self.held = self.fn.vreg()  # 1 while a record is reserved: a test that every verifier can follow
         self.rec_state = NONE
+        self.locked = False  # does the run hold the lock here?
         self.gen = self.fn.vreg()
         self.facts: dict[Any, Any] = {}
         self.trail: list[Any] = []
@@ -267,7 +270,7 @@ class Lower:
         if state.tries and not final:
             return state.tries[-1]
         number = self.site(message, span, word)
-        key = (number, arg, self.rec_state, plus)
+        key = (number, arg, self.rec_state + 4 * self.locked, plus)
         known = state.faults.get(key)
         if known is not None:
             return known
@@ -283,6 +286,7 @@ class Lower:
             if plus:
                 fn.alui(I.ADD, state.what, plus)
         fn.const(state.final, int(final))
+        fn.const(state.lock, int(self.locked))
         state.error_recs.add(self.rec_state)
         fn.goto(state.error)
         fn.out = out
@@ -294,6 +298,10 @@ class Lower:
 
     def quit(self) -> None:
         """End the run from a place that can't be reached (see select)."""
+        raise NotImplementedError
+
+    def skip(self) -> None:
+        """Go to where a run that doesn't happen ends (see select)."""
         raise NotImplementedError
 
     # -- helpers' results

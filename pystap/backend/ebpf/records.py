@@ -71,9 +71,11 @@ def _skipped(lo: Lower, op: Op) -> None:
     fn.call("map_lookup_elem", 2)
     fn.frame.give(at, 8)
     fn.const(lo.rec, 0)
-    fn.jumpi(I.JEQ, I.R0, 0, lo.run_skipped)
+    uncounted = fn.new_label()
+    fn.jumpi(I.JEQ, I.R0, 0, uncounted)
     fn.atomic(I.A_ADD, 8, I.R0, CPU_SKIPPED, fn.imm(1))
-    fn.goto(lo.run_skipped)
+    fn.label(uncounted)
+    lo.skip()
 
 
 def _fields(lo: Lower) -> dict[int, Field]:

@@ -16,7 +16,7 @@ from ...program import (
     STATE_RUNNING,
     STATE_STOPPING,
 )
-from . import arith, builtins, context, globals, loads, records, strings, syscalls, texts
+from . import arith, builtins, context, globals, loads, locks, records, strings, syscalls, texts
 from .lower import MAYBE, SH_LOCALS, Lower, Mem
 
 TYPE_CHECKING = False
@@ -142,6 +142,12 @@ class Select(Lower):
         self.rec_state = kept
         self.fn.exit(self.verdict)
 
+    def skip(self) -> None:
+        """End this run as one that doesn't happen."""
+        if self.locked:
+            locks.release(self)
+        self.fn.goto(self.run_skipped)
+
     def error_exit(self) -> None:
         """The first error wins; what the run has put down so far still comes out."""
         state, fn = self.state, self.fn
@@ -158,6 +164,11 @@ class Select(Lower):
         fn.stx(8, base, CTL_ERROR_ARG, state.what)
         fn.sti(4, base, CTL_STATE, STATE_ERROR)
         fn.label(late)
+        if "lock" in self.census.names:
+            free = fn.new_label()
+            fn.jumpi(I.JEQ, state.lock, 0, free)
+            locks.release(self)
+            fn.label(free)
         recs = state.error_recs
         self.rec_state = recs.pop() if len(recs) == 1 else MAYBE
         records.submit(self, flags=1)
@@ -409,6 +420,8 @@ _CODE: dict[str, Callable[[Any, Op], None]] = {
     "load_buf": texts.load_buf,
     "fault_of": loads.fault_of,
     "put": records.put,
+    "lock": locks.lock,
+    "unlock": locks.unlock,
     "append": records.append,
     "exit": _exit,
     "raise": _raise,

@@ -23,9 +23,10 @@ def scalar(body: str, rest: str = END, head: str = "global n") -> Made:
         ("n++; println(n)", "shared"),
         ("n = offset", "shared"),
         ("if (n++ == 3) exit()", "shared"),
-        ("n = n * 2", "user"),
-        ("n++; n = n * 2", "user"),
-        ("if (n < 5) n = offset", "user"),
+        ("n = n * 2", "shared"),  # under the lock
+        ("n++; n = n * 2", "shared"),
+        ("if (n < 5) n = offset", "shared"),
+        ("n = n * 2; println(n)", "user"),  # a record in every run anyway
     ],
 )
 def test_scalars(body: str, home: str) -> None:
@@ -65,7 +66,8 @@ def test_mirrored_everything_lives_in_the_user_stage() -> None:
         ("if (!([offset] in t)) t[offset] = 1", "shared"),  # one step
         ("if (!([tid()] in t)) t[tid()] = 1", "shared"),  # but this thread is alone with its key
         ("t[tid()] = t[tid()] * 2 + 1; delete t[tid()]", "shared"),
-        ("t[tid()] = t[offset] + 1", "user"),
+        ("t[tid()] = t[offset] + 1", "shared"),  # under the lock
+        ("t[tid()] = t[offset] + 1; println(1)", "user"),
         ("foreach (k in t) x += k; println(x); t[offset]++", "user"),
         ("delete t; t[offset] = 1", "user"),
     ],
@@ -76,7 +78,7 @@ def test_arrays(body: str, home: str) -> None:
 
 def test_a_thread_key_must_stand_at_one_place_of_every_key() -> None:
     both = "t[tid(), 1] = t[tid(), 1] + 1"
-    crossed = "t[tid(), 1] = t[1, tid()] + 1"
+    both, crossed = f"{both}; println(1)", "t[tid(), 1] = t[1, tid()] + 1; println(1)"
     end = 'probe end { foreach ([a, b] in t) printf("%d", t[a, b]) }'
     assert Made(f"global t\n{EVENT} {{ {both} }} {end}").home("t") == "shared"
     assert Made(f"global t\n{EVENT} {{ {crossed} }} {end}").home("t") == "user"
@@ -85,7 +87,10 @@ def test_a_thread_key_must_stand_at_one_place_of_every_key() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (f"{EVENT} {{ if (n < 5) n = offset }} {END}", "its handler reads and changes it in several steps"),
+        (
+            f"{EVENT} {{ if (n < 5) n = offset; println(2) }} {END}",
+            "its handler reads and changes it in several steps, and makes a record in every run",
+        ),
         (f"{EVENT} {{ if (strlen(execname()) > 3) n++ }} {END}", "a condition of the user stage decides"),
         (f"{EVENT} {{ n += strlen(execname()) }} {END}", "its new value is made in the user stage"),
         (f"{EVENT} {{ println(offset / strlen(execname())); n++ }} {END}", "a condition of the user stage"),
@@ -133,7 +138,7 @@ def test_an_array_that_wraps_keeps_the_order_of_its_keys() -> None:
 
 
 def test_what_one_handler_needs_counts_for_all() -> None:
-    text = f"global n, m\n{EVENT} {{ n++; m++ }}\nprobe syscall.getppid {{ if (n > 3) n = 0 }}\n"
+    text = f"global n, m\n{EVENT} {{ n++; m++ }}\nprobe syscall.getppid {{ if (n > 3) n = 0; println(n) }}\n"
     made = Made(text + 'probe end { printf("%d %d", n, m) }')
     assert made.home("n") == "user"
     assert made.home("m") == "delta"

@@ -18,7 +18,10 @@ def made(body: str) -> Made:
         ("if (!([offset] in t)) t[offset] = whence", "absent"),
         ("if ([offset] in t) next; t[offset] = whence", "absent"),
         ("if (t[offset] == 0) t[offset] = gettimeofday_us()", "zero"),
-        ("if (!t[offset]) { m++; t[offset] = whence }", None),  # what comes before the store is more than its value
+        (
+            "if (!t[offset]) { m++; t[offset] = whence }",
+            None,
+        ),  # what comes before the store is more than its value
         ("if (!t[offset]) { t[offset] = whence; m++ }", "zero"),
         ("if (t[offset] != 0) next; t[offset] = 1", "zero"),
     ],
@@ -27,7 +30,8 @@ def test_forms(body: str, mode: str | None) -> None:
     script = made(body)
     inserts = script.ops("insert")
     assert [op.attr[1] for op in inserts] == ([mode] if mode else [])
-    assert script.home("t") == ("shared" if mode else "user")
+    assert (script.ops("lock") == []) is (mode is not None)
+    assert script.home("t") == "shared"
 
 
 def test_scalars() -> None:

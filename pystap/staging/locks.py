@@ -1,0 +1,227 @@
+"""The try-lock (R5): which handlers take it, what it protects, and where in a handler it is held.
+
+A handler whose accesses of shared globals aren't atomic together would be mirrored. It runs in the kernel under a
+lock instead where that is no worse: all handlers that touch the same globals take it, and
+
+- none of them makes a record in every run: a run prints nothing, or only under a condition on such a global. Else
+  mirroring costs the same, and leaves no run out.
+- no one can interrupt the other on a CPU: they are of one event (whose program the kernel never nests in itself), or
+  of system calls alone. An interrupt's handler can't wait for the run that it interrupted, and would be left out.
+- no user handler changes them while events run, or looks at more than one value of one of them: it can't hold the lock
+  for as long as it runs.
+"""
+
+from __future__ import annotations
+
+from ..ir.nodes import Global, Handler, If, Label, Leave, Local, Loop, Op, Scope, Stmt
+from ..ir.ops import OPS
+from ..ir.walk import blocks, statements
+from ..opt.simplify import effects
+from .places import Places, global_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ir.nodes import Event, Module
+
+    Touched = list[tuple[Op, Global]]
+
+_CALLS = frozenset(("sys_enter", "sys_exit"))
+_EFFECTS = frozenset(("output", "write", "state", "control", "fault"))
+_WRITES = frozenset(("write", "control", "output"))
+_STEPS = "its handler reads and changes it in several steps"
+
+
+class Cluster:
+    """Globals that are used together, and the handlers (by number among the events') that use them."""
+
+    __slots__ = ("globs", "handlers")
+
+    def __init__(self, globs: set[Global], handlers: list[int]) -> None:
+        self.globs = globs
+        self.handlers = handlers
+
+
+def clusters(touched: list[set[Global]], atomic: list[bool]) -> list[Cluster]:
+    """Return what has to be locked. touched: for each handler, the globals that others can reach at the same time."""
+    found: list[Cluster] = []
+    for at, globs in enumerate(touched):
+        if atomic[at]:
+            continue
+        one = Cluster(set(globs), [at])
+        for other in [c for c in found if not c.globs.isdisjoint(globs)]:
+            one.globs |= other.globs
+            found.remove(other)
+        found.append(one)
+    again = True
+    while again:  # a handler that touches a locked global has all its globals locked
+        again = False
+        for one in found:
+            for globs in touched:
+                if not one.globs.isdisjoint(globs) and not globs <= one.globs:
+                    one.globs |= globs
+                    again = True
+    merged: list[Cluster] = []
+    for one in found:
+        for other in [c for c in merged if not c.globs.isdisjoint(one.globs)]:
+            one.globs |= other.globs
+            merged.remove(other)
+        merged.append(one)
+    for one in merged:
+        one.handlers = [at for at, globs in enumerate(touched) if not one.globs.isdisjoint(globs)]
+    return merged
+
+
+def refusal(module: Module, events: list[Handler], places: dict[int, Places], cluster: Cluster) -> str | None:
+    """Return why a cluster is mirrored rather than locked, or None if it is to be locked."""
+    if not _excluded([events[at].event for at in cluster.handlers]):
+        return f"{_STEPS}, and an interrupt's handler can't wait for a lock"
+    for at in cluster.handlers:
+        if not _prints_rarely(events[at].body, places[at], _decided(events[at].body, cluster.globs)):
+            return f"{_STEPS}, and makes a record in every run anyway"
+    for handler in module.handlers:
+        if handler.event.user and handler.event.kind not in ("begin", "end", "error", "never"):
+            if not _glances(handler, cluster, events):
+                return f"{_STEPS}, and another handler looks at it while events run"
+    return None
+
+
+def _excluded(events: list[Event]) -> bool:
+    """Whether no run of one of these events interrupts another one on the same CPU."""
+    first = events[0]
+    if all((e.kind, e.name, repr(e.args)) == (first.kind, first.name, repr(first.args)) for e in events):
+        return True
+    return all(e.kind in _CALLS for e in events)
+
+
+# -- does a run make a record?
+
+
+def _decided(body: list[Stmt], globs: set[Global]) -> set[Local]:
+    """Return the locals whose values depend on reads of the globals."""
+    found: set[Local] = set()
+    again = True
+    while again:
+        size = len(found)
+        for stmt in statements(body):
+            if isinstance(stmt, Op) and stmt.dst is not None:
+                if global_of(stmt) in globs or not found.isdisjoint(
+                    a for a in stmt.args if isinstance(a, Local)
+                ):
+                    found.add(stmt.dst)
+        again = len(found) > size
+    return found
+
+
+def _prints_rarely(body: list[Stmt], places: Places, decided: set[Local]) -> bool:
+    """Whether the handler makes no record, or only under a condition on a locked global (as `capture` places it)."""
+    if not any(_by_user(stmt, places) for stmt in statements(body)):
+        return True
+    return _rare(body, places, decided)
+
+
+def _rare(body: list[Stmt], places: Places, decided: set[Local]) -> bool:
+    needing = [stmt for stmt in body if _needs(stmt, places)]
+    if len(needing) != 1:
+        return False
+    (stmt,) = needing
+    if isinstance(stmt, Scope):
+        return _rare(stmt.body, places, decided)
+    if not isinstance(stmt, If) or _by_user(stmt, places):
+        return False
+    inner = [block for block in blocks(stmt) if any(_needs(s, places) for s in block)]
+    if stmt.cond in decided:
+        return True
+    return len(inner) == 1 and _rare(inner[0], places, decided)
+
+
+def _by_user(stmt: Stmt, places: Places) -> bool:
+    """Whether the user stage has something to do for a statement."""
+    if id(stmt) in places.regions:
+        return True
+    if not isinstance(stmt, Op):
+        return id(stmt) in places.user
+    return id(stmt) in places.user and bool(_EFFECTS.intersection(effects(stmt).split()))
+
+
+def _needs(stmt: Stmt, places: Places) -> bool:
+    """Whether a record is reserved before a statement, if the handler makes one at all."""
+    for inner in statements([stmt]):
+        if _by_user(inner, places):
+            return True
+        if isinstance(inner, Op) and _WRITES.intersection(effects(inner).split()):
+            return True
+    return False
+
+
+# -- user handlers that look while events run
+
+
+def _glances(handler: Handler, cluster: Cluster, events: list[Handler]) -> bool:
+    """Whether a user handler sees a whole state without the lock: one scalar, once, that no run writes twice."""
+    from .homes import user_globals
+
+    names = {g: ops for g, ops in user_globals(handler.body).items() if g in cluster.globs}
+    if not names:
+        return True
+    if len(names) > 1:
+        return False
+    ((glob, ops),) = names.items()
+    if glob.keys or ops != {"get"} or _count(handler.body, glob, "read") != 1:
+        return False
+    return all(_count(events[at].body, glob, "write") < 2 for at in cluster.handlers)
+
+
+def _count(body: list[Stmt], glob: Global, what: str) -> int:
+    """Return how many statements read or write a global; in a loop, or in a function, they are many."""
+    total = 0
+    for stmt in body:
+        if isinstance(stmt, Op):
+            total += global_of(stmt) is glob and what in OPS[stmt.name].effects
+        inner = sum(_count(block, glob, what) for block in blocks(stmt))
+        total += inner * (2 if isinstance(stmt, Loop) or hasattr(stmt, "glob") else 1)
+    return total
+
+
+# -- where it is held
+
+
+def hold(body: list[Stmt], globs: set[Global]) -> list[Stmt]:
+    """Return a kernel body with the lock around all effects and all accesses of the globals, as deep as guards allow."""
+    first = next((at for at, stmt in enumerate(body) if _inside(stmt, globs)), None)
+    if first is None:
+        return body
+    stmt = body[first]
+    if not any(_inside(s, globs) for s in body[first + 1 :]):
+        if isinstance(stmt, Scope):
+            stmt.body = hold(stmt.body, globs)
+            return body
+        if isinstance(stmt, If):
+            then, els = (any(_inside(s, globs) for s in block) for block in (stmt.then, stmt.els))
+            if then != els:
+                if then:
+                    stmt.then = hold(stmt.then, globs)
+                else:
+                    stmt.els = hold(stmt.els, globs)
+                return body
+    label = Label("locked")
+    region = body[first:]
+    own = {s.label for s in statements(region) if isinstance(s, (Scope, Loop)) or hasattr(s, "glob")}
+    for inner in statements(region):
+        if isinstance(inner, Leave) and inner.label not in own:
+            inner.label = label  # what follows has no effect
+    span = next((s.span for s in statements(region) if hasattr(s, "span")), None)
+    return [
+        *body[:first],
+        Op(None, "lock", (), None, span),  # type: ignore[arg-type]
+        Scope(label, region, span),  # type: ignore[arg-type]
+        Op(None, "unlock", (), None, span),  # type: ignore[arg-type]
+    ]
+
+
+def _inside(stmt: Stmt, globs: set[Global]) -> bool:
+    for inner in statements([stmt]):
+        if isinstance(inner, Op) and (
+            global_of(inner) in globs or {"write", "output", "control"} & set(effects(inner).split())
+        ):
+            return True
+    return False

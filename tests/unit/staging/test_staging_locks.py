@@ -1,0 +1,116 @@
+"""Which handlers run under the try-lock, where it is held, and which are mirrored all the same (R5)."""
+
+from __future__ import annotations
+
+import pytest
+from staging_kit import EVENT, Made, order
+
+from pystap.ir.nodes import Op
+from pystap.ir.walk import statements
+
+HEAD = "global n, m, t, last\n"
+END = 'probe end { printf("%d %d %d", n, m, last) foreach (k in t) println(t[k]) }\n'
+OTHER = "probe syscall.getppid "
+TICK = "probe timer.s(1) "
+
+
+def locked(text: str) -> list[bool]:
+    """Whether each program takes the lock."""
+    return [
+        any(isinstance(s, Op) and s.name == "lock" for s in statements(program.body))
+        for program in Made(HEAD + text + "\n" + END).staged.kernel
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if (n < 10) { n++; last = pid() }",
+        "if (offset > n) n = offset",
+        "t[offset] = t[whence] + 1",
+        "n = n * 3 + 1",
+        "n = offset; m = offset",
+        'if (offset > n) { n = offset; printf("%d\\n", n) }',
+        'if (whence == 7) { if (offset > n) { n = offset; printf("%d\\n", n) } }',
+        "if (n == 0 && t[offset] == 0) { n = 1; t[offset] = 1 } else if (n == 1) n = 2",
+    ],
+)
+def test_locked(body: str) -> None:
+    assert locked(f"{EVENT} {{ {body} }}") == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"{EVENT} {{ n = n * 2; println(offset) }}", "record in every run"),
+        (f"{EVENT} {{ if (offset == 1) {{ n = n * 2; println(offset) }} }}", "record in every run"),
+        (
+            f"{EVENT} {{ n = n * 2; if (n > 50) println(offset) }}",
+            "record in every run",
+        ),  # before the first effect
+        (f"{EVENT} {{ n = n * 2 }} {OTHER} {{ println(n) }}", "record in every run"),
+        (f"{EVENT} {{ n = n * 2 }} probe timer.profile {{ n++ }}", "an interrupt's handler"),
+        (f'{EVENT} {{ n = n * 2 }} probe kernel.trace("sched_switch") {{ n++ }}', "an interrupt's handler"),
+        (f"{EVENT} {{ n = n * 2; m = n }} {TICK} {{ println(n + m) }}", "while events run"),
+        (f"{EVENT} {{ n = n * 2 }} {TICK} {{ n = 0 }}", "while events run"),
+        (
+            f"{EVENT} {{ n = n * 2; if (n > 5) n = 0 }} {TICK} {{ println(n) }}",
+            "while events run",
+        ),  # a state between
+        (
+            f"{EVENT} {{ t[offset] = t[whence] + 1 }} {TICK} {{ foreach (k in t) println(k) }}",
+            "while events run",
+        ),
+    ],
+)
+def test_mirrored(text: str, why: str) -> None:
+    made = Made(HEAD + text + "\n" + END)
+    assert not any(locked(text))
+    assert why in (made.why("t") if "t[" in text else made.why("n"))
+
+
+def test_a_glance_at_one_value_needs_no_lock() -> None:
+    assert locked(f"{EVENT} {{ if (offset > n) n = offset }} {TICK} {{ println(n) }}") == [True]
+
+
+def test_alone_an_interrupts_handler_may_lock() -> None:
+    assert locked("probe timer.profile { if (cpu() > n) n = cpu() }") == [True]
+
+
+def test_all_that_touch_a_locked_global_lock_and_no_others() -> None:
+    text = f"{EVENT} {{ n = n * 2; m = n }} {OTHER} {{ m++ }} probe syscall.read {{ last = count }}"
+    assert locked(text) == [True, True, False]
+
+
+def test_what_is_of_the_thread_needs_no_lock() -> None:
+    assert locked(f"{EVENT} {{ t[tid()] = t[tid()] * 2 }}") == [False]
+
+
+def test_it_is_held_behind_the_guards_and_before_the_first_effect() -> None:
+    body = "if (whence != 5) next; m++; x = offset * 3; if (x > n) n = x"
+    made = Made(f"{HEAD}{EVENT} {{ {body} }}\n{END}")
+    assert order(made.kernel, "if ", "lock", "add_to m", "get n", "set n", "unlock")
+    assert made.kernel.count("unlock") == 1
+
+
+def test_a_record_is_reserved_and_numbered_under_it() -> None:
+    made = Made(f"{HEAD}{EVENT} {{ if (offset > n) {{ n = offset; println(n) }} }}\n{END}")
+    assert order(made.kernel, "lock", "get n", "if ", "reserve", "set n", "put", "unlock")
+
+
+def test_next_leads_to_its_end() -> None:
+    body = "if (n == 3) next; if (n == offset) { n = whence; if (m == 1) next; m = n }"
+    made = Made(f"{HEAD}{EVENT} {{ {body} }}\n{END}")
+    assert "leave handler" not in made.kernel
+    assert made.kernel.rstrip().endswith("unlock")
+
+
+def test_explained() -> None:
+    made = Made(f"{HEAD}{EVENT} {{ if (offset > n) {{ n = offset; m = 1 }} }}\n{END}")
+    assert made.notes("lock") == ["runs under the lock, for m, n"]
+
+
+def test_mirror_mirrors() -> None:
+    made = Made(f"{HEAD}{EVENT} {{ n = n * 2 }}\n{END}", stage="mirror")
+    assert made.home("n") == "user"
+    assert not made.notes("lock")
