@@ -50,7 +50,7 @@ class Door:
         self.rings: list[Ring] = []
         self.loaded: list[Loaded] = []
         self.attachments: list[Attachment] = []
-        self._following: list[Any] = []
+        self._following: list[Any] | None = None
         self._ring_maps: list[RingMap] = []
         self._memory: Any = None
         self._filling = allocate_lock()
@@ -171,6 +171,8 @@ class Door:
 
     def refresh(self) -> None:
         """Follow what comes and goes while the run lasts, for attachments that do."""
+        if self._following is None:
+            self._following = [one for one in self.attachments if hasattr(one, "refresh")]
         for one in self._following:
             one.refresh()
 
