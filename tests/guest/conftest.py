@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 import pytest
 
-from .guest import GuestFailed, Unavailable, boot, unavailable
+from .guest import GuestFailed, Result, Unavailable, boot, unavailable
 from .inside.report import MARK
+from .kernels import DEBUG_KERNELS
 from .selection import SCENARIOS
 
+DEBUG = "tests/live/debuginfo/"  # what needs a kernel's debug information
 BOOT_SECONDS = 1200.0
 HERE = Path(__file__).parent
 INSIDE = "/scripts"  # where a guest finds the folder of --scripts-dir
@@ -57,17 +59,26 @@ class Session:
             if self._folders:
                 command += f" --scripts-dir {INSIDE}"
             try:
-                done = boot(
-                    *(kernel, command, BOOT_SECONDS),
-                    tell=_tell,
-                    cancel=self._cancel,
-                    folders=self._folders,
-                )
+                done = self._boot(kernel, command, kernel in DEBUG_KERNELS and DEBUG in command)
                 self._ended[kernel] = _outcomes(done.output)
                 if not self._ended[kernel]:
                     raise GuestFailed(f"no test ran in the guest with {kernel}:\n{done.output}")
             except BaseException as why:
                 self._ended[kernel] = why
+
+    def _boot(self, kernel: str, command: str, debuginfo: bool) -> Result:
+        try:
+            return boot(
+                *(kernel, command, BOOT_SECONDS),
+                tell=_tell,
+                cancel=self._cancel,
+                folders=self._folders,
+                debuginfo=debuginfo,
+            )
+        except Unavailable:
+            if not debuginfo:
+                raise
+            return self._boot(kernel, command, False)  # the tests that need it skip themselves
 
     def outcomes(self, kernel: str) -> list[Outcome]:
         """Wait for a kernel's guest; return what its tests did."""

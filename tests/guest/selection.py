@@ -23,4 +23,5 @@ CHECKS = (
     "tests/live/rules/test_rules.py",
     "tests/live/ebpf/test_live_events.py",
     *SCENARIOS,
+    "tests/live/debuginfo/test_lines.py",
 )
