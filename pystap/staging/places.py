@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..source import Span
 
 USER = "user"
-NO_LABELS: frozenset[Any] = frozenset()
+_ERROR = frozenset((None,))
 _EFFECTS = frozenset(("output", "write", "state", "control"))
 _WIDE = 64  # bytes of a string that a program's stack has room for; wider ones go to the record only
 DIVISIONS = {"sdiv_or_error": "/", "smod_or_error": "%"}
@@ -106,10 +106,7 @@ class Places:
         self.late: list[Op] = []
         self._turns = 0  # loops around what is being placed
         self._seen_effect = False  # of the user stage, which a fault behind it must not undo
-        self._harmless: frozenset[Any] = (
-            NO_LABELS  # what may be decided in the user stage without forcing what follows
-        )
-        self._risky = False  # an error of the user stage may have come before, in another turn
+        self._risky = False  # an error of the user stage may have come before
         self._risks: set[int] = set()  # the loops where that is so
 
     def _settle(self) -> bool:
@@ -143,9 +140,18 @@ class Places:
         return True
 
     def _block(self, body: list[Stmt], forced: bool) -> set[Any]:
+        """Place a list; return the labels that a decision of the user stage may go to from inside, None for an error.
+
+        An error of the user stage ends the run, and what the kernel captured behind it nobody reads: it forces nothing over
+        but effects.
+        """
         tainted: set[Any] = set()
+        risky = self._risky
         for stmt in body:
-            tainted |= self._stmt(stmt, forced or not tainted <= self._harmless)
+            inner = self._stmt(stmt, forced or not tainted <= _ERROR)
+            tainted |= inner
+            self._risky = self._risky or None in inner
+        self._risky = risky
         return tainted
 
     def _stmt(self, stmt: Stmt, forced: bool) -> set[Any]:
@@ -192,29 +198,25 @@ class Places:
         return tainted - own
 
     def _walk(self, stmt: Stmt) -> set[Any]:
-        """Place a loop or try block that both stages run.
-
-        An error of the user stage ends the run, and what the kernel logs behind it nobody reads: it forces nothing over
-        but effects. In a try block it is the user stage's decision what follows.
-        """
-        outer = self._harmless, self._risky
+        """Place a loop or try block that both stages run. An error of the user stage in a try block is its decision."""
+        outer = self._risky
         loop = isinstance(stmt, Loop)
-        self._harmless = frozenset((None,))
         self._risky = self._risky or id(stmt) in self._risks
         self._turns += loop
         self._seen_effect = True  # of an earlier turn
         parts = [self._block(block, False) for block in blocks(stmt)]
         self._turns -= loop
-        self._harmless, self._risky = outer
+        self._risky = outer
         tainted = set().union(*parts)
         if isinstance(stmt, Try):
             self.locals.update(defs(stmt))
             if None in parts[0] or self._raises_out_of_order(stmt.body):
                 self._left.add(id(stmt))
-        elif None in tainted:
-            self._risks.add(id(stmt))
-        if tainted - {None}:
-            self._left.add(id(stmt))
+        else:
+            if None in tainted:
+                self._risks.add(id(stmt))
+            if not tainted <= _ERROR:
+                self._left.add(id(stmt))
         return tainted - {stmt.label} if isinstance(stmt, Loop) else tainted
 
     def _raises_out_of_order(self, body: list[Stmt]) -> bool:
@@ -293,7 +295,7 @@ class Places:
         self.user.add(id(op))
         if op.dst is not None:
             self.locals.add(op.dst)
-        if _EFFECTS.intersection(effects(op).split()):
+        if _EFFECTS.intersection(effects(op).split()) or _ends(op):
             self._seen_effect = True
 
     def _kernel_global(self, op: Op, glob: Global, forced: bool) -> None:

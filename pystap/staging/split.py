@@ -91,12 +91,13 @@ class Splitter:
         places = self.places
         if isinstance(op, Op) and id(op) in places.hoisted:
             self._hoist(op, kernel, user, marked=True)
+            self._seen_effect = self._seen_effect or _may_fault(op)
         elif isinstance(op, Op) and id(op) in places.split:
             self._own_copy(op, kernel, user, marked=True)
         elif id(op) in places.user:
             kernel.append(Mark(op, False))
             user.append(op)
-            if isinstance(op, Call) or {"output", "write", "state", "control"} & set(effects(op).split()):
+            if isinstance(op, Call) or {"output", "write", "state", "control", "fault"} & set(effects(op).split()):
                 self._seen_effect = True
         elif self._in_order and isinstance(op, Op) and "fault" in effects(op):
             self._fault_in_order(op, kernel, user)

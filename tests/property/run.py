@@ -15,7 +15,7 @@ from pystap.sema.target import Target
 from pystap.source import Source
 
 from .meaning import Meaning
-from .vmdoor import BTF, Clearer, ListSink, TaskWorld, VmDoor
+from .vmdoor import BTF, Calls, Clearer, ListSink, TaskWorld, VmDoor
 
 TARGET = 1000
 LSEEK, GETPPID = 8, 110
@@ -88,6 +88,7 @@ class Driver:
         self.door = VmDoor(self.world)
         self.sink = ListSink()
         self.session = Session(made.program, self.door, self.sink, made.options)
+        self.session.context._calls = Calls(self.world)
 
     def run(self, events: list[Event], eager: bool = True) -> Result:
         with patch.object(clearing, "RangeClearer", Clearer):

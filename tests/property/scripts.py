@@ -47,6 +47,7 @@ class Maker:
         self.in_loop = 0
         self.user = False
         self.values: list[str] = []
+        self.pointers: list[str] = []  # that loops around carry from turn to turn
         self.may_exit = False
         self.kernel = False
 
@@ -145,6 +146,10 @@ class Maker:
         return f"strlen({self.str(depth)})"
 
     def _i_load(self, depth: int) -> str:
+        if self.pointers and not self.user:
+            if self.live:
+                return f"(task_pid({self.pointers[-1]}) >= 0)"
+            return f"{self.pick(['kernel_int', 'kernel_char', 'kernel_uint16'])}({self.pick(self.pointers)})"
         if self.live or self.user:
             return self._i_const(depth)
         where = SOMEWHERE + self.draw(st.integers(0, 48)) if not self.chance(4) else NOWHERE
@@ -165,12 +170,17 @@ class Maker:
 
     def str(self, depth: int = 2) -> str:
         self.left -= 1
-        kinds = ["const", "local", "context"]
+        kinds = ["const", "local", "context", *(["memory"] * 2 if self.pointers and not self.user else [])]
         if self.kernel:
             kinds += ["ternary"] if depth > 0 and self.left > 0 else []
         elif depth > 0 and self.left > 0:
             kinds += ["concat", "sprintf", "substr", "ternary", "element", "global"]
         return str(getattr(self, "_s_" + self.pick(kinds))(depth - 1))
+
+    def _s_memory(self, depth: int) -> str:
+        if self.live:
+            return f"(strlen(task_execname({self.pointers[-1]})) > 0 ? \"named\" : \"nameless\")"
+        return str(self.pick(["kernel_string(%s)", "kernel_string_n(%s, 6)"]) % self.pick(self.pointers))
 
     def _s_const(self, depth: int) -> str:
         return f'"{self.pick(WORDS)}"'
@@ -215,11 +225,11 @@ class Maker:
         kinds = ["print", "local", "count", "string", "table", "push"]
         if self.kernel:
             kinds += ["print", "count", "table", "push", "next", "thread"]
-            kinds += ["if", "else", "try", "loop", "leave"] if depth > 0 and self.left > 0 else []
+            kinds += ["if", "else", "try", "loop", "walk", "walk", "leave"] if depth > 0 and self.left > 0 else []
         elif self.left > 0:
             kinds += ["set", "delete", "names", "print", "count", "wordset", "next"]
             if depth > 0:
-                kinds += ["if", "if", "else", "try", "loop", "foreach", "leave"]
+                kinds += ["if", "if", "else", "try", "loop", "walk", "foreach", "leave"]
         return str(getattr(self, "_" + self.pick(kinds))(depth - 1))
 
     def _print(self, depth: int) -> str:
@@ -297,6 +307,29 @@ class Maker:
         body = self.block(depth, 3)
         self.in_loop -= 1
         return f"for ({i} = 0; {i} < {self.draw(st.integers(0, 4))}; {i}++) {body}"
+
+    def _walk(self, depth: int) -> str:
+        """A loop that goes from one address to the next, which only the memory says."""
+        if self.user:
+            return self._loop(depth)
+        self.serial += 1
+        i, p = f"i{self.serial}", f"p{self.serial}"
+        start, step = "task_current()", f"task_parent({p})"
+        if not self.live:
+            start = f"{SOMEWHERE + self.draw(st.integers(0, 40)):#x}"
+            step = f"{SOMEWHERE:#x} + (kernel_char({p}) & 31) + {self.draw(st.integers(0, 3))}"
+            if self.chance(6):
+                step = f"({i} == 2 ? {NOWHERE:#x} : {step})"
+        self.pointers.append(p)
+        self.in_loop += 1
+        body = self.block(depth, 3)
+        self.in_loop -= 1
+        self.pointers.pop()
+        turns = self.draw(st.integers(0, 5))
+        step = f"{p} = {step};"
+        if self.chance(2):
+            return f"{p} = {start}; for ({i} = 0; {i} < {turns}; {i}++) {{ {body[1:-1]} {step} }}"
+        return f"{p} = {start}; {i} = 0; while ({p} && {i}++ < {turns}) {{ {step} {body[1:-1]} }}"
 
     def _foreach(self, depth: int) -> str:
         self.serial += 1

@@ -12,6 +12,7 @@ from pystap.bpf.vmaps import MapOfMaps, RingBuf, VmMap
 from pystap.btf import Btf
 from pystap.kernel.cpus import possible_cpus
 from pystap.program import Program
+from pystap.runtime.calls import KernelCalls
 from pystap.runtime.door import Door
 from pystap.sinks.base import Sink
 
@@ -102,6 +103,22 @@ class MapView:
 
     def close(self) -> None:
         pass
+
+
+class Calls(KernelCalls):
+    """Kernel calls that read the interpreter's memory: late reads, which find here what was there at the event."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(Door(BTF))
+        self.memory = world.memory.kernel
+
+    def read(self, address: int, size: int, user: bool = False) -> bytes | None:
+        found: bytes | None = self.memory.read(address & M64, size)
+        return found
+
+    def read_str(self, address: int, size: int, user: bool = False) -> str | None:
+        found = self.memory.read_str(address & M64, size - 1)
+        return None if found is None else found.split(b"\0", 1)[0].decode("latin-1")
 
 
 class Clearer:
