@@ -74,6 +74,7 @@ RENDERED: dict[str, Builtin] = {
     "stack_text": Builtin("b*", "s", "u"),  # frames as text; more operands: the form
     "syscall_name": Builtin("i", "s", "u", injective=True),  # this ABI's name, "unknown_N" if none
     "function_name": Builtin("i", "s", "u", injective=True),  # what a number of probe_number stands for
+    "function_place": Builtin("i", "s", "u", injective=True),  # what pp() gives where probe_number is this
     "errno_str": Builtin("i", "s", "u", injective=True),
     "errno_name": Builtin("i", "s", "u", injective=True),
     "signal_name": Builtin("i", "s", "u", injective=True),

@@ -131,6 +131,7 @@ def live_target(*, types: bool = True) -> Target:
     """Return this kernel as a target; CompileError (E310) when it has no types. Parsing alone needs none."""
     from ..btf import BtfError
     from ..btf.cache import open_btf
+    from ..codeindex import use_cache
     from ..kernel.functions import Functions
     from ..kernel.sys import KernelError
     from ..kernel.target import build_key, config, machine, release, vmlinux_btf
@@ -149,6 +150,7 @@ def live_target(*, types: bool = True) -> Target:
                 hints=("pystap needs /sys/kernel/btf/vmlinux: a kernel built with CONFIG_DEBUG_INFO_BTF=y",),
             )
         ) from None
+    use_cache(cache_dir())
     return Target(
         btf=btf,
         features=LiveFeatures(btf),

@@ -2,6 +2,7 @@
 
     functions_of(pattern, release) -> [(function, module)]      of the source files that match
     files_of(name, module, release) -> (file, ...)              where a function is
+    modules_of(name) -> (module, ...)                           the modules that may have a function
     inlined_in(name) -> (file, ...)                             for a function that has no code of its own anywhere
     position(name, module, release) -> file or ""               the one file that pp() shows
     match_files(pattern), known_files(like)                     the files themselves
@@ -106,6 +107,11 @@ def files_of(name: str, module: str = "", release: str = "") -> tuple[str, ...]:
     places = _places(name, release)
     own = tuple(file for file, modules in places if (module or "-") in modules)
     return own or tuple(file for file, _ in places)
+
+
+def modules_of(name: str) -> tuple[str, ...]:
+    """Return the modules that a function is in, in one kernel or another."""
+    return tuple(sorted({m for _, modules in _places(name, "") for m in modules if m != "-"}))
 
 
 def inlined_in(name: str) -> tuple[str, ...]:

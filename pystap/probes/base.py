@@ -45,7 +45,7 @@ class Context:
 
     __slots__ = (
         *("function", "kind", "locals", "missing", "module", "name", "of_call", "of_function", "provider"),
-        *("returns", "variables"),
+        *("place", "places", "returns", "variables"),
     )
 
     def __init__(
@@ -63,6 +63,9 @@ class Context:
     ) -> None:
         self.kind = kind
         self.variables = {v.name: v for v in variables}
+        # pp() where finding it takes time, and of an event that is many functions: (probe_number, what pp() gives).
+        self.place: Callable[[], str] | None = None
+        self.places: Callable[[], tuple[tuple[int, str], ...]] | None = None
         self.missing: dict[str, str] = {}  # names of variables that can't be read here -> why
         self.locals: frozenset[str] = frozenset()  # names that are no parameters
         self.name = name  # $$name

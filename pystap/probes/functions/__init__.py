@@ -42,6 +42,10 @@ class Wanted:
         before, behind = self.around()
         return before + function + behind
 
+    def suffix(self) -> str:
+        """Return what follows the function in the text: ".return"."""
+        return self.text.partition(f'("{self.part.arg}")')[2]
+
     def around(self) -> tuple[str, str]:
         """Return what stands before and behind the function's name in the text."""
         before, word, behind = self.text.partition(f'function("{self.name}')

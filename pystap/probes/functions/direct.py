@@ -16,6 +16,7 @@ from ..compat import BY_POINTER, note
 from ..kernel import value_of
 from ..standins import lookup
 from ..standins.resolve import resolve as stand_in
+from .files import point
 from .many import FEW, MOST, REGISTERS, cookie, together
 from .names import Function, find, proto_of
 
@@ -37,6 +38,7 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
             return [instead]
     if named:
         notes += tuple(note(f.name, f.symbol) for f in functions[:1] if f.symbol != f.name)
+    notes += _absent(env, functions)
     single = _single(wanted, env, functions, named)
     if single:
         return [_event(wanted, env, f, notes) for f in functions]
@@ -44,6 +46,14 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
     made = together(wanted, env, functions, "kretprobe" if wanted.returns else "kprobe", multi)
     made.notes = notes
     return [made]
+
+
+def _absent(env: Env, functions: list[Function]) -> Notes:
+    """Return a note for each module that isn't loaded."""
+    known = env.target.functions
+    modules = sorted({f.module for f in functions if f.module})
+    words = "the module '{}' isn't loaded: its functions are probed when it comes"
+    return tuple(("W308", words.format(m), "") for m in modules if known is not None and not known.loaded(m))
 
 
 def _exact(wanted: Wanted, env: Env, functions: list[Function], notes: Notes) -> Resolved | None:
@@ -56,6 +66,7 @@ def _exact(wanted: Wanted, env: Env, functions: list[Function], notes: Notes) ->
     if one is None or not one.exact:
         return None
     made = stand_in(one, env, wanted.text_of(first.name))
+    made.context.place = lambda: point(wanted, env, first.name, first.module)
     what = f"is '{first.symbol}' on this kernel" if typed else "has no types on this kernel"
     words = f"'{first.name}' {what}: it is probed by {one.words} instead"
     made.notes = (*notes, ("W301", words, f"what differs: {one.differs}"))
@@ -145,6 +156,7 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
         module=function.module or "kernel",
         returns=wanted.returns,
     )
+    context.place = lambda: point(wanted, env, name, function.module)
     args: dict[str, object] = {"ret": True} if wanted.returns else {}
     if kind in ("kprobe", "kretprobe") and env.target.functions is not None:
         args["functions"] = ((cookie(env, function), function.module, name, symbol),)

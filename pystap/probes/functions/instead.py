@@ -10,8 +10,8 @@ from ..compat import RENAMED
 from ..standins import lookup
 from ..standins.resolve import numbers, warning
 from ..standins.resolve import resolve as stand_in
-from ..standins.sockets import CALLS as SOCKET_CALLS
 from ..syscall_numbers import X86_64
+from .files import check, point
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 PREFIX = "__x64_sys_"
 LACKS = "this kernel can't probe functions: it has neither kprobes nor fentry"
-# Source file -> the system calls that it has.
-FILES: dict[str, tuple[str, ...]] = {"net/socket.c": SOCKET_CALLS}
 _DIFFERS = "of the functions there, only those that system calls enter are seen, and as system calls"
 
 
@@ -32,7 +30,10 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
     if has_glob(wanted.name):
         return [_pattern(wanted, env)]
     if wanted.name.startswith(PREFIX):
-        return [_calls(wanted, env, [wanted.name.removeprefix(PREFIX)])]
+        made = _calls(wanted, env, [wanted.name.removeprefix(PREFIX)])
+        if wanted.file:
+            made.notes += check(wanted, env, wanted.name)
+        return [made]
     return [_one(wanted, env)]
 
 
@@ -51,7 +52,11 @@ def _one(wanted: Wanted, env: Env) -> Resolved:
             wanted.part.span,
             f"'{wanted.name}' could be probed by {found.words}",
         )
-    return stand_in(found, env, wanted.text)
+    made = stand_in(found, env, wanted.text)
+    if wanted.file:
+        made.notes += check(wanted, env, name)
+    made.context.place = lambda: point(wanted, env, name, wanted.module)
+    return made
 
 
 def _nothing(wanted: Wanted, env: Env, what: str) -> Exception:
@@ -74,13 +79,24 @@ def _pattern(wanted: Wanted, env: Env) -> Resolved:
     """A glob: the functions among them that system calls enter."""
     known: tuple[str, ...] = tuple(X86_64)
     if wanted.file:
-        known = next((FILES[f] for f in FILES if f == wanted.file or f.endswith("/" + wanted.file)), ())
+        known = _calls_of(wanted, env)
     elif not wanted.name.startswith(("__x64_", "sys_")):
         known = ()  # a pattern over the whole kernel means more than its system calls
     names = [n for n in known if glob_filter(wanted.name, (PREFIX + n,)) and n in X86_64]
     if not names:
         raise _nothing(wanted, env, f"the functions of '{wanted.part.arg}'")
     return _calls(wanted, env, names)
+
+
+def _calls_of(wanted: Wanted, env: Env) -> tuple[str, ...]:
+    """Return the system calls of the source files that the probe point names."""
+    from ...codeindex import functions_of, match_files
+    from .files import unknown_file
+
+    if not match_files(wanted.file):
+        raise unknown_file(wanted)
+    there = functions_of(wanted.file, env.target.release)
+    return tuple(name.removeprefix(PREFIX) for name, _ in there if name.startswith(PREFIX))
 
 
 def _calls(wanted: Wanted, env: Env, names: list[str]) -> Resolved:

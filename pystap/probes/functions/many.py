@@ -15,6 +15,7 @@ from ...diag import fail
 from ...ir.nodes import Event
 from ..base import Context, Env, Resolved, Variable
 from ..kernel import value_of
+from .files import point
 from .names import Function, proto_of
 
 TYPE_CHECKING = False
@@ -96,7 +97,7 @@ def _event(
     before, behind = wanted.around()
     args = {"functions": listed, "multi": multi, "ret": kind == "kretprobe", "point": (before, behind)}
     modules = {f.module for f in functions}
-    words = {"ppfunc": ("", ""), "name": ("", ""), "pp": (before, behind)}
+    words = {"ppfunc": ("", ""), "name": ("", "")}
     if len(modules) > 1:
         words["probemod"] = ("", "")
     context = Context(
@@ -109,6 +110,12 @@ def _event(
         returns=wanted.returns,
         of_function={} if one else words,
     )
+    if one is not None:
+        context.place = lambda one=one: point(wanted, env, one.name, one.module)
+    else:
+        context.places = lambda: tuple(
+            sorted({(cookie(env, f), point(wanted, env, f.name, f.module)) for f in functions})
+        )
     text = wanted.text_of(one.name) if one else wanted.text
     name = one.symbol if one else str(wanted.part.arg)
     return Resolved(Event(kind, name, args), text, context, "function", prologue_of(variables))

@@ -8,6 +8,7 @@ Patterns leave out what can't be traced. A name stands for all functions that ha
 from __future__ import annotations
 
 from ...btf.kinds import G_FUNC
+from ...codeindex import files_of, inlined_in, modules_of
 from ...diag import did_you_mean, fail
 from ...node import Node
 from ..base import Env, glob_filter, has_glob
@@ -63,6 +64,10 @@ def find(wanted: Wanted, env: Env) -> tuple[list[Function], Notes]:
         notes: Notes = ()
     else:
         found, notes = _named(wanted, env, known)
+        if wanted.file:
+            from .files import check
+
+            notes += check(wanted, env, found[0].name)
     if wanted.exported:
         found = [f for f in found if known is not None and known.exported(f.name)]
     if not found:
@@ -93,34 +98,18 @@ def require_module(module: str, known: Any, wanted: Wanted) -> None:
 
 
 def _matching(wanted: Wanted, env: Env, known: Any) -> list[Function]:
-    of_file = files(wanted, env) if wanted.file else None
     if known is None:
         names = env.target.btf.names(G_FUNC, wanted.name)
-        return [Function("", n, n) for n in names if of_file is None or ("", n) in of_file]
-    found = [Function(*one) for one in known.matching(wanted.name, wanted.module)]
+        found = [Function("", n, n) for n in names]
+    else:
+        found = [Function(*one) for one in known.matching(wanted.name, wanted.module)]
     if not wanted.module and not found:  # the kernel hides its symbols
         found = [Function("", n, n) for n in env.target.btf.names(G_FUNC, wanted.name)]
-    if of_file is None:
-        return found
-    return [f for f in found if (f.module, f.name) in of_file]
+    if wanted.file:
+        from .files import of_file
 
-
-def files(wanted: Wanted, env: Env) -> set[tuple[str, str]]:
-    """Return the (module, function) pairs of the source files that the probe point names."""
-    from ... import codeindex
-
-    functions_of = getattr(codeindex, "functions_of", None)
-    if functions_of is not None:
-        pairs = {(module or "", name) for name, module in functions_of(wanted.file)}
-        if pairs:
-            return pairs
-    from .instead import FILES, PREFIX
-
-    calls = next((FILES[f] for f in FILES if f == wanted.file or f.endswith("/" + wanted.file)), None)
-    if calls is None:
-        words = f"it isn't known which functions are in '{wanted.file}'"
-        raise fail("E401", words, wanted.part.span, "name the function alone, or a pattern of names")
-    return {("", PREFIX + call) for call in calls}
+        return of_file(wanted, env, found)
+    return found
 
 
 def _no_match(wanted: Wanted, env: Env, known: Any) -> Exception:
@@ -172,10 +161,16 @@ def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:
     name = name or wanted.name
     btf = types_of(env, wanted.module)
     typed = btf is not None and not has_glob(wanted.module) and btf.find_func(name) is not None
-    if typed or inlined(name, wanted.module):
-        hints = callers(name, wanted.module)
+    known_in = inlined_in(name) or (files_of(name, wanted.module) if typed else ())
+    if typed or known_in:
         words = f"the function '{name}' has no code of its own in {where}: it is inlined into its callers"
-        return fail("E304", words, span, *hints)
+        if not known_in:
+            return fail(
+                "E304", words, span, "with debug information installed, '.inline' finds where it was inlined"
+            )
+        return fail(
+            "E304", words, span, f'it is in {known_in[0]}: function("*@{known_in[0]}") probes what is there'
+        )
     elsewhere = (
         sorted({owner for owner, _, _ in known.copies(name, "" if wanted.module else "*")}) if known else []
     )
@@ -184,28 +179,17 @@ def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:
             f'kernel.function("{name}")' if wanted.module else f'module("{elsewhere[0]}").function("{name}")'
         )
         return fail("E304", f"{where} has no function '{name}'", span, f"there is {point}")
+    owner = next((m for m in modules_of(name) if m != wanted.module and known and known.modules(m)), "")
+    if owner:
+        hint = f'there is module("{owner}").function("{name}")'
+        return fail("E304", f"{where} has no function '{name}'", span, hint)
+    others = files_of(name)
+    if others:
+        hint = f"other kernels have it in {others[0]}: here it is inlined, or isn't built"
+        return fail("E304", f"{where} has no function '{name}'", span, hint)
     if known is not None and known.table is not None:
         near = did_you_mean(name, known.near(name, wanted.module))
     else:
         near = did_you_mean(name, env.target.btf.names(G_FUNC, name[:2] + "*"))
     hints = (f"did you mean '{near}'?",) if near else ()
     return fail("E304", f"{where} has no function '{name}'", span, *hints)
-
-
-def inlined(name: str, module: str) -> bool:
-    """Say whether the index of source files knows a function that has no code."""
-    from ... import codeindex
-
-    files_of = getattr(codeindex, "files_of", None)
-    return bool(files_of is not None and not has_glob(name) and files_of(name))
-
-
-def callers(name: str, module: str) -> tuple[str, ...]:
-    """Return hints of where an inlined function is to be found: its source file, where that is known."""
-    from ... import codeindex
-
-    files_of = getattr(codeindex, "files_of", None)
-    found = files_of(name) if files_of is not None else ()
-    if not found:
-        return ("with debug information installed, '.inline' finds where it was inlined",)
-    return (f'it is in {found[0]}: function("*@{found[0]}") probes what is there',)

@@ -25,7 +25,7 @@ _AREAS: dict[str, str] = {
     "net": "bswap16 bswap32 bswap64 ntohs ntohl ntohll htons htonl htonll ip4_text ip6_text mac_text macaddr_text",
     "names": (
         "errno_str errno_name strerror signal_name enum_name enum_text user_name cgroup_path syscall_name "
-        "syscall_tracepoint gfp_flags rwbs_text function_name"
+        "syscall_tracepoint gfp_flags rwbs_text function_name function_place"
     ),
     "stacks": (
         "symname symdata ksym usym_text stack_text kstack_text ustack_text stack_len print_backtrace_text kernel_addr "

@@ -161,8 +161,16 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             functions.update(names_of_functions(context.program.progs))
         return functions.get(number, "")
 
+    places: dict[int, str] = {}
+
+    def function_place(number: int) -> str:
+        if not places:
+            places.update(places_of_functions(context.program.progs))
+        return places.get(number, "")
+
     return {
         "function_name": function_name,
+        "function_place": function_place,
         "enum_name": enum_name,
         "enum_text": enum_text,
         "cgroup_path": cgroup_path,
@@ -178,6 +186,15 @@ def names_of_functions(progs: Iterable[Prog]) -> dict[int, str]:
         for cookie, module, name, _ in args.get("functions", ()):
             found[cookie & 0xFFFFFFFF] = latin(name)
             found[cookie >> 32] = latin(module or "kernel")
+    return found
+
+
+def places_of_functions(progs: Iterable[Prog]) -> dict[int, str]:
+    """What pp() gives at the functions that programs are attached with."""
+    found: dict[int, str] = {}
+    for prog in progs:
+        args = prog.args if isinstance(prog.args, dict) else {}
+        found.update({cookie: latin(text) for cookie, text in args.get("places", ())})
     return found
 
 

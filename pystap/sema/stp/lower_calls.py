@@ -202,6 +202,11 @@ def _words(lo: Lower, e: ast.Call) -> Operand:
     if around is not None:
         name = lo.b.op("call", (lo.b.op("sys_nr", ()),), "syscall_name", STR)
         return _around(lo, name, around)
+    if word == "pp" and context.places is not None:
+        probe.resolved.event.args["places"] = context.places()
+        return lo.b.op("call", (lo.b.op("call", (), "probe_number"),), "function_place", STR)
+    if word == "pp" and context.place is not None:
+        return Text(latin(context.place()))
     if word in context.of_function:
         return of_function(lo, word, context.of_function[word])
     text = {

@@ -1,0 +1,131 @@
+"""Functions by their source file: what the index of the package, or installed debug information, says of them.
+
+    of_file(wanted, env, functions)         those of the functions that a pattern found which are in the named files
+    check(wanted, env, name)                notes on one function of a named file; CompileError if it is elsewhere
+    point(wanted, env, function)            what pp() gives at a function: SystemTap's form, with file and line
+    text(function, place, module, suffix)   the form itself
+
+The line is known where debug information is installed; without it there is the file alone, and where that isn't known
+(a driver, a newer kernel's function, a name that several files have) there is the name alone.
+"""
+
+from __future__ import annotations
+
+from ... import codeindex
+from ...debuginfo import DebugInfoError
+from ...diag import did_you_mean, fail
+from ..base import Env, has_glob
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from . import Wanted
+    from .names import Function, Notes
+
+
+def of_file(wanted: Wanted, env: Env, functions: Sequence[Function]) -> list[Function]:
+    """Return the functions that are in the source files which the probe point names."""
+    files = codeindex.match_files(wanted.file)
+    if not files:
+        raise unknown_file(wanted)
+    owners: dict[str, set[str]] = {}
+    for name, module in codeindex.functions_of(wanted.file, env.target.release):
+        owners.setdefault(name, set()).add(module)
+    found = [f for f in functions if f.name in owners and _of(env, f.module, owners[f.name])]
+    if not found:
+        modules = sorted(set().union(*owners.values()) - {""})
+        if modules and "" not in set().union(*owners.values()) and wanted.module not in modules:
+            words = f"'{wanted.file}' is part of the module '{modules[0]}'"
+            there = f'module("{modules[0]}").function("{wanted.part.arg}")'
+            if not _built_in(env, modules[0]):
+                raise fail("E304", words, wanted.part.span, f"there is {there}")
+    return found
+
+
+def _of(env: Env, module: str, owners: set[str]) -> bool:
+    """Whether a function of a module ("": the kernel) can be one that the index has in these; a module may be built in."""
+    if module in owners:
+        return True
+    if module:
+        return owners == {""}
+    return any(_built_in(env, owner) for owner in owners)
+
+
+def _built_in(env: Env, module: str) -> bool:
+    known = env.target.functions
+    return known is None or bool(known.built_in(module))
+
+
+def unknown_file(wanted: Wanted) -> Exception:
+    """Return the error for a file that the index doesn't have."""
+    near = did_you_mean(wanted.file, codeindex.known_files(wanted.file))
+    if wanted.file.endswith(".h"):
+        hint = "headers are left out: name the function alone"
+    else:
+        hint = f"did you mean '{near}'?" if near else "name the function alone, or a pattern of names"
+    return fail("E304", f"no source file '{wanted.file}' is known", wanted.part.span, hint)
+
+
+def check(wanted: Wanted, env: Env, name: str) -> Notes:
+    """Return notes on `name@file`; CompileError where the function is in another file."""
+    places = codeindex.files_of(name, wanted.module)
+    if not places:
+        words = f"it isn't known which source file '{name}' is in: it is probed whether or not that is '{wanted.file}'"
+        return (("W302", words, ""),)
+    here = set(codeindex.match_files(wanted.file))
+    if not here.intersection(places):
+        where = " and ".join(places)
+        words = f"'{name}' is in {where}, not in '{wanted.file}'"
+        raise fail("E304", words, wanted.part.span, f'write function("{name}@{places[0]}")')
+    now = codeindex.files_of(name, wanted.module, env.target.release)
+    others = [file for file in now if file not in here]
+    if others and here.intersection(now):
+        words = f"functions '{name}' of other files are probed too: they are told apart by nothing but their address"
+        return (("W302", words, f"there is one in {' and '.join(others)}"),)
+    return ()
+
+
+# -------------------------------------------------------------------- pp()
+
+
+def place(env: Env, name: str, module: str, pattern: str = "") -> str:
+    """Return file:line of a function, its file where the line isn't known, or ""."""
+    known = _written(env, name, module)
+    if known is not None and (not pattern or _matches(known[0], pattern)):
+        return f"{known[0]}:{known[1]}"
+    files = codeindex.files_of(name, module, env.target.release)
+    if len(files) > 1 and pattern:
+        files = tuple(file for file in files if _matches(file, pattern))
+    if not files and pattern and not has_glob(pattern):
+        return pattern
+    return files[0] if len(files) == 1 else ""
+
+
+def _written(env: Env, name: str, module: str) -> tuple[str, int] | None:
+    if env.target.debuginfo is None:
+        return None
+    try:
+        info = env.target.debuginfo(module)
+        return info.function_line(name) if info is not None else None
+    except DebugInfoError:
+        return None
+
+
+def _matches(file: str, pattern: str) -> bool:
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(f"/{file}", f"*/{pattern.lstrip('/')}")
+
+
+def point(wanted: Wanted, env: Env, name: str, module: str) -> str:
+    """Return what pp() gives at a function."""
+    if not wanted.text.startswith(("kernel.", "module(")):
+        return wanted.text_of(name)  # kprobe.function: as it was written
+    return text(name, place(env, name, module, wanted.file), module, wanted.suffix())
+
+
+def text(name: str, where: str, module: str, suffix: str) -> str:
+    """Return a probe point of one function, as SystemTap shows it."""
+    owner = f'module("{module}")' if module else "kernel"
+    return f'{owner}.function("{name}{"@" if where else ""}{where}"){suffix}'
