@@ -158,6 +158,7 @@ class Homes:
     def _lock(self) -> bool:
         """Lock the globals of handlers whose accesses are not atomic together (R5), or move them."""
         private = {glob for glob in self.home if self._by_thread(glob)} | self._constant
+        private |= {glob for glob in self.home if glob.name.startswith(LOOSE)}
         touched: list[set[Global]] = []
         atomic: list[bool] = []
         for handler in self.events:
