@@ -13,7 +13,7 @@ lock instead where that is no worse: all handlers that touch the same globals ta
 
 from __future__ import annotations
 
-from ..ir.nodes import Global, Handler, If, Label, Leave, Local, Loop, Op, Scope, Stmt
+from ..ir.nodes import ForEach, Global, Handler, If, Label, Leave, Local, Loop, Op, Scope, Stmt
 from ..ir.ops import OPS
 from ..ir.walk import blocks, statements
 from ..opt.simplify import effects
@@ -79,9 +79,9 @@ def refusal(module: Module, events: list[Handler], places: dict[int, Places], cl
         if not _prints_rarely(events[at].body, places[at], _decided(events[at].body, cluster.globs)):
             return f"{_STEPS}, and makes a record in every run anyway"
     for handler in module.handlers:
-        if handler.event.user and handler.event.kind not in ("begin", "end", "error", "never"):
-            if not _glances(handler, cluster, events):
-                return f"{_STEPS}, and another handler looks at it while events run"
+        live = handler.event.user and handler.event.kind not in ("begin", "end", "error", "never")
+        if live and not _glances(handler, cluster, events):
+            return f"{_STEPS}, and another handler looks at it while events run"
     return None
 
 
@@ -99,16 +99,14 @@ def _excluded(events: list[Event]) -> bool:
 def _decided(body: list[Stmt], globs: set[Global]) -> set[Local]:
     """Return the locals whose values depend on reads of the globals."""
     found: set[Local] = set()
-    again = True
-    while again:
+    size = -1
+    while len(found) > size:
         size = len(found)
         for stmt in statements(body):
-            if isinstance(stmt, Op) and stmt.dst is not None:
-                if global_of(stmt) in globs or not found.isdisjoint(
-                    a for a in stmt.args if isinstance(a, Local)
-                ):
-                    found.add(stmt.dst)
-        again = len(found) > size
+            if not isinstance(stmt, Op) or stmt.dst is None:
+                continue
+            if global_of(stmt) in globs or any(isinstance(a, Local) and a in found for a in stmt.args):
+                found.add(stmt.dst)
     return found
 
 
@@ -205,7 +203,7 @@ def hold(body: list[Stmt], globs: set[Global]) -> list[Stmt]:
                 return body
     label = Label("locked")
     region = body[first:]
-    own = {s.label for s in statements(region) if isinstance(s, (Scope, Loop)) or hasattr(s, "glob")}
+    own = {s.label for s in statements(region) if isinstance(s, (Scope, Loop, ForEach))}
     for inner in statements(region):
         if isinstance(inner, Leave) and inner.label not in own:
             inner.label = label  # what follows has no effect

@@ -97,7 +97,9 @@ class Splitter:
         elif id(op) in places.user:
             kernel.append(Mark(op, False))
             user.append(op)
-            if isinstance(op, Call) or {"output", "write", "state", "control", "fault"} & set(effects(op).split()):
+            if isinstance(op, Call) or {"output", "write", "state", "control", "fault"} & set(
+                effects(op).split()
+            ):
                 self._seen_effect = True
         elif self._in_order and isinstance(op, Op) and "fault" in effects(op):
             self._fault_in_order(op, kernel, user)

@@ -217,3 +217,115 @@ def test_r8_a_user_handler_changes_what_events_read(tmp_path: Path, stage: str) 
     script += "probe timer.ms(10) { taken += n; n = 0 }\n"
     script += 'probe end { printf("%d\\n", n + taken) }\n'
     assert trace_calls(tmp_path, script, 100000, stage=stage, words=("-s64",)).clean() == "200000\n"
+
+
+@BOTH
+def test_r5_insert_if_absent_happens_once(tmp_path: Path, stage: str) -> None:
+    """Two processes come by the same keys at the same time; one of them is the first at each."""
+    script = "global turn, seen, zero, firsts, others, since\n"
+    script += OURS + "k = turn[tid()] + 1; turn[tid()] = k\n"
+    script += "  if (!([k] in seen)) { seen[k] = tid(); firsts++ } }\n"
+    script += OURS + "k = turn[tid()]; if (zero[k] == 0) { zero[k] = tid(); others++ } }\n"
+    script += OURS + "if (!since) since = gettimeofday_us() }\n"
+    script += "probe end { foreach (k in seen) n++; foreach (k in zero) m++\n"
+    script += '  printf("%d %d %d %d %d\\n", n, firsts, m, others, since > 0) }\n'
+    done = trace_calls(tmp_path, script, 30000, stage=stage, words=("-DMAXMAPENTRIES=40000", "-s64"))
+    assert done.clean() == "30000 30000 30000 30000 1\n"
+
+
+@BOTH
+def test_r5_several_steps_on_two_cpus(tmp_path: Path, stage: str) -> None:
+    """What no single instruction does: a machine of states, a bounded list, a maximum with its place, moving averages."""
+    script = "global state, turns, wrong, taken, by, most, at, n, a, b\n"
+    script += (
+        OURS
+        + "if (state == 0) state = 1; else if (state == 1) state = 2; else { state = 0; turns = turns + 1 } }\n"
+    )
+    script += OURS + "if (taken < 100) { taken++; by[taken] = tid() } }\n"
+    script += OURS + "n = n + 1; if (n > most) { most = n; at = n * 7 } if (at != most * 7) wrong++ }\n"
+    script += OURS + "a[0] = b[0] + 1; b[0] = a[0] }\n"
+    script += OURS_RETURN + "if (n < most) wrong++; a[1] = a[1] + 1 }\n"
+    script += "probe end { foreach (t in by) entries++\n"
+    script += '  printf("%d %d %d %d %d %d %d %d %d\\n", state, turns, taken, entries, most, at, a[0], a[1], wrong) }\n'
+    done = trace_calls(tmp_path, script, 50000, stage=stage, words=("-s64",))
+    assert done.clean() == "1 33333 100 100 100000 700000 100000 100000 0\n"
+    assert "skipped: no" not in done.err, done.err
+
+
+@BOTH
+def test_r5_the_lock_is_given_back_on_every_way(tmp_path: Path, stage: str) -> None:
+    """Out of a handler lead next, a caught error, the end of a loop, and output behind a guard."""
+    script = "global n, caught, sums, last\n"
+    script += OURS + "n = n + 1; if (n % 5 == 0) next; last = n\n"
+    script += "  try { sums = sums + 100 / (n % 3) } catch { caught = caught + 1 }\n"
+    script += "  for (i = 0; i < 10; i++) { if (i == n % 7) break; sums = sums + 1 } }\n"
+    script += OURS_RETURN + 'if (last > 4000 && last % 1000 == 1) { printf("+"); last = 0 } }\n'
+    script += 'probe end { printf(" %d %d %d\\n", n, caught, sums) }\n'
+    out = trace_calls(tmp_path, script, 5000, stage=stage).clean()
+    sums = caught = 0
+    for n in range(1, 10001):
+        if n % 5 == 0:
+            continue
+        caught += n % 3 == 0
+        sums += (100 // (n % 3) if n % 3 else 0) + n % 7
+    assert out.split()[-3:] == ["10000", str(caught), str(sums)]
+
+
+@BOTH
+def test_r5_an_error_or_exit_under_the_lock(tmp_path: Path, stage: str) -> None:
+    """It ends the run there: nobody comes behind it."""
+    script = "global n, x\n" + OURS + "n = n + 1; x = 1000 / (20000 - n) }\n"
+    script += 'probe error { printf("error %d %d\\n", n, x) }\n'
+    done = trace_calls(tmp_path, script, 20000, stage=stage)
+    assert (done.status, done.out) == (1, "error 20000 1000\n"), done.err
+    script = "global n, x\n" + OURS + "n = n + 1; if (n % 3) x = n; if (n == 5000) exit() }\n"
+    script += 'probe end { printf("%d %d\\n", n, x) }\n'
+    assert trace_calls(tmp_path, script, 20000, stage=stage).clean() == "5000 5000\n"
+
+
+@BOTH
+def test_r5_a_run_without_room_for_its_record_under_the_lock(tmp_path: Path, stage: str) -> None:
+    """It doesn't happen at all, and the next one finds what it would have found."""
+    script = (
+        "global n\n" + OURS + 'if (n % 2) { printf("%d %0200d\\n", n, tid()); n = n + 1 } else n = n + 1 }\n'
+    )
+    script += 'probe end { printf("%d\\n", n) }\n'
+    done = trace_calls(tmp_path, script, 100000, stage=stage, words=("-s", "1"))
+    *lines, last = done.out.split("\n")[:-1]
+    assert [int(line.split()[0]) for line in lines] == list(range(1, int(last), 2))
+    skipped = sum(int(n) for n in re.findall(r"(\d+) runs? skipped", done.err))
+    assert int(last) + skipped == 200000, done.err
+
+
+@BOTH
+def test_r14_a_handler_that_ends_the_run_is_the_last(tmp_path: Path, stage: str) -> None:
+    """exit() or an error in the user stage: what another handler of that event would do does not happen."""
+    for end, status in (("exit()", 0), ('printf("%d", 1 / (m - 50))', 1)):
+        script = "global n, m, t\n" + OURS + f'm = m + 1; printf("."); if (m == 50) {{ {end} }} }}\n'
+        script += OURS + "n++; t[tid()] <<< 1 }\n"
+        script += 'probe end, error { foreach (k in t) s += @count(t[k]); printf("%d %d %d\\n", m, n, s) }\n'
+        done = trace_calls(tmp_path, script, 100, 1, stage)
+        assert (done.status, done.out) == (status, 50 * "." + "50 49 49\n"), done.err
+
+
+@BOTH
+def test_r14_exit_in_the_kernel_is_the_end_too(tmp_path: Path, stage: str) -> None:
+    script = "global n, m\n" + OURS + "if (++m == 50) exit() }\n" + OURS + "n++ }\n"
+    script += 'probe end { printf("%d %d\\n", m, n) }\n'
+    assert trace_calls(tmp_path, script, 100, 1, stage).clean() == "50 49\n"
+
+
+@BOTH
+def test_an_array_is_full_whoever_reads_it(tmp_path: Path, stage: str) -> None:
+    """The first key too many ends the run: the error handlers come, not those of the end."""
+    for update, reader in (
+        ("[n]++", ""),
+        ("[n] <<< 1", ""),
+        ("[n] = 1", ""),
+        ("[n]++", "foreach (k in t) s += t[k];"),
+    ):
+        script = "global t[300], n\n" + OURS + f"n++; t{update} }}\n"
+        script += f'probe end {{ {reader} println("end") }} probe error {{ printf("error %d\\n", n) }}\n'
+        done = trace_calls(tmp_path, script, 500, 1, stage)
+        assert (done.status, done.out) == (1, "error 301\n"), (update, done.err)
+        assert "Array overflow" in done.err
