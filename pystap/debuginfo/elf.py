@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mmap import mmap
 
+    from .frames import Frames
+
 _HEADER = Struct("<16sHHIQQQIHHHHHH")
 _SECTION = Struct("<IIQQQQIIQQ")
 _SYMBOL = Struct("<IBBHQQ")
@@ -93,7 +95,7 @@ _EMPTY = Data(b"", 0, 0)
 class Elf:
     """One file."""
 
-    __slots__ = ("_data", "_file", "_linked", "_symbols", "arch", "machine", "path", "sections")
+    __slots__ = ("_data", "_file", "_linked", "_symbols", "arch", "frames", "machine", "path", "sections")
 
     def __init__(self, path: str) -> None:
         from mmap import ACCESS_READ, mmap
@@ -105,6 +107,7 @@ class Elf:
         except (OSError, ValueError) as error:
             raise DebugInfoError(f"{path} can't be read: {error}") from None
         self._data: dict[str, Data] = {}
+        self.frames: list[Frames] | None = None  # made by frames.frame_address
         self._symbols: tuple[Data, Data] | None = None
         if self._file[:6] != b"\x7fELF\x02\x01" or len(self._file) < _HEADER.size:
             raise DebugInfoError(f"{path} is no ELF file of 64 bits and little endian")

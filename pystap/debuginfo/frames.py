@@ -5,12 +5,15 @@ Expressions are tuples, as in `expressions`.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from struct import unpack_from
 
 from .dies import sleb, uleb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .elf import Elf
     from .expressions import Expr
 
@@ -75,19 +78,42 @@ class _Cie:
                 at += 1 + (4 if view[at] & 15 in (3, 11) else 8)
 
 
+class Frames:
+    """The descriptions of one section, by their addresses."""
+
+    __slots__ = ("_rows", "_view")
+
+    def __init__(self, view: memoryview, eh: bool, base: int) -> None:
+        self._view = view
+        self._rows = sorted(_descriptions(view, eh, base), key=lambda row: row[:2])
+
+    def address(self, pc: int) -> Expr | None:
+        """Return the canonical frame address at an address of code."""
+        at = bisect_right(self._rows, pc, key=lambda row: row[0]) - 1
+        if at < 0:
+            return None
+        start, end, body, behind, cie = self._rows[at]
+        if pc >= end:
+            return None
+        if cie.augmented:
+            extra, body = uleb(self._view, body)
+            body += extra
+        return _rule(self._view, cie, start, pc, body, behind)
+
+
 def frame_address(elf: Elf, pc: int) -> Expr | None:
     """Return the canonical frame address at an address, None where the file doesn't tell."""
-    for name in (".debug_frame", ".eh_frame"):
-        data = elf.data(name)
-        section = elf.find(name)
-        if data.size and section is not None:
-            found = _search(data.view, pc, name == ".eh_frame", section.start)
-            if found is not None:
-                return found
-    return None
+    if elf.frames is None:
+        elf.frames = [
+            Frames(elf.data(section.name).view, section.name == ".eh_frame", section.start)
+            for section in elf.sections
+            if section.name in (".debug_frame", ".eh_frame") and elf.data(section.name).size
+        ]
+    return next((found for frames in elf.frames if (found := frames.address(pc)) is not None), None)
 
 
-def _search(view: memoryview, pc: int, eh: bool, base: int) -> Expr | None:
+def _descriptions(view: memoryview, eh: bool, base: int) -> Iterator[tuple[int, int, int, int, _Cie]]:
+    """Give (first address, behind the last, place of its instructions, their end, what it shares) of each frame."""
     at, size = 0, len(view)
     cies: dict[int, _Cie] = {}
     mark = 0 if eh else 0xFFFFFFFF
@@ -102,13 +128,8 @@ def _search(view: memoryview, pc: int, eh: bool, base: int) -> Expr | None:
             if cie is None:
                 cie = cies[place] = _Cie(view, place, eh)
             start, count, body = _range(view, at + 8, cie, base)
-            if start <= pc < start + count:
-                if cie.augmented:
-                    extra, body = uleb(view, body)
-                    body += extra
-                return _rule(view, cie, start, pc, body, at + 4 + length)
+            yield start, start + count, body, at + 4 + length, cie
         at += 4 + length
-    return None
 
 
 def _range(view: memoryview, at: int, cie: _Cie, base: int) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ INLINE_STRING = 4  # a string that takes no more bytes may stand in the entry it
 class Index:
     """The units of one file."""
 
-    __slots__ = ("_aranges", "_functions", "_heads", "_lines", "_scopes", "_starts", "_units", "elf")
+    __slots__ = ("_aranges", "_code", "_functions", "_heads", "_lines", "_scopes", "_starts", "_units", "elf")
 
     def __init__(self, elf: Elf) -> None:
         self.elf = elf
@@ -32,6 +32,7 @@ class Index:
         self._lines: dict[int, LineTable] = {}
         self._functions: dict[int, list[Entry]] = {}
         self._scopes: dict[int, Scope] = {}
+        self._code: dict[int, list[tuple[int, int, int]]] = {}
         self._aranges: list[tuple[int, int, int]] | None = None
 
     def unit_at(self, place: int) -> Unit | None:
@@ -126,12 +127,19 @@ class Index:
         unit = self.at_address(address)
         if unit is None:
             return None
-        for entry in self.functions(unit):
-            if (d.LOW_PC in entry.attributes or d.RANGES in entry.attributes) and any(
-                low <= address < high for low, high in ranges(entry)
-            ):
-                return self.scope(entry)
-        return None
+        known = self._code.get(unit.start)
+        if known is None:
+            known = self._code[unit.start] = sorted(
+                (low, high, entry.at)
+                for entry in self.functions(unit)
+                if d.LOW_PC in entry.attributes or d.RANGES in entry.attributes
+                for low, high in ranges(entry)
+            )
+        row = bisect_right(known, (address, 1 << 64, 0)) - 1
+        if row < 0 or address >= known[row][1]:
+            return None
+        at = known[row][2]
+        return self._scopes.get(at) or self.scope(unit.entry(at))
 
     def instances(self, unit: Unit, patterns: Iterable[Entry]) -> list[Scope]:
         """Return the copies of functions that are inlined in a unit's code."""
