@@ -84,11 +84,23 @@ class Kallsyms:
         tail = rb"$" if own else rb"\t\[(" + _expression(module) + rb")\]$"
         line = rb"^([0-9a-f]{16}) [tTwW] (" + _expression(pattern) + rb"(?:\.[^\t\n]*)?)" + tail
         found = []
-        for one in finditer(line, self._text[start:end], MULTILINE):
+        # all the text for a pattern (50 ms), for a name alone the lines that begin with it
+        text = self._text[start:end] if any(c in pattern for c in "*?[") else self._lines(pattern, start, end)
+        for one in finditer(line, text, MULTILINE):
             owner = "" if own else one[3].decode("utf-8", "surrogateescape")
             if owner not in _NOBODY:
                 found.append((int(one[1], 16), one[2].decode("utf-8", "surrogateescape"), owner))
         return found
+
+    def _lines(self, name: str, start: int, end: int) -> bytes:
+        """The lines of a part of the text whose symbol begins with a name."""
+        text, wanted = self._text, b" " + name.encode("utf-8", "surrogateescape")
+        found, at = [], start
+        while (at := text.find(wanted, at, end)) >= 0:
+            stop = text.find(b"\n", at) + 1 or len(text)
+            found.append(text[text.rfind(b"\n", 0, at) + 1 : stop])
+            at = stop
+        return b"".join(found)
 
     def places(self, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:
         """The addresses of (module, symbol) pairs, each with all that share the name, in order."""
@@ -209,10 +221,10 @@ def _expression(pattern: str) -> bytes:
 _loaded: list[Kallsyms] = []
 
 
-def kallsyms() -> Kallsyms:
-    """The symbols of the running kernel, read at the first call; `KernelError` if addresses are hidden."""
-    if not _loaded:
-        _loaded.append(read_kallsyms())
+def kallsyms(*, fresh: bool = False) -> Kallsyms:
+    """The symbols of the running kernel, read at the first call (`fresh`: now); `KernelError` if addresses are hidden."""
+    if fresh or not _loaded:
+        _loaded[:] = [read_kallsyms()]
     return _loaded[0]
 
 
