@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..kernel.ring import Ring, RingMap
     from ..program import MapSpec, Program
     from .loader import Loaded
+    from .modules import Modules
 
 _ZERO = bytes(4)
 _U64 = Struct("<Q")
@@ -50,6 +51,7 @@ class Door:
         self.rings: list[Ring] = []
         self.loaded: list[Loaded] = []
         self.attachments: list[Attachment] = []
+        self.modules: Modules | None = None  # where functions of modules are probed
         self._following: list[Any] | None = None
         self._ring_maps: list[RingMap] = []
         self._memory: Any = None
@@ -150,14 +152,15 @@ class Door:
 
     def attach(self) -> list[str]:
         """Attach them all; they do nothing yet. Return warnings of what can't be attached among many."""
+        from .modules import Modules, refusals, wanted_modules
+
         warnings: list[str] = []
+        if any(wanted_modules(one) for one in self.loaded):
+            self.modules = Modules(self)
         for one in self.loaded:
             made = one.attach()
             self.attachments.append(made)
-            before, behind = (one.prog.args or {}).get("point", ("", ""))
-            for refused in getattr(made, "refused", ()):
-                place = f"(address {refused.address:#018x}) registration error (rc {-refused.errno})"
-                warnings.append(f"probe {before}{refused.name}{behind} {place}")
+            warnings += refusals(one, made)
         return warnings
 
     def iterate(self) -> Passes | None:
@@ -178,6 +181,9 @@ class Door:
 
     def detach(self) -> None:
         """Detach them all."""
+        if self.modules is not None:
+            self.modules.close()
+            self.modules = None
         self._following = []
         for one in reversed(self.attachments):
             one.close()

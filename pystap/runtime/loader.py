@@ -66,10 +66,12 @@ def _line_before(lines: list[tuple[int, str, str, int, int]], index: int) -> tup
 class Loaded:
     """A loaded program, and what attaches it."""
 
-    __slots__ = ("attach", "btf_fd", "fd", "prog")
+    __slots__ = ("attach", "attach_in", "btf_fd", "fd", "prog")
 
-    def __init__(self, prog: Prog, fd: int, btf_fd: int, attach: Callable[[], Attachment]) -> None:
+    def __init__(self, prog: Prog, fd: int, btf_fd: int, attach: Callable[..., Attachment]) -> None:
         self.prog = prog
+        # attaches to the functions of one module, where that can come and go
+        self.attach_in: Callable[[str], Attachment] | None = None
         self.fd = fd
         self.btf_fd = btf_fd
         self.attach = attach
@@ -96,7 +98,10 @@ def load(prog: Prog, maps: Mapping[str, Map], btf: Btf | None) -> Loaded:
     finally:
         if "attach_btf_obj_fd" in options:
             os.close(options["attach_btf_obj_fd"])
-    return Loaded(prog, fd, btf_fd, lambda: attach(fd))
+    made = Loaded(prog, fd, btf_fd, lambda: attach(fd))
+    if isinstance(prog.args, dict) and "functions" in prog.args:
+        made.attach_in = lambda module: attach(fd, module)
+    return made
 
 
 def _tracing(attach_type: int, type_id: int) -> dict[str, Any]:
@@ -188,12 +193,13 @@ def _kprobe(prog: Prog, btf: Btf | None) -> Any:
     if multi:
         options["expected_attach_type"] = abi.BPF_TRACE_KPROBE_MULTI
 
-    def attach(fd: int) -> Attachment:
+    def attach(fd: int, module: str | None = None) -> Attachment:
         from ..kernel.attach.functions import attach_functions
         from ..kernel.symbols import kallsyms
 
+        functions = [one for one in args["functions"] if module is None or one[1] == module]
         offset = args.get("offset", 0)
-        return attach_functions(fd, args["functions"], kallsyms(), ret=ret, multi=multi, offset=offset)
+        return attach_functions(fd, functions, kallsyms(), ret=ret, multi=multi, offset=offset)
 
     return options, attach
 

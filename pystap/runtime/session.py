@@ -194,6 +194,8 @@ class Session:
         for ring in self.door.rings:
             self._poller.register(ring.fd, 1)
         self._add_watch(self.signals.fd, "signal")
+        if self.door.modules is not None and self.door.modules.watch is not None:
+            self._add_watch(self.door.modules.watch.fd, "modules")
         if self.child is not None:
             self._add_watch(self.child.pidfd, "child")
         elif self.options.target_pid:
@@ -238,6 +240,9 @@ class Session:
             what = self._watch.get(fd)
             if what is None:
                 woken = True
+            elif what == "modules" and self.door.modules is not None:
+                for warning in self.door.modules.changed():
+                    self.sink.message(f"WARNING: {warning}\n")
             elif what in ("child", "target"):
                 self.stopping = True
                 self._poller.unregister(fd)

@@ -23,15 +23,18 @@ class Symbols:
         self._known: dict[int, Symbol | None] = {}
 
     def table(self) -> Kallsyms | None:
-        """The kernel's symbols, None if they are hidden."""
-        if not self._tried:
-            from ..kernel.symbols import kallsyms
+        """The kernel's symbols, None if they are hidden; read anew when modules have come."""
+        from ..kernel.symbols import kallsyms
 
+        if not self._tried or self._table is not None:
             self._tried = True
             try:
-                self._table = kallsyms()
+                table = kallsyms()
             except OSError:
-                self._table = None
+                table = None
+            if table is not self._table:
+                self._table = table
+                self._known.clear()
         return self._table
 
     def lookup(self, address: int) -> Symbol | None:

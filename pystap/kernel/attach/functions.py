@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno as _errno
 
-from ..sys import KernelError
+from ..sys import KernelError, close_all
 from .base import Attachment
 from .kprobe import attach_kprobe, attach_kprobe_multi
 
@@ -48,17 +48,27 @@ class NoneAttached(KernelError):
 class Many(Attachment):
     """Attached to many functions: links and events, and what was refused."""
 
-    __slots__ = ("places", "refused")
+    __slots__ = ("modules", "places", "refused")
 
     def __init__(self, kind: str, what: str) -> None:
         super().__init__(kind, what, ())
         self.refused: list[Refused] = []
         self.places = 0  # pieces of code that it is attached to
+        self.modules: dict[str, list[int]] = {}  # descriptors that belong to one module
 
-    def add(self, attached: Attachment, places: int) -> None:
+    def add(self, attached: Attachment, places: list[_Place]) -> None:
         """Take over what another attachment holds."""
         self.fds += attached.fds
-        self.places += places
+        self.places += len(places)
+        owners = {place.module for place in places}
+        if len(owners) == 1:
+            self.modules.setdefault(owners.pop(), []).extend(attached.fds)
+
+    def drop(self, module: str) -> None:
+        """Detach from a module's functions: the module is gone."""
+        fds = self.modules.pop(module, [])
+        self.fds = tuple(fd for fd in self.fds if fd not in fds)
+        close_all(fds)
 
 
 class _Place:
@@ -108,7 +118,7 @@ def _places(functions: Sequence[Listed], table: Kallsyms, offset: int) -> list[_
 
 def _by_event(made: Many, prog_fd: int, place: _Place, ret: bool) -> None:
     try:
-        made.add(attach_kprobe(prog_fd, addr=place.address, ret=ret, cookie=place.cookie), 1)
+        made.add(attach_kprobe(prog_fd, addr=place.address, ret=ret, cookie=place.cookie), [place])
     except KernelError as error:
         _refuse(made, place, error)
 
@@ -118,7 +128,7 @@ def _by_link(made: Many, prog_fd: int, places: list[_Place], ret: bool) -> None:
     try:
         addresses = [place.address for place in places]
         cookies = [place.cookie for place in places]
-        made.add(attach_kprobe_multi(prog_fd, addrs=addresses, ret=ret, cookies=cookies), len(places))
+        made.add(attach_kprobe_multi(prog_fd, addrs=addresses, ret=ret, cookies=cookies), places)
     except KernelError as error:
         if len(places) == 1:
             _refuse(made, places[0], error)

@@ -60,6 +60,9 @@ def _func(body: Body, e: Any) -> Val:
 
     if not body.point.function:
         raise error("E263", f"a {body.point.provider} probe has no function", e.span, "use probe")
+    make = body.point.function_text
+    if make is not None:
+        return Val(T("str", 64), [make(body)])
     return string(body.point.function)
 
 

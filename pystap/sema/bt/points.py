@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 class Point:
     """One event of one attach point.
 
-    text: what `probe` gives; probe_text: what makes that text where it is only known at run time; fields: of `args`;
+    text: what `probe` gives; probe_text, function_text: what makes that text, and what `func` gives, where they are only
+    known at run time; fields: of `args`;
     arguments: argN by number; names: words that are bound here; space: what plain numbers point to; guard: what
     writes the conditions without which the handler doesn't run.
     """
 
     __slots__ = (
         *("arguments", "event", "fields", "function", "guard", "kind", "names", "probe_text", "provider"),
-        *("registers", "retval", "space", "span", "text", "unsupported"),
+        *("function_text", "registers", "retval", "space", "span", "text", "unsupported"),
     )
 
     def __init__(self, provider: str, text: str, event: Event, span: Span, kind: str = "") -> None:
@@ -56,6 +57,7 @@ class Point:
         self.registers = False
         self.guard: Callable[[Body], None] | None = None
         self.probe_text: Callable[[Body], Operand] | None = None
+        self.function_text: Callable[[Body], Operand] | None = None
 
     def argument(self, body: Body, name: str, span: Span) -> Val:
         """Return `args.name`."""

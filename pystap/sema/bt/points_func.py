@@ -15,6 +15,8 @@ from ...probes.standins import find, lookup
 from . import types
 from .body import error, later
 from .points import Point, c_argument
+from .points_many import found
+from .points_many import resolve as many
 from .values import Val
 
 TYPE_CHECKING = False
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from .unit import Unit
 
 REGISTERS = 6  # arguments that a kprobe sees
+MOST = 64  # programs of one point
 
 
 def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
@@ -41,9 +44,35 @@ def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
     ret = attach.provider in ("kretprobe", "fexit")
     if not can_probe(unit, attach.provider):
         return [_stand_in(unit, attach, ret)]
+    features = unit.target.features
+    if attach.provider in ("kprobe", "kretprobe") and features is not None and features(attach.provider):
+        point = many(unit, attach)
+        if point is not None:
+            return [point]
+    if unit.target.functions is not None and unit.target.functions.table is not None:
+        return [_function(unit, attach, word, ret, module) for module, word in _typed(unit, attach)]
     if attach.target:
-        raise later("functions of modules", attach.span)
+        raise later("functions of modules where the kernel hides its symbols", attach.span)
     return [_function(unit, attach, word, ret) for word in _names(unit, attach)]
+
+
+def _typed(unit: Unit, attach: ast.AttachPoint) -> list[tuple[str, str]]:
+    """Return the (module, function) pairs that have types, which fentry needs."""
+    pairs = sorted({(module, name) for module, name, symbol in found(unit, attach) if name == symbol})
+    typed = [pair for pair in pairs if _types(unit, pair[0]).find_func(pair[1]) is not None]
+    if not typed:
+        words = f"fentry needs types, and there are none of '{attach.func}', or it is a copy of the compiler's own"
+        raise error("E304", words, attach.span, "kprobe can probe it")
+    if len(typed) > MOST:
+        words = f"{len(typed)} functions match '{attach.func}': too many programs of their own"
+        raise error("E309", words, attach.span, "kprobe takes them all at once")
+    return typed
+
+
+def _types(unit: Unit, module: str) -> Any:
+    """Return the types of the kernel, or of a module; the kernel's where that has none."""
+    made = unit.target.module(module) if module and unit.target.module is not None else None
+    return made if made is not None else unit.btf
 
 
 def can_probe(unit: Unit, provider: str) -> bool:
@@ -76,13 +105,15 @@ def _unknown(btf: Any, word: str, attach: ast.AttachPoint) -> Exception:
     return error("E304", f"this kernel has no function '{word}'", attach.span, hint)
 
 
-def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool) -> Point:
-    args = {"module": attach.target, "ret": ret, "offset": attach.offset}
-    text = attach.name if word == attach.func else f"{attach.provider}:{word}"
+def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool, module: str = "") -> Point:
+    args = {"module": module, "ret": ret, "offset": attach.offset}
+    before = f"{attach.provider}:{attach.target}:" if attach.target else f"{attach.provider}:"
+    text = attach.name if word == attach.func else before + word
     point = Point(attach.provider, text, Event("function", word, args), attach.span, f"function {word}")
     point.function = word
     point.registers = attach.provider in ("kprobe", "kretprobe")
-    func = unit.btf.find_func(word)
+    btf = _types(unit, module)
+    func = btf.find_func(word)
     params = func.type.params if func is not None else ()
     words = argument_words(func.type) if func is not None else [0]
     typed = attach.provider in ("fentry", "fexit")
@@ -91,7 +122,7 @@ def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool) -> Poin
         first = dict(zip(words, params, strict=False))
         for n in range(min(REGISTERS, words[-1])):
             param = first.get(n)
-            made = c_argument(unit.btf, param.type if param is not None else None, n)
+            made = c_argument(btf, param.type if param is not None else None, n)
             makes.append(made if typed else _untyped(made))
             if typed and param is not None and param.name:
                 point.fields[param.name] = made
@@ -100,7 +131,7 @@ def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool) -> Poin
         point.arguments = makes
     if ret:
         result = func.type.type if func is not None else None
-        made = c_argument(unit.btf, result, words[-1])
+        made = c_argument(btf, result, words[-1])
         point.retval = made if typed else _untyped(made)
         if typed:
             point.fields["retval"] = made

@@ -1,0 +1,92 @@
+"""Functions of modules while a run lasts: attached to when their module comes, let go of when it goes.
+
+A link of many functions keeps their modules from going on most kernels ("Module m is in use"); single kprobes don't, and
+what was attached to a module that is gone is closed then.
+"""
+
+from __future__ import annotations
+
+from ..kernel.sys import KernelError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..kernel.module_watch import ModuleWatch
+    from .door import Door
+    from .loader import Loaded
+
+
+def wanted_modules(one: Loaded) -> set[str]:
+    """The modules that a program is to be attached in."""
+    args = one.prog.args
+    functions = args.get("functions", ()) if isinstance(args, dict) else ()
+    return {module for _, module, _, _ in functions if module}
+
+
+class Modules:
+    """What is attached in modules by the programs that are."""
+
+    __slots__ = ("_door", "_present", "watch")
+
+    def __init__(self, door: Door) -> None:
+        from ..kernel.module_watch import ModuleWatch
+        from ..kernel.modules import loaded_modules
+
+        self._door = door
+        self.watch: ModuleWatch | None = None
+        try:
+            self.watch = ModuleWatch()
+        except KernelError:
+            pass  # a kernel that can't load modules
+        self._present = set(loaded_modules())
+
+    def changed(self) -> list[str]:
+        """See what has come and gone; return warnings."""
+        from ..kernel.modules import loaded_modules
+        from ..kernel.symbols import kallsyms
+
+        if self.watch is not None:
+            self.watch.clear()
+        now = set(loaded_modules())
+        come, gone = now - self._present, self._present - now
+        self._present = now
+        wanted = {module for one in self._door.loaded for module in wanted_modules(one)}
+        for module in gone & wanted:
+            for made in self._door.attachments:
+                drop = getattr(made, "drop", None)
+                if drop is not None:
+                    drop(module)
+        warnings: list[str] = []
+        if come & wanted:
+            kallsyms(fresh=True)
+        for module in sorted(come & wanted):
+            warnings += self._arrived(module)
+        return warnings
+
+    def _arrived(self, module: str) -> list[str]:
+        warnings: list[str] = []
+        for one in self._door.loaded:
+            if module in wanted_modules(one) and one.attach_in is not None:
+                try:
+                    made = one.attach_in(module)
+                except KernelError as error:  # it may be gone again, or have none of the functions
+                    warnings.append(f"module {module}: {error.what}: {error.strerror}")
+                    continue
+                self._door.attachments.append(made)
+                warnings += refusals(one, made)
+        return warnings
+
+    def close(self) -> None:
+        """Watch no longer."""
+        if self.watch is not None:
+            self.watch.close()
+            self.watch = None
+
+
+def refusals(one: Loaded, made: object) -> list[str]:
+    """A warning for each function that a program couldn't be attached to."""
+    args = one.prog.args if isinstance(one.prog.args, dict) else {}
+    before, behind = args.get("point", ("", ""))
+    return [
+        f"probe {before}{refused.name}{behind} (address {refused.address:#018x}) registration error (rc {-refused.errno})"
+        for refused in getattr(made, "refused", ())
+    ]

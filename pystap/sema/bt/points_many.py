@@ -1,0 +1,137 @@
+"""kprobe and kretprobe by the kernel's symbols: one name or a pattern, in the kernel or in modules, one event for all.
+
+    resolve(unit, attach) -> Point, or None where the kernel hides its symbols
+    found(unit, attach) -> [(module, function, symbol)]; CompileError when there is none
+
+The arguments are words of registers, the same for every function; which one it is, is told by the number that it was
+attached with (`probes/functions/many.py`).
+"""
+
+from __future__ import annotations
+
+from ...diag import did_you_mean
+from ...ir.nodes import STR, Const, Event
+from ...probes.base import has_glob
+from . import types
+from .body import error
+from .points import Point, c_argument
+from .values import Val
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ...lang.bt import ast
+    from ..build import Operand
+    from .body import Body
+    from .points import Make
+    from .unit import Unit
+
+    Found = tuple[str, str, str]
+
+REGISTERS = 6
+
+
+def resolve(unit: Unit, attach: ast.AttachPoint) -> Point | None:
+    """Return the point of all functions that are meant."""
+    known = unit.target.functions
+    if known is None or known.table is None:
+        return None
+    functions = found(unit, attach)
+    ret = attach.provider == "kretprobe"
+    listed = tuple([(_cookie(known.numbers, m, name), m, name, symbol) for m, name, symbol in functions])
+    one = functions[0] if len({(m, name) for m, name, _ in functions}) == 1 else None
+    before = f"{attach.provider}:{attach.target}:" if attach.target else f"{attach.provider}:"
+    args: dict[str, Any] = {"functions": listed, "ret": ret, "offset": attach.offset, "point": (before, "")}
+    args["multi"] = _multi(unit, len(functions), attach.offset)
+    text = attach.name if one is None or one[1] == attach.func else before + one[1]
+    name = one[2] if one else attach.func
+    kind = f"function {one[1]}" if one else f"functions {attach.func}"
+    point = Point(attach.provider, text, Event(attach.provider, name, args), attach.span, kind)
+    point.function = one[1] if one else attach.func
+    point.registers = True
+    if one is None:
+        point.probe_text = _text(before)
+        point.function_text = _text("")
+    if ret:
+        point.retval = _word(unit, 0)
+    else:
+        point.arguments = [_word(unit, n) for n in range(REGISTERS)]
+    return point
+
+
+def _multi(unit: Unit, count: int, offset: int) -> bool:
+    features = unit.target.features
+    forced = unit.options.attach
+    if features is None or offset or forced == "kprobe":
+        return False
+    return bool((count > 1 or forced == "kprobe_multi") and features("kprobe_multi"))
+
+
+def _word(unit: Unit, n: int) -> Make:
+    made = c_argument(unit.btf, None, n)
+
+    def plain(body: Body) -> Val:
+        return Val(types.UINT64, made(body).ops)
+
+    return plain
+
+
+def _cookie(numbers: dict[str, int], module: str, name: str) -> int:
+    low = numbers.setdefault(name, len(numbers) + 1)
+    return numbers.setdefault(module or "kernel", len(numbers) + 1) << 32 | low
+
+
+def _text(before: str) -> Callable[[Body], Operand]:
+    from ...ir.nodes import Text
+
+    def make(body: Body) -> Operand:
+        number = body.b.op("and", (body.call("probe_number"), Const(0xFFFFFFFF)))
+        name = body.text_call("function_name", number)
+        return body.b.op("concat", (Text(before), name), None, STR) if before else name
+
+    return make
+
+
+# ---- which functions ----------------------------------------------------------------------
+
+
+def found(unit: Unit, attach: ast.AttachPoint) -> list[Found]:
+    """Return what the point means; without a module, first of the kernel, for a pattern of the loaded modules too."""
+    known = unit.target.functions
+    word, module = attach.func, attach.target
+    if module and not known.modules(module):
+        near = did_you_mean(module, known.known_modules())
+        hint = f"did you mean '{near}'?" if near else ""
+        raise error("E304", f"this kernel has no module '{module}'", attach.span, hint)
+    if has_glob(word):
+        out: list[Found] = known.matching(word, module)
+        if not module:
+            out = out + known.matching(word, "*")
+        if not out:
+            raise error("E304", f"no function of {_where(module)} matches '{word}'", attach.span)
+        return out
+    out = known.copies(word, module) or ([] if module else known.copies(word, "*"))
+    exact = [one for one in out if one[2] == word]
+    if not out:
+        raise _unknown(unit, attach)
+    why = known.why_not(word) if not out[0][0] else ""
+    if why and exact:
+        raise error("E304", f"the function '{word}' can't be traced: {why}", attach.span)
+    return exact or out
+
+
+def _where(module: str) -> str:
+    return f"the module '{module}'" if module else "this kernel"
+
+
+def _unknown(unit: Unit, attach: ast.AttachPoint) -> Exception:
+    known = unit.target.functions
+    word, module = attach.func, attach.target
+    if not module and unit.btf.find_func(word) is not None:
+        words = f"the function '{word}' has no code of its own in this kernel: it is inlined into its callers"
+        return error("E304", words, attach.span)
+    near = did_you_mean(word, known.near(word, module))
+    hint = f"did you mean '{near}'?" if near else ""
+    return error("E304", f"{_where(module)} has no function '{word}'", attach.span, hint)
