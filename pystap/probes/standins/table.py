@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import StandIn
+from .files import FILES
 from .packets import PACKETS
 from .sockets import SOCKETS
 
@@ -26,7 +27,7 @@ TCP_INPUT = StandIn(
 
 def _table() -> dict[tuple[str, bool], tuple[StandIn, ...]]:
     table: dict[tuple[str, bool], tuple[StandIn, ...]] = {}
-    for one in (TCP_STATES, TCP_INPUT, *PACKETS, *SOCKETS):
+    for one in (TCP_STATES, TCP_INPUT, *PACKETS, *SOCKETS, *FILES):
         key = (one.function, one.returns)
         table[key] = (*table.get(key, ()), one)
     return table

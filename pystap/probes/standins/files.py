@@ -1,0 +1,85 @@
+"""Stand-ins of the functions that reading and writing files, and whole sockets, come by: system calls."""
+
+from __future__ import annotations
+
+from . import StandIn
+from .sockets import RECEIVING, SENDING
+
+_FD = "__builtin_sext(__builtin_sys_arg(0), 32)"
+_FILE = f"__s_file = __fd_file({_FD})\n"
+_SOCKET = f"__s_socket = __fd_socket({_FD})\n"
+_SIZE = "__socket_io_size(__builtin_sys_nr(), __builtin_sys_arg(1), __builtin_sys_arg(2))"
+_RESULT = (("return", "__builtin_sys_ret()", ""),)
+_INSIDE = "io_uring and users in the kernel are missed"
+
+
+def _access(function: str, call: str, positioned: str, number: int) -> tuple[StandIn, ...]:
+    """A function that reads or writes: `call` at the file's own place, `positioned` (of that number) at a given one."""
+    calls = (call, positioned)
+    values = (
+        ("file", "__s_file", ""),
+        ("buf", "__builtin_sys_arg(1)", ""),
+        ("count", "__builtin_sys_arg(2)", ""),
+        ("__pos", f"__builtin_sys_nr() == {number} ? __builtin_sys_arg(3) : __file_pos(__s_file, 0)", ""),
+    )
+    return (
+        StandIn(function, calls=calls, setup=_FILE, guard="__s_file", values=values, differs=_INSIDE),
+        StandIn(
+            function,
+            calls=calls,
+            setup=_FILE,
+            guard="__s_file",
+            values=_RESULT,
+            differs=_INSIDE,
+            returns=True,
+        ),
+    )
+
+
+def _message(function: str, calls: tuple[str, ...]) -> tuple[StandIn, ...]:
+    """A function that messages of all sockets come by."""
+    differs = f"{_INSIDE}, and calls with many messages are one each"
+    values = (("sock", "__s_socket", ""), ("size", _SIZE, ""))
+    back = (("sock", "__s_socket", ""), *_RESULT)
+    return (
+        StandIn(function, calls=calls, setup=_SOCKET, guard="__s_socket", values=values, differs=differs),
+        StandIn(
+            function,
+            calls=calls,
+            setup=_SOCKET,
+            guard="__s_socket",
+            values=back,
+            differs=differs,
+            returns=True,
+        ),
+    )
+
+
+_NEW = (
+    ("family", "__builtin_sext(__builtin_sys_arg(0), 32)", ""),
+    ("type", "__builtin_sys_arg(1) & 0xf", ""),
+    ("protocol", "__builtin_sext(__builtin_sys_arg(2), 32)", ""),
+    ("kern", "0", ""),
+)
+_CREATED = (("return", "__builtin_sys_ret() < 0 ? __builtin_sys_ret() : 0", ""),)
+_MADE = f"{_INSIDE}; so are the pairs of socketpair"
+_CLOSED = (
+    "sockets that end with their process are missed; each close of a descriptor is seen, the last or not"
+)
+
+FILES: tuple[StandIn, ...] = (
+    *_access("vfs_read", "read", "pread64", 17),
+    *_access("vfs_write", "write", "pwrite64", 18),
+    *_message("sock_sendmsg", SENDING),
+    *_message("sock_recvmsg", RECEIVING),
+    StandIn("__sock_create", calls=("socket",), values=_NEW, differs=_MADE),
+    StandIn("__sock_create", calls=("socket",), values=_CREATED, differs=_MADE, returns=True),
+    StandIn(
+        "__sock_release",
+        calls=("close",),
+        setup=_SOCKET,
+        guard="__s_socket",
+        values=(("sock", "__s_socket", ""),),
+        differs=_CLOSED,
+    ),
+)
