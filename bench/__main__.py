@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from . import compiling, events, records, room, starting
+from . import calls, compiling, delivery, events, packets, records, room, starting
 from .beacon import Beacon
 from .peers import Peer, PeerError, Run, bpftrace, pystap
 from .plan import Plan
@@ -28,6 +28,9 @@ FIGURES: dict[str, Callable[[Plan], list[Row | None]]] = {
     "nothing": starting.nothing,
     "events": events.events,
     "records": records.records,
+    "packets": packets.packets,
+    "delivery": delivery.delivery,
+    "calls": calls.calls,
     "compile": compiling.compiling,
 }
 
