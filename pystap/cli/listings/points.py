@@ -1,18 +1,22 @@
 """-l and -L: probe points of SystemTap that a pattern matches, with their variables.
 
-`listing(pattern, target, systems, variables)` returns lines. Functions and tracepoints come from BTF, whether or not
-this kernel lets them be probed; aliases are listed where what they stand for is there.
+`listing(pattern, target, systems, variables)` returns lines. Functions come from the kernel's symbols (from BTF, where
+they are hidden), tracepoints from BTF, whether or not this kernel lets them be probed; aliases are listed where what they
+stand for is there.
 """
 
 from __future__ import annotations
 
 from ...btf import types as t
-from ...btf.kinds import G_FUNC
 from ...diag import Bag, CompileError, fail
 from ...lang.stp.parser import parse
 from ...lang.stp.preprocess import PreprocEnv
 from ...options import Options
-from ...probes.base import has_glob, point_text
+from ...probes.base import Env, has_glob, point_text
+from ...probes.functions import Wanted
+from ...probes.functions.files import place
+from ...probes.functions.files import text as function_text
+from ...probes.functions.names import find, matching, proto_of, require_module
 from ...probes.syscall_args import RENAMED
 from ...probes.syscall_numbers import X86_64
 from ...sema.stp import check, collect, points
@@ -29,11 +33,13 @@ if TYPE_CHECKING:
 
     from ...lang.stp import ast
     from ...probes.base import Variable
+    from ...probes.functions.names import Function
     from ...sema.stp.symbols import Derived
     from ...sema.target import Target
 
     Parts = Sequence[ast.Component]
 
+MOST_LINES = 1000  # functions whose lines are looked up in debug information
 SYSCALLS = ("syscall", "nd_syscall")
 _SIMPLE = ("begin", "end", "error", "never", "syscall_any", "syscall_any.return", "timer.profile")
 
@@ -78,6 +84,8 @@ class Lister:
             known = _KERNEL.get(parts[1].name)
             if known is not None:
                 return known(self, parts)
+        if first == "module" and len(parts) > 1 and parts[1].name == "function":
+            return self.functions(parts)
         if first in SYSCALLS and len(parts) > 1:
             return self._syscalls(parts)
         if has_glob(first):
@@ -175,31 +183,30 @@ class Lister:
         return "".join(f" ${p.name or f'arg{n}'}:{type_text(p.type)}" for n, p in enumerate(point.params, 1))
 
     def functions(self, parts: Parts) -> list[str]:
-        """`kernel.function("pattern")[.return]`."""
+        """`kernel.function("pattern")[.return]`, `module("m").function("pattern")[.return]`."""
         word = parts[1].arg
         if not isinstance(word, str):
-            raise fail("E302", 'write kernel.function("pattern")', parts[1].span)
-        pattern = word.partition("@")[0]
-        suffix = "".join(f".{p.name}" for p in parts[2:])
-        if suffix not in ("", ".call", ".return", ".exported"):
-            raise fail("E401", f"not supported yet: listing '{suffix}' of functions", parts[2].span)
-        btf = self.target.btf
-        names = btf.names(G_FUNC, pattern) if has_glob(pattern) else [pattern]
-        out = []
-        for name in names:
-            func = btf.find_func(name)
-            if func is None:
-                continue
-            line = f'kernel.function("{name}"){suffix}'
-            if self.variables:
-                line += self._arguments(func, suffix == ".return")
-            out.append(line)
-        return out
+            raise fail("E302", f'write {parts[0].name}.function("pattern")', parts[1].span)
+        owner = parts[0].arg if parts[0].name == "module" else ""
+        if not isinstance(owner, str):
+            raise fail("E302", 'write module("name").function("pattern")', parts[0].span)
+        for part in parts[2:]:
+            if part.name not in ("call", "return", "exported", "maxactive"):
+                raise fail("E401", f"not supported yet: listing '.{part.name}' of functions", part.span)
+        wanted = Wanted(parts, owner)
+        if wanted.line:
+            return self._one(wanted.text, wanted.text, False)
+        env = Env(self.target, parts[1].span)
+        found = functions_listed(wanted, env)
+        return [self._function(wanted, env, f, len(found) <= MOST_LINES) for f in found]
 
-    def _arguments(self, func: t.Func, returns: bool) -> str:
-        proto = func.type
-        if not isinstance(proto, t.FuncProto):
-            return ""
+    def _function(self, wanted: Wanted, env: Env, function: Function, line: bool) -> str:
+        where = place(env, function.name, function.module, wanted.file, line)
+        shown = function_text(function.name, where, function.module, wanted.suffix())
+        proto = proto_of(env, function) if self.variables else None
+        return shown + (self._arguments(proto, wanted.returns) if proto is not None else "")
+
+    def _arguments(self, proto: t.FuncProto, returns: bool) -> str:
         out = []
         if returns and not isinstance(self.target.btf.resolve(proto.type), t.Void):
             out.append(f" $return:{type_text(proto.type)}")
@@ -243,6 +250,18 @@ def matches(name: str, pattern: str) -> bool:
         return fnmatchcase(name, pattern.replace("**", "*"))
     words, wanted = name.split("."), pattern.split(".")
     return len(words) == len(wanted) and all(map(fnmatchcase, words, wanted))
+
+
+def functions_listed(wanted: Wanted, env: Env) -> list[Function]:
+    """Return the functions that a pattern matches, or one that is named; CompileError says what there is instead."""
+    if has_glob(wanted.name):
+        if wanted.module:
+            known = env.target.functions
+            if known is None:
+                return []
+            require_module(wanted.module, known, wanted)
+        return matching(wanted, env)
+    return find(wanted, env)[0]
 
 
 def _positional(name: str) -> bool:

@@ -89,9 +89,9 @@ def check(wanted: Wanted, env: Env, name: str) -> Notes:
 # -------------------------------------------------------------------- pp()
 
 
-def place(env: Env, name: str, module: str, pattern: str = "") -> str:
-    """Return file:line of a function, its file where the line isn't known, or ""."""
-    known = _written(env, name, module)
+def place(env: Env, name: str, module: str, pattern: str = "", line: bool = True) -> str:
+    """Return file:line of a function, its file where the line isn't known or wanted, or ""."""
+    known = _written(env, name, module) if line else None
     if known is not None and (not pattern or _matches(known[0], pattern)):
         return f"{known[0]}:{known[1]}"
     files = codeindex.files_of(name, module, env.target.release)

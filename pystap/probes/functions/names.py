@@ -60,7 +60,7 @@ def find(wanted: Wanted, env: Env) -> tuple[list[Function], Notes]:
     if wanted.module:
         require_module(wanted.module, known, wanted)
     if has_glob(wanted.name) or wanted.exported:
-        found = _matching(wanted, env, known)
+        found = matching(wanted, env)
         notes: Notes = ()
     else:
         found, notes = _named(wanted, env, known)
@@ -97,7 +97,9 @@ def require_module(module: str, known: Any, wanted: Wanted) -> None:
 # -- patterns
 
 
-def _matching(wanted: Wanted, env: Env, known: Any) -> list[Function]:
+def matching(wanted: Wanted, env: Env) -> list[Function]:
+    """Return the functions that a pattern matches, maybe none."""
+    known = env.target.functions
     if known is None:
         names = env.target.btf.names(G_FUNC, wanted.name)
         found = [Function("", n, n) for n in names]

@@ -41,11 +41,30 @@ def test_fields_are_the_format() -> None:
 def test_functions_are_symbols() -> None:
     found = lines("-l", 'kernel.function("tcp_v4_*")')
     with open("/proc/kallsyms") as file:
-        symbols = {line.split()[2] for line in file}
-    names = {line.split('"')[1] for line in found}
+        symbols = {
+            words[2].partition(".")[0]
+            for words in map(str.split, file)
+            if words[1] in "tT" and len(words) == 3
+        }
+    names = {line.split('"')[1].partition("@")[0] for line in found}
     assert "tcp_v4_rcv" in names
-    assert names & symbols
-    assert len(names - symbols) <= len(names) // 4  # some were inlined
+    traceable = {s for s in symbols if s.startswith("tcp_v4_")}
+    assert names <= traceable
+    assert len(traceable - names) <= len(names) // 4  # of the kernel's start, or closed to tracing
+
+
+def test_functions_of_a_source_file() -> None:
+    """Each of them is a symbol, and what has the file's name in the index alone isn't listed."""
+    found = lines("-l", 'kernel.function("*@net/socket.c")')
+    with open("/proc/kallsyms") as file:
+        symbols = {line.split()[2].partition(".")[0] for line in file}
+    names = [line.split('"')[1] for line in found]
+    assert all(name.endswith("@net/socket.c") for name in names)
+    bare = {name.partition("@")[0] for name in names}
+    assert bare <= symbols
+    assert {"sock_sendmsg", "__sys_socket", "sock_alloc_file", "__x64_sys_accept4"} <= bare
+    assert len(bare) > 80
+    assert "tcp_sendmsg" not in bare
 
 
 def test_every_alias_of_a_family_compiles() -> None:

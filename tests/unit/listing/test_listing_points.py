@@ -54,14 +54,14 @@ def test_tracepoints() -> None:
 
 def test_functions() -> None:
     assert points('kernel.function("tcp_v?_rcv")') == [
-        'kernel.function("tcp_v4_rcv")',
-        'kernel.function("tcp_v6_rcv")',
+        'kernel.function("tcp_v4_rcv@net/ipv4/tcp_ipv4.c")',
+        'kernel.function("tcp_v6_rcv@net/ipv6/tcp_ipv6.c")',
     ]
     assert points('kernel.function("tcp_sendmsg@net/ipv4/tcp.c")', True) == [
-        'kernel.function("tcp_sendmsg") $sk:struct sock* $msg:struct msghdr* $size:size_t'
+        'kernel.function("tcp_sendmsg@net/ipv4/tcp.c") $sk:struct sock* $msg:struct msghdr* $size:size_t'
     ]
     assert points('kernel.function("tcp_sendmsg").return', True) == [
-        'kernel.function("tcp_sendmsg").return $return:int $sk:struct sock* $msg:struct msghdr* $size:size_t'
+        'kernel.function("tcp_sendmsg@net/ipv4/tcp.c").return $return:int $sk:struct sock* $msg:struct msghdr* $size:size_t'
     ]
     assert points('kernel.function("tcp_close").return', True)[0].count("$return") == 0  # it returns nothing
     assert points('kernel.function("nosuch*")') == []
@@ -156,3 +156,19 @@ def test_bpftrace() -> None:
     assert {line.partition(":")[0] for line in every} == {
         *("fentry", "hardware", "iter", "kprobe", "rawtracepoint", "software", "tracepoint")
     }
+
+
+def test_functions_of_source_files() -> None:
+    found = points('kernel.function("*@net/ipv4/tcp_ipv4.c").return')
+    assert 'kernel.function("tcp_v4_rcv@net/ipv4/tcp_ipv4.c").return' in found
+    assert all(line.endswith('@net/ipv4/tcp_ipv4.c").return') for line in found)
+    assert points('kernel.function("tcp_*rcv@*/tcp_ipv?.c")') == [
+        'kernel.function("tcp_v4_rcv@net/ipv4/tcp_ipv4.c")',
+        'kernel.function("tcp_v6_rcv@net/ipv6/tcp_ipv6.c")',
+    ]
+    with pytest.raises(CompileError, match="no source file 'net/ipv4/tpc.c' is known"):
+        points('kernel.function("*@net/ipv4/tpc.c")')
+    with pytest.raises(CompileError, match=r"'tcp_v4_rcv' is in net/ipv4/tcp_ipv4\.c, not in 'tcp\.c'"):
+        points('kernel.function("tcp_v4_rcv@tcp.c")')
+    with pytest.raises(CompileError, match="no function 'tcp_v4_rc'"):
+        points('kernel.function("tcp_v4_rc")')
