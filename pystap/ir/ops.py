@@ -104,6 +104,8 @@ OPS: dict[str, OpInfo] = {
     "turns": OpInfo("bi", "b", "u", "control"),
     "take": OpInfo("b", "a", "u", "control"),  # attr: program.Field
     "fault_of": OpInfo("", "i", "k", "ctx"),  # attr: the Local that a Load(fault="capture") assigned
+    # attr: an update of an array before it, which met that it is full (1) and did nothing, or not (0)
+    "full_of": OpInfo("", "i", "k", "read"),
     # from here to "unlock" no other run that takes the lock goes on; one that can't get it is skipped and counted
     "lock": OpInfo("", "", "k", "control"),
     "unlock": OpInfo("", "", "k", "control"),

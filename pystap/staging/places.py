@@ -32,6 +32,8 @@ _ERROR = frozenset((None,))
 _EFFECTS = frozenset(("output", "write", "state", "control"))
 _WIDE = 64  # bytes of a string that a program's stack has room for; wider ones go to the record only
 DIVISIONS = {"sdiv_or_error": "/", "smod_or_error": "%"}
+OVERFLOW = "Array overflow, check MAXMAPENTRIES"
+_FILLING = frozenset(("set", "add_to", "add_fetch", "insert", "push"))
 _NEVER_EMPTY = ("count", "sum")  # statistics that an empty aggregate has, too
 
 
@@ -219,16 +221,21 @@ class Places:
                 self._left.add(id(stmt))
         return tainted - {stmt.label} if isinstance(stmt, Loop) else tainted
 
+    def may_fill(self, op: Op) -> bool:
+        """Whether the kernel may find an array full here, which is an error of the script."""
+        glob = global_of(op)
+        if glob is None or self.homes.get(glob, USER) == USER or not glob.keys or glob.full != "error":
+            return False
+        return op.name in _FILLING
+
     def _raises_out_of_order(self, body: list[Stmt]) -> bool:
         """Whether the kernel may meet an error that it can't hand over at its place: an array that is full."""
         for op in statements(body):
             if not isinstance(op, Op) or id(op) in self.user:
                 continue
-            glob = global_of(op)
-            if glob is not None and self.homes.get(glob, USER) != USER and glob.keys and glob.full == "error":
-                if "write" in OPS[op.name].effects:
-                    return True
-            elif glob is None and "fault" in effects(op) and not in_order(op):
+            if self.may_fill(op):
+                return True
+            if global_of(op) is None and "fault" in effects(op) and not in_order(op):
                 return True
         return False
 

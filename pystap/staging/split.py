@@ -11,7 +11,7 @@ from ..ir.nodes import I64, Call, Const, ForEach, If, Label, Leave, Local, Loop,
 from ..ir.ops import Load
 from ..ir.walk import blocks, uses
 from ..opt.simplify import effects
-from .places import DIVISIONS, Places
+from .places import DIVISIONS, OVERFLOW, Places, global_of
 
 
 class Mark(Stmt):
@@ -103,6 +103,8 @@ class Splitter:
                 self._seen_effect = True
         elif self._in_order and isinstance(op, Op) and "fault" in effects(op):
             self._fault_in_order(op, kernel, user)
+        elif self._in_order and isinstance(op, Op) and places.may_fill(op):
+            self._overflow_in_order(op, kernel, user)
         else:
             kernel.append(op)
 
@@ -152,6 +154,16 @@ class Splitter:
             return
         residual = If(error, [raising], [], op.span)  # a turn without an error logs no address
         kernel += [Mark(residual, False), If(error, [Mark(raising, False), *end], [], op.span)]
+        user.append(residual)
+
+    def _overflow_in_order(self, op: Op, kernel: list[Stmt], user: list[Stmt]) -> None:
+        glob = global_of(op)
+        assert glob is not None
+        full = Local("full", I64)
+        raising = Op(None, "raise", (Text(OVERFLOW),), glob.name, op.span)
+        residual = If(full, [raising], [], op.span)
+        kernel += [op, Op(full, "full_of", (), op, op.span), Mark(residual, False)]
+        kernel.append(If(full, self._end(op), [], op.span))
         user.append(residual)
 
     def _division_in_order(self, op: Op, end: list[Stmt], kernel: list[Stmt], user: list[Stmt]) -> None:

@@ -117,14 +117,14 @@ def test_a_division_by_0_behind_output_names_its_place() -> None:
 )
 def test_more_keys_than_an_array_has_room_for(update: str, rest: str) -> None:
     """The run fails at that event, and so come the error handlers and not those of the end."""
-    text = f"global t[3], m\nprobe syscall.lseek {{ m++; t[offset] {update}; println(offset) }}\n"
+    text = f"global t[3], m\nprobe syscall.lseek {{ m++; println(offset); t[offset] {update}; println(whence) }}\n"
     text += rest.replace("READ", "@count" if "<" in update else "")
     text += '\nprobe end { println("end") } probe error { printf("error %d\\n", m) }'
     events = [Event("enter", 0, LSEEK, (0, k, 9)) for k in (1, 2, 3, 1, 4, 5)]
     for stage in ("auto", "mirror"):
         found = Driver(compiled(text, stage)).run(events, eager=False)
         assert found.failed
-        assert found.out == "1\n2\n3\n1\nerror 5\n", stage
+        assert found.out == "1\n9\n2\n9\n3\n9\n1\n9\n4\nerror 5\n", stage
         (said,) = found.said
         assert said.startswith("ERROR: Array overflow, check MAXMAPENTRIES near identifier 't'")
     fits = Driver(compiled(text)).run(events[:4])

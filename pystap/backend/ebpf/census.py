@@ -3,7 +3,8 @@
 defs, uses: how often each local is assigned and read. conditions: locals read once, by an If (or by a negation
 that is itself such a condition): their comparison becomes the jump. shared: locals that a loop's body
 shares with the code around it, or keeps from turn to turn: they live in memory. exposed: locals that may be read
-before they are assigned. padded: strings that must be filled up with NULs, as they are compared or hashed by words.
+before they are assigned. fulls: ids of updates of arrays that are asked whether
+there was room. padded: strings that must be filled up with NULs, as they are compared or hashed by words.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Census:
         self.padded: set[Local] = set()
         self.names: set[str] = set()
         self.faults: set[Local] = set()
+        self.fulls: set[int] = set()
         self.fields: list[Field] = []
         self.loops = 0
         self._owner: dict[Local, int] = {}
@@ -94,6 +96,8 @@ class Census:
                 self._use(arg, owner)
         if name in _NEGATIONS and dst in self.conditions and isinstance(args[0], Local) and _against_zero(op):
             self.conditions.add(args[0])
+        elif name == "full_of":
+            self.fulls.add(id(op.attr))
         elif name == "fault_of":
             self.faults.add(op.attr)
         elif name == "mov" and dst is not None and dst.type == STR and isinstance(args[0], Local):

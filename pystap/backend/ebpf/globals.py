@@ -31,6 +31,8 @@ def operate(lo: Lower, op: Op) -> None:
     glob = op.attr[0] if isinstance(op.attr, tuple) else op.attr
     assert isinstance(glob, Global)
     spec = lo.homes[glob].spec
+    if id(op) in lo.census.fulls:
+        lo.fulls[id(op)] = lo.fn.imm(0)
     if spec.home == "delta":
         _delta(lo, op, spec)
     elif spec.home == "shared":
@@ -263,8 +265,15 @@ def _full(lo: Lower, op: Op, spec: GlobalSpec) -> None:
         at = fn.vreg()
         fn.ld_value(at, "ctl", CTL_FULL)
         fn.atomic(I.A_OR, 8, at, 0, fn.imm(1 << (spec.index & 63)))
+    elif id(op) in lo.fulls:
+        fn.const(lo.fulls[id(op)], 1)
     else:
         fn.goto(lo.fault(OVERFLOW, op.span, word=spec.name))
+
+
+def full_of(lo: Lower, op: Op) -> None:
+    """Whether an update found no room."""
+    lo.done(op.dst, lo.fulls[id(op.attr)])
 
 
 # -- kernel maps that are the truth: scalars

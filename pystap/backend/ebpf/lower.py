@@ -121,6 +121,7 @@ class Lower:
         self.run_end = self.run_skipped = 0
         self.left_with: dict[int, set[int]] = {}
         self.faults: dict[Local, int] = {}
+        self.fulls: dict[int, int] = {}
         self.sites: dict[tuple[str, int], int] = {}
         if self.census.loops:
             self._place_shared()

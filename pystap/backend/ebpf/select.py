@@ -420,6 +420,7 @@ _CODE: dict[str, Callable[[Any, Op], None]] = {
     "load_buf": texts.load_buf,
     "fault_of": loads.fault_of,
     "put": records.put,
+    "full_of": globals.full_of,
     "lock": locks.lock,
     "unlock": locks.unlock,
     "append": records.append,
