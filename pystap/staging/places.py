@@ -135,6 +135,7 @@ class Places:
         wanted = slice_of(self.body, self.late)
         found: list[Stmt] = []
         loops = _holders(self.body, wanted, (), found)
+        found += [s for holder in found for s in _with_way_out(holder)]
         new = ({id(s) for s in found} & self.regions) - self._left - self.walked
         if not loops or not new:
             return False
@@ -398,6 +399,17 @@ def _holders(body: list[Stmt], wanted: set[int], around: tuple[Stmt, ...], found
             for block in blocks(stmt):
                 loops |= _holders(block, wanted, inner, found)
     return loops
+
+
+def _with_way_out(holder: Stmt) -> list[Stmt]:
+    """Return the loops and try blocks in a statement that are left for labels outside of them."""
+    found: list[Stmt] = []
+    for stmt in statements([holder]):
+        if isinstance(stmt, (Loop, Try)) and stmt is not holder:
+            inner = {s.label for s in statements([stmt]) if isinstance(s, (Loop, Scope, ForEach))}
+            if not labels_left([stmt]) <= inner:
+                found.append(stmt)
+    return found
 
 
 def _ends(op: Op) -> set[Any]:

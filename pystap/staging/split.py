@@ -184,7 +184,11 @@ class Splitter:
         """The kernel makes the value, a local of the user stage keeps it."""
         assert op.dst is not None
         temporary = Local(op.dst.name, op.dst.type)
-        kernel.append(op.replace(dst=temporary))
+        made = op.replace(dst=temporary)
+        if marked and self._in_order and "fault" in effects(op):
+            self._fault_in_order(made, kernel, user)
+        else:
+            kernel.append(made)
         move = Op(op.dst, "mov", (temporary,), None, op.span)
         if marked:
             kernel.append(Mark(move, False))

@@ -17,6 +17,7 @@ INT_LOCALS = ["x", "y", "z"]
 STR_LOCALS = ["s", "t"]
 NUMBER_GLOBALS = ["n0", "n1", "n2"]
 TABLES = {"t0": "i", "t1": "s", "t2": "is"}  # name -> kinds of the keys
+IN_PROCESS = 0x6E0000000000  # where the live process has the bytes that lie SOMEWHERE in the interpreter
 SOMEWHERE, NOWHERE = 0xFFFF888000100000, 0xFFFF888000900000
 BINARY = ["+", "-", "*", "&", "|", "^", "<<", ">>", ">>>", "/", "%"]
 COMPARE = ["==", "!=", "<", "<=", ">", ">="]
@@ -38,6 +39,7 @@ class Maker:
     def __init__(self, draw: Callable[[Any], Any], live: bool = False) -> None:
         self.draw = draw
         self.live = live
+        self.space = "user" if live else "kernel"
         self.left = 60
         self.serial = 0
         self.depth = 0
@@ -147,9 +149,7 @@ class Maker:
 
     def _i_load(self, depth: int) -> str:
         if self.pointers and not self.user:
-            if self.live:
-                return f"(task_pid({self.pointers[-1]}) >= 0)"
-            return f"{self.pick(['kernel_int', 'kernel_char', 'kernel_uint16'])}({self.pick(self.pointers)})"
+            return f"{self.space}_{self.pick(['int', 'char', 'uint16'])}({self.pick(self.pointers)})"
         if self.live or self.user:
             return self._i_const(depth)
         where = SOMEWHERE + self.draw(st.integers(0, 48)) if not self.chance(4) else NOWHERE
@@ -178,9 +178,7 @@ class Maker:
         return str(getattr(self, "_s_" + self.pick(kinds))(depth - 1))
 
     def _s_memory(self, depth: int) -> str:
-        if self.live:
-            return f"(strlen(task_execname({self.pointers[-1]})) > 0 ? \"named\" : \"nameless\")"
-        return str(self.pick(["kernel_string(%s)", "kernel_string_n(%s, 6)"]) % self.pick(self.pointers))
+        return self.space + str(self.pick(["_string(%s)", "_string_n(%s, 6)"]) % self.pick(self.pointers))
 
     def _s_const(self, depth: int) -> str:
         return f'"{self.pick(WORDS)}"'
@@ -314,12 +312,11 @@ class Maker:
             return self._loop(depth)
         self.serial += 1
         i, p = f"i{self.serial}", f"p{self.serial}"
-        start, step = "task_current()", f"task_parent({p})"
-        if not self.live:
-            start = f"{SOMEWHERE + self.draw(st.integers(0, 40)):#x}"
-            step = f"{SOMEWHERE:#x} + (kernel_char({p}) & 31) + {self.draw(st.integers(0, 3))}"
-            if self.chance(6):
-                step = f"({i} == 2 ? {NOWHERE:#x} : {step})"
+        base, nowhere = (IN_PROCESS, 16) if self.live else (SOMEWHERE, NOWHERE)
+        start = f"{base + self.draw(st.integers(0, 40)):#x}"
+        step = f"{base:#x} + ({self.space}_char({p}) & 31) + {self.draw(st.integers(0, 3))}"
+        if self.chance(6):
+            step = f"({i} == 2 ? {nowhere:#x} : {step})"
         self.pointers.append(p)
         self.in_loop += 1
         body = self.block(depth, 3)

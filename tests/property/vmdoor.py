@@ -16,7 +16,7 @@ from pystap.runtime.calls import KernelCalls
 from pystap.runtime.door import Door
 from pystap.sinks.base import Sink
 
-from .scripts import SOMEWHERE
+from .scripts import IN_PROCESS, SOMEWHERE
 
 CPUS = len(possible_cpus())
 BTF = Btf((Path(__file__).parents[1] / "fixtures" / "kernel.btf").read_bytes())
@@ -110,14 +110,16 @@ class Calls(KernelCalls):
 
     def __init__(self, world: World) -> None:
         super().__init__(Door(BTF))
-        self.memory = world.memory.kernel
+        self.memory = world.memory
 
     def read(self, address: int, size: int, user: bool = False) -> bytes | None:
-        found: bytes | None = self.memory.read(address & M64, size)
+        space = self.memory.user if user else self.memory.kernel
+        found: bytes | None = space.read(address & M64, size)
         return found
 
     def read_str(self, address: int, size: int, user: bool = False) -> str | None:
-        found = self.memory.read_str(address & M64, size - 1)
+        space = self.memory.user if user else self.memory.kernel
+        found = space.read_str(address & M64, size - 1)
         return None if found is None else found.split(b"\0", 1)[0].decode("latin-1")
 
 
@@ -230,6 +232,8 @@ class TaskWorld(World):
         cred = self.add_kernel(CRED, bytes(BTF_SIZES["cred"]))
         self.registers = self.add_kernel(REGS, bytes(168))
         self.add_kernel(SOMEWHERE, MEMORY)
+        self.add_kernel(IN_PROCESS, MEMORY)  # for the evaluator, which knows one memory
+        self.add_user(IN_PROCESS, MEMORY)
         self.task = TASK
         self._put(parent, "task_struct", "tgid", 77)
         self._put(parent, "task_struct", "pid", 77)

@@ -18,8 +18,8 @@ from pystap.runtime.session import Session
 from pystap.source import Source
 from tests.property import run
 from tests.property.run import LSEEK, Event, Result, plain
-from tests.property.scripts import EDGES, NUMBERS, script
-from tests.property.vmdoor import ListSink
+from tests.property.scripts import EDGES, IN_PROCESS, NUMBERS, script
+from tests.property.vmdoor import MEMORY, ListSink
 
 TARGET = live_target()
 _PR_SET_NAME = 15
@@ -45,7 +45,7 @@ class Drawing:
 def prepared(text: str, stage: str, pid: int) -> Session:
     """A session of a script, its programs loaded."""
     bag = Bag()
-    options = Options(stage=stage, target_pid=pid, buffer=1 << 16, display_globals=False)
+    options = Options(stage=stage, target_pid=pid, buffer=1 << 20, display_globals=False)
     made = Compilation(Source("t.stp", text), "stp", TARGET, options, bag)
     assert run_passes(made, 3), bag.errors
     assert made.program is not None
@@ -59,6 +59,14 @@ def prepared(text: str, stage: str, pid: int) -> Session:
 def test_the_verifier_takes_every_program(first: int, stage: str) -> None:
     for seed in range(first, first + 10):
         prepared(script(Drawing(seed)), stage, 1000).close()
+
+
+def _fill(libc: Any) -> None:
+    """Put the bytes that random scripts read at their address."""
+    libc.mmap.restype = ctypes.c_void_p
+    at = libc.mmap(ctypes.c_void_p(IN_PROCESS), ctypes.c_size_t(4096), 3, 0x100022, -1, ctypes.c_long(0))
+    assert at == IN_PROCESS
+    ctypes.memmove(IN_PROCESS, MEMORY, len(MEMORY))
 
 
 class Caller:
@@ -75,6 +83,7 @@ class Caller:
             return
         try:
             libc = ctypes.CDLL(None)
+            _fill(libc)
             libc.prctl(_PR_SET_NAME, COMM)
             os.close(self.go_at)
             os.write(ready, b"x")
