@@ -15,12 +15,14 @@ _INPUT = (
 )
 _FRAGMENTS = f"{_INPUT}, those that come in fragments are not"
 _OUT = "packets are seen behind the device's egress filters"
-_HOOK = "not for packets that skip netfilter, nor in the first moments (0.2 s or more) of a new network namespace"
+_HOOK = (
+    "not for packets that skip netfilter, nor in the first moments (0.2 s or more) of a new network namespace"
+)
 
 
-def _same(function: str, tracepoint: str) -> StandIn:
+def _same(function: str, tracepoint: str, differs: str = "") -> StandIn:
     """The tracepoint is the first thing that the function does."""
-    differs = "nothing: the tracepoint is at the beginning of the function"
+    differs = differs or "nothing: the tracepoint is at the beginning of the function"
     return StandIn(function, tracepoint, _SKB, differs=differs)
 
 
@@ -82,7 +84,9 @@ _UNICAST = '!(@cast($__1->_skb_refdst & ~1, "struct rtable")->rt_flags & 0x30000
 PACKETS: tuple[StandIn, ...] = (
     _same("__netif_receive_skb_core", "netif_receive_skb"),
     _same("netif_receive_skb", "netif_receive_skb_entry"),
-    _same("netif_rx", "netif_rx_entry"),
+    _same(
+        "netif_rx", "netif_rx_entry", "packets that come by __netif_rx, as those of lo and veth, are seen too"
+    ),
     _same("netif_rx_internal", "netif_rx"),
     _same("napi_gro_receive", "napi_gro_receive_entry"),
     StandIn("__dev_queue_xmit", "net_dev_queue", _SKB, differs=_OUT),

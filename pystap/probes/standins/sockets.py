@@ -87,6 +87,8 @@ _OPTION = (
 )
 
 _RESULT = (("return", "__builtin_sys_ret()", ""),)
+# options of SOL_SOCKET don't come to the protocol
+_TCP_LEVEL = f"{TCP} && __builtin_sext(__builtin_sys_arg(1), 32) != 1"
 
 SOCKETS: tuple[StandIn, ...] = (
     StandIn(
@@ -109,8 +111,8 @@ SOCKETS: tuple[StandIn, ...] = (
     *_both("inet_sendmsg", True, (2,), 0, INET4),
     *_both("inet6_recvmsg", False, (10,), 0, INET6),
     *_both("inet6_sendmsg", True, (10,), 0, INET6),
-    _call("tcp_setsockopt", "setsockopt", TCP, _OPTION),
-    _call("tcp_setsockopt", "setsockopt", TCP, _RESULT, returns=True),
-    _call("tcp_getsockopt", "getsockopt", TCP, _OPTION[:2]),
-    _call("tcp_getsockopt", "getsockopt", TCP, _RESULT, returns=True),
+    _call("tcp_setsockopt", "setsockopt", _TCP_LEVEL, _OPTION),
+    _call("tcp_setsockopt", "setsockopt", _TCP_LEVEL, _RESULT, returns=True),
+    _call("tcp_getsockopt", "getsockopt", _TCP_LEVEL, _OPTION[:2]),
+    _call("tcp_getsockopt", "getsockopt", _TCP_LEVEL, _RESULT, returns=True),
 )
