@@ -28,13 +28,13 @@ _SCOPES = (d.INLINED, d.LEXICAL_BLOCK)
 class Scope:
     """An instance of a function, or a block within one. parent: None for the function's own code."""
 
-    __slots__ = ("_inner", "entry", "items", "parent", "ranges")
+    __slots__ = ("_inner", "_items", "entry", "parent", "ranges")
 
     def __init__(self, entry: Entry, parent: Scope | None) -> None:
         self.entry = entry
         self.parent = parent
         self.ranges = ranges(entry)
-        self.items: list[Entry] = []  # parameters, variables, labels
+        self._items: list[Entry] = []
         self._inner: list[Scope] | None = None
 
     @property
@@ -46,8 +46,14 @@ class Scope:
                 if entry.tag in _SCOPES:
                     self._inner.append(Scope(entry, self))
                 else:
-                    self.items.append(entry)
+                    self._items.append(entry)
         return self._inner
+
+    @property
+    def items(self) -> list[Entry]:
+        """Parameters, variables and labels right within this scope."""
+        _ = self.inner
+        return self._items
 
     @property
     def is_block(self) -> bool:

@@ -242,7 +242,6 @@ class Search:
                 around = around.instance.parent
             here = around or here
         while here is not None:
-            _ = here.inner  # reads its items
             for item in here.items:
                 if item.tag in (d.PARAMETER, d.VARIABLE) and (name := item.name) and name not in out:
                     out[name] = (locate(item, address, code), type_of(item), item.tag == d.PARAMETER)

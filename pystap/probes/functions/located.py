@@ -92,6 +92,17 @@ def _variable(name: str, location: Any, ctype: tuple[Any, ...], btf: Btf, arch: 
     return Variable(name, "located", attr, type, 8 * size, signed)
 
 
+def address_of(variable: Variable, btf: Btf) -> Variable | None:
+    """Return the variable's address as a variable, None where it doesn't lie in memory."""
+    location, _, _, is_address = variable.attr
+    if is_address:
+        return variable
+    if location[0] != "memory":
+        return None
+    holder = _Pointer(btf, variable.type) if variable.type is not None else None
+    return Variable(variable.name, "located", (location, WORD, False, True), holder)
+
+
 def _scalar(plain: tuple[Any, ...]) -> tuple[int, bool]:
     if plain[0] == "base":
         size, signed = plain[2], plain[3]

@@ -115,6 +115,8 @@ def _walk(c: Checker, e: ast.Access, start: T | None) -> Note:
     begin: Variable | ast.Expr | tuple[str, str]
     if isinstance(e, ast.Target):
         variable = _variable(c, e)
+        if variable.op == "located" and e.address_of and not e.accessors:
+            return _address_of(c, e, variable)
         begin = variable
         btf = check_types.home(c, variable.type)
         walk = Walk(btf, _plain(c, pointee_of(btf, variable.type)), e.name)
@@ -143,6 +145,17 @@ def _walk(c: Checker, e: ast.Access, start: T | None) -> Note:
     if e.address_of:
         walk.address(e.span)
     return Note(begin, walk, tuple(indexes))
+
+
+def _address_of(c: Checker, e: ast.Target, variable: Variable) -> Note:
+    """`&$x` of a variable that lies in memory."""
+    from ...probes.functions.located import address_of
+
+    btf = check_types.home(c, variable.type)
+    there = address_of(variable, btf)
+    if there is None:
+        raise fail("E233", f"'{e.name}' has no address here: it is in a register", e.span)
+    return Note(there, Walk(btf, _plain(c, pointee_of(btf, there.type)), e.name), ())
 
 
 def _constant_index(e: ast.Expr) -> int | None:

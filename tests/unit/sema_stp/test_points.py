@@ -66,7 +66,7 @@ def test_optional_and_sufficient() -> None:
         ("tp_btf", "kfree")
     ]
     # what is only not supported yet is not left out in silence
-    assert warnings('probe kernel.function("tcp_sendmsg").inline?, begin { }') == [("W304", "inline")]
+    assert warnings("probe kernel.data(4096).write?, begin { }") == [("W304", "data(4096)")]
 
 
 def test_the_scripts_alias_hides_the_library() -> None:
