@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.live.network import Namespace
 from tests.live.tracer import Tracer
 
@@ -35,8 +37,9 @@ CALLS = [
 LINE = re.compile(r"^ *(\d+) (.+?)\((\d+)\): ( *)(->|<-) (\S+)$", re.M)
 
 
-def test_nesting(script, stage, net: Namespace) -> None:
-    with Tracer(script("socket-calls.stp", "002-socket-trace.stp"), stage=stage) as tracer:
+@pytest.mark.parametrize("model", ["002-socket-trace.stp", "004-8.1-socket-c.stp"])
+def test_nesting(script, stage, net: Namespace, model: str) -> None:
+    with Tracer(script("socket-calls.stp", model), stage=stage) as tracer:
         pid, comm = net.run(WORKLOAD).split(maxsplit=1)
     out = tracer.clean()
     lines = [
