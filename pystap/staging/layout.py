@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 BPF_F_NO_PREALLOC = 1
 BPF_F_MMAPABLE = 1 << 10
 PREALLOCATED = 16384  # a larger table costs more to allocate than its keys do one by one
+PREALLOCATED_PLAIN = (
+    131072  # one without a value for each CPU: 7 ms; its inserts don't fail when many come at once
+)
 
 
 class Shape:
@@ -185,11 +188,12 @@ class Layout:
         )
         self.specs.append(spec)
         if glob.keys and home != USER:
-            self._maps(spec)
+            self._maps(spec, glob.internal)
         return spec
 
-    def _maps(self, spec: GlobalSpec) -> None:
-        flags = BPF_F_NO_PREALLOC if spec.capacity > PREALLOCATED else 0
+    def _maps(self, spec: GlobalSpec, internal: bool) -> None:
+        most = PREALLOCATED_PLAIN if spec.home == SHARED and not internal else PREALLOCATED
+        flags = BPF_F_NO_PREALLOC if spec.capacity > most else 0
         if spec.home == SHARED:
             self.maps.append(MapSpec(spec.map, "hash", spec.key_size, spec.value_size, spec.capacity, flags))
             return

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from ..ir.nodes import ForEach, Global, Handler, If, Label, Leave, Local, Loop, Op, Scope, Stmt
 from ..ir.ops import OPS
-from ..ir.walk import blocks, statements
+from ..ir.walk import Cloner, blocks, statements, uses
 from ..opt.simplify import effects
 from .places import Places, global_of
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CALLS = frozenset(("sys_enter", "sys_exit"))
 _EFFECTS = frozenset(("output", "write", "state", "control", "fault"))
+_STEADY = frozenset(("ctx", "read"))
 _WRITES = frozenset(("write", "control", "output"))
 _STEPS = "its handler reads and changes it in several steps"
 
@@ -183,23 +184,26 @@ def _count(body: list[Stmt], glob: Global, what: str) -> int:
 # -- where it is held
 
 
-def hold(body: list[Stmt], globs: set[Global]) -> list[Stmt]:
-    """Return a kernel body with the lock around all effects and all accesses of the globals, as deep as guards allow."""
+def hold(body: list[Stmt], globs: set[Global], once: set[Global]) -> list[Stmt]:
+    """Return a kernel body with the lock around all effects and all accesses of the globals, as deep as guards allow.
+
+    once: those that no run writes twice, so that each value that can be read is one between two runs.
+    """
     first = next((at for at, stmt in enumerate(body) if _inside(stmt, globs)), None)
     if first is None:
         return body
     stmt = body[first]
     if not any(_inside(s, globs) for s in body[first + 1 :]):
         if isinstance(stmt, Scope):
-            stmt.body = hold(stmt.body, globs)
+            stmt.body = hold(stmt.body, globs, once)
             return body
         if isinstance(stmt, If):
             then, els = (any(_inside(s, globs) for s in block) for block in (stmt.then, stmt.els))
             if then != els:
                 if then:
-                    stmt.then = hold(stmt.then, globs)
+                    stmt.then = hold(stmt.then, globs, once)
                 else:
-                    stmt.els = hold(stmt.els, globs)
+                    stmt.els = hold(stmt.els, globs, once)
                 return body
     label = Label("locked")
     region = body[first:]
@@ -208,12 +212,40 @@ def hold(body: list[Stmt], globs: set[Global]) -> list[Stmt]:
         if isinstance(inner, Leave) and inner.label not in own:
             inner.label = label  # what follows has no effect
     span = next((s.span for s in statements(region) if hasattr(s, "span")), None)
-    return [
-        *body[:first],
+    held: list[Stmt] = [
         Op(None, "lock", (), None, span),  # type: ignore[arg-type]
         Scope(label, region, span),  # type: ignore[arg-type]
         Op(None, "unlock", (), None, span),  # type: ignore[arg-type]
     ]
+    return body[:first] + _unless_in_vain(region, held, globs, once)
+
+
+def _unless_in_vain(
+    region: list[Stmt], held: list[Stmt], globs: set[Global], once: set[Global]
+) -> list[Stmt]:
+    """Return what takes the lock only if there is something to do.
+
+    if (x > max) max = x    ->    if (x > max) { lock; if (x > max) max = x; unlock }
+
+    One value of one global, read without the lock, says that the run does nothing: then it has happened at that moment.
+    """
+    *ops, guard = region
+    reads = [s for s in ops if isinstance(s, Op) and global_of(s) is not None]
+    if not isinstance(guard, If) or guard.els or len(reads) != 1 or global_of(reads[0]) not in once:
+        return held
+    if not all(isinstance(s, Op) and _STEADY.issuperset(effects(s).split()) for s in ops):
+        return held
+    made = {s.dst for s in ops if isinstance(s, Op)}
+    if guard.cond not in made:
+        return held
+    outer = {v: v for s in ops for v in uses(s) if isinstance(v, Local) and v not in made}
+    cloner = Cloner(outer)
+    return [*cloner.body(ops), If(cloner.operand(guard.cond), held, [], guard.span)]
+
+
+def written_once(events: list[Handler], globs: set[Global]) -> set[Global]:
+    """Return the globals that no run writes twice."""
+    return {g for g in globs if all(_count(handler.body, g, "write") < 2 for handler in events)}
 
 
 def _inside(stmt: Stmt, globs: set[Global]) -> bool:

@@ -193,7 +193,7 @@ def _hash(
     _lookup(lo, name, key, base)
     fn.jumpi(I.JNE, base, 0, known)
     _insert_zero(lo, op, spec, name, key)
-    status = fn.result()
+    status = answer(lo)
     _lookup(lo, name, key, base)
     fn.jumpi(I.JNE, base, 0, ready)
     refused(lo, op, spec, status)
@@ -224,6 +224,14 @@ def _insert_zero(lo: Lower, op: Op, spec: GlobalSpec, name: str, key: Key) -> No
     key.pointer(I.R2)
     fn.const(I.R4, BPF_NOEXIST)
     fn.call("map_update_elem", 4)
+
+
+def answer(lo: Lower) -> int:
+    """A register with what the map's helper called last returned: an int, of which kernels before 6.4 leave it at that."""
+    status = lo.fn.result()
+    lo.fn.alui(I.LSH, status, 32)
+    lo.fn.alui(I.ARSH, status, 32)
+    return status
 
 
 def refused(lo: Lower, op: Op, spec: GlobalSpec, status: int) -> None:
@@ -378,7 +386,7 @@ def _found_or_made(lo: Lower, op: Op, spec: GlobalSpec, key: Key) -> tuple[int, 
     _lookup(lo, spec.map, key, base)
     fn.jumpi(I.JNE, base, 0, ready)
     _insert_zero(lo, op, spec, spec.map, key)
-    status = fn.result()
+    status = answer(lo)
     _lookup(lo, spec.map, key, base)
     fn.jumpi(I.JNE, base, 0, ready)
     refused(lo, op, spec, status)
@@ -407,7 +415,7 @@ def _array_set(lo: Lower, op: Op, spec: GlobalSpec) -> None:
     fn.const(I.R4, BPF_ANY)
     fn.call("map_update_elem", 4)
     fn.frame.give(at, 8)
-    status = fn.result()
+    status = answer(lo)
     fn.jumpi(I.JEQ, status, 0, done)
     refused(lo, op, spec, status)
     fn.label(done)

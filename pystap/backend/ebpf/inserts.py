@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...bpf import insn as I
-from .globals import _key, _lookup, _scalar, refused
+from .globals import _key, _lookup, _scalar, answer, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def array_insert(lo: Lower, op: Op, spec: GlobalSpec) -> None:
     fn.const(I.R4, BPF_NOEXIST)
     fn.call("map_update_elem", 4)
     fn.frame.give(at, 8)
-    status = fn.result()
+    status = answer(lo)
     other = fn.new_label()
     fn.jumpi(I.JNE, status, 0, other)
     fn.const(result, 1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...ir.nodes import Op
     from .select import Select
 
-SPINS = 1 << 18  # some 1 ms: an interrupt of the holder, or a host that lets its CPU wait, may take that long
+SPINS = 1 << 18  # 3 to 8 ms: so long may an interrupt of the holder take, or a host let its CPU wait
 
 
 def lock(lo: Select, op: Op) -> None:

@@ -98,6 +98,23 @@ def test_a_record_is_reserved_and_numbered_under_it() -> None:
     assert order(made.kernel, "lock", "get n", "if ", "reserve", "set n", "put", "unlock")
 
 
+@pytest.mark.parametrize(
+    ("body", "reads"),
+    [
+        ("if (offset > n) n = offset", 2),
+        ("if (n < 10) { n++; last = pid() }", 2),
+        ("if (offset > n) n = offset; else last = 1", 1),
+        ("if (offset > n) { n = 3; if (t[1]) n = offset }", 1),  # 3 may be there between two writes
+        ("if (offset > n && m) n = offset", 1),
+        ("if (offset > n) n = offset; m = m + last", 1),
+    ],
+)
+def test_a_look_without_the_lock_that_says_there_is_nothing_to_do(body: str, reads: int) -> None:
+    made = Made(f"{HEAD}{EVENT} {{ {body} }}\n{END} probe begin {{ last = 4; m = 1; delete t }}")
+    assert made.kernel.count("get n") == reads
+    assert order(made.kernel, *(["get n", "if ", "lock"] if reads == 2 else ["lock", "get n"]), "unlock")
+
+
 def test_next_leads_to_its_end() -> None:
     body = "if (n == 3) next; if (n == offset) { n = whence; if (m == 1) next; m = n }"
     made = Made(f"{HEAD}{EVENT} {{ {body} }}\n{END}")
