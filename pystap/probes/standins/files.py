@@ -17,7 +17,7 @@ def _access(function: str, call: str, positioned: str, number: int) -> tuple[Sta
     """A function that reads or writes: `call` at the file's own place, `positioned` (of that number) at a given one."""
     calls = (call, positioned)
     values = (
-        ("file", "__s_file", ""),
+        ("file", "__s_file", "=file"),
         ("buf", "__builtin_sys_arg(1)", ""),
         ("count", "__builtin_sys_arg(2)", ""),
         ("__pos", f"__builtin_sys_nr() == {number} ? __builtin_sys_arg(3) : __file_pos(__s_file, 0)", ""),
@@ -39,8 +39,8 @@ def _access(function: str, call: str, positioned: str, number: int) -> tuple[Sta
 def _message(function: str, calls: tuple[str, ...]) -> tuple[StandIn, ...]:
     """A function that messages of all sockets come by."""
     differs = f"{_INSIDE}, and calls with many messages are one each"
-    values = (("sock", "__s_socket", ""), ("size", _SIZE, ""))
-    back = (("sock", "__s_socket", ""), *_RESULT)
+    values = (("sock", "__s_socket", "=socket"), ("size", _SIZE, ""))
+    back = (("sock", "__s_socket", "=socket"), *_RESULT)
     return (
         StandIn(function, calls=calls, setup=_SOCKET, guard="__s_socket", values=values, differs=differs),
         StandIn(
@@ -79,7 +79,7 @@ FILES: tuple[StandIn, ...] = (
         calls=("close",),
         setup=_SOCKET,
         guard="__s_socket",
-        values=(("sock", "__s_socket", ""),),
+        values=(("sock", "__s_socket", "=socket"),),
         differs=_CLOSED,
     ),
 )
