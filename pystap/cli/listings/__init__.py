@@ -42,7 +42,7 @@ def run(args: Arguments) -> int:
         from .bpftrace import listing
 
         pattern = args.pattern or args.file or ""
-        found = listing(pattern, target.btf, systems(), args.options.verbose > 0)
+        found = listing(pattern, target.btf, systems(), args.options.verbose > 0, target)
     else:
         from .points import listing as points
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ...btf import Btf
+    from ...sema.target import Target
 
 _SHORT = {
     "t": "tracepoint",
@@ -41,20 +42,22 @@ _PROVIDERS = (
 _ALIKE = {"fexit", "kretprobe"}  # listed when they are asked for by name only
 
 
-def listing(pattern: str, btf: Btf, systems: Mapping[str, str], verbose: bool) -> list[str]:
-    """Return the lines of `-l pattern`."""
+def listing(
+    pattern: str, btf: Btf, systems: Mapping[str, str], verbose: bool, target: Target | None = None
+) -> list[str]:
+    """Return the lines of `-l pattern`; the target tells the functions of loaded modules."""
     word, _, name = pattern.partition(" ")
     if word in ("struct", "union", "enum") and name:
         return _types(btf, word, name.strip(), verbose)
     out: list[str] = []
-    for probe in _probes(pattern, btf, systems):
+    for probe in _probes(pattern, btf, systems, target):
         out.append(probe)
         if verbose:
-            out += [f"    {line}" for line in _arguments(probe, btf)]
+            out += [f"    {line}" for line in _arguments(probe, btf, target)]
     return out
 
 
-def _probes(pattern: str, btf: Btf, systems: Mapping[str, str]) -> Iterator[str]:
+def _probes(pattern: str, btf: Btf, systems: Mapping[str, str], target: Target | None) -> Iterator[str]:
     from fnmatch import fnmatchcase
 
     provider, colon, rest = pattern.partition(":")
@@ -63,20 +66,20 @@ def _probes(pattern: str, btf: Btf, systems: Mapping[str, str]) -> Iterator[str]
         wanted = pattern or "*"
         for one in _PROVIDERS:
             if one not in _ALIKE:
-                yield from (p for p in _of(one, btf, systems) if fnmatchcase(p, wanted))
+                yield from (p for p in _of(one, btf, systems, target) if fnmatchcase(p, wanted))
         return
     rest = rest or "*"
     for one in _PROVIDERS:
         if one != provider and (one in _ALIKE or not fnmatchcase(one, provider)):
             continue
-        for probe in _of(one, btf, systems):
+        for probe in _of(one, btf, systems, target):
             full = probe.partition(":")[2].rstrip(":")
             # fentry:tcp_reset may leave out the module, as may rawtracepoint
             if fnmatchcase(full, rest) or fnmatchcase(full.removeprefix("vmlinux:"), rest):
                 yield probe
 
 
-def _of(provider: str, btf: Btf, systems: Mapping[str, str]) -> list[str]:
+def _of(provider: str, btf: Btf, systems: Mapping[str, str], target: Target | None) -> list[str]:
     if provider in ("software", "hardware"):
         events = SOFTWARE_EVENTS if provider == "software" else HARDWARE_EVENTS
         return [f"{provider}:{name}:" for name in sorted(events)]
@@ -87,7 +90,11 @@ def _of(provider: str, btf: Btf, systems: Mapping[str, str]) -> list[str]:
     if provider == "tracepoint":
         return sorted(f"tracepoint:{system}:{name}" for name, system in _tracepoints(btf, systems).items())
     between = "vmlinux:" if provider in ("fentry", "fexit") else ""
-    return [f"{provider}:{between}{name}" for name in btf.names(G_FUNC, "*")]
+    modules = (
+        target.functions.matching("*", "*") if target is not None and target.functions is not None else []
+    )
+    own = [f"{provider}:{between}{name}" for name in btf.names(G_FUNC, "*")]
+    return own + sorted({f"{provider}:{module}:{name}" for module, name, _ in modules if module})
 
 
 def _tracepoints(btf: Btf, systems: Mapping[str, str]) -> Mapping[str, str]:
@@ -98,7 +105,7 @@ def _tracepoints(btf: Btf, systems: Mapping[str, str]) -> Mapping[str, str]:
     return {name: subsystem_of(name) or "*" for name in btf.tracepoints()}
 
 
-def _arguments(probe: str, btf: Btf) -> list[str]:
+def _arguments(probe: str, btf: Btf, target: Target | None) -> list[str]:
     """Return the arguments of a probe, one a line."""
     provider, _, rest = probe.partition(":")
     name = rest.rpartition(":")[2]
@@ -108,7 +115,9 @@ def _arguments(probe: str, btf: Btf) -> list[str]:
         point = btf.find_tracepoint(name)
         return [] if point is None else [f"{type_name(p.type)} {p.name}" for p in point.params]
     if provider in ("fentry", "fexit"):
-        func = btf.find_func(name)
+        module = rest.partition(":")[0]
+        types = target.module(module) if target is not None and target.module and module != "vmlinux" else btf
+        func = types.find_func(name) if types is not None else None
         proto = func.type if func is not None else None
         if not isinstance(proto, t.FuncProto):
             return []
