@@ -37,7 +37,7 @@ class Options(Node):
     timeout: float | None = None
     output: str | None = None
     max_action: int | None = None
-    max_log: int = 8192
+    max_log: int = 4096
     maxstringlen: int = 512
     maxmapentries: int = 2048
     maxerrors: int = 0

@@ -17,6 +17,7 @@ from .log import Log
 from .plan import LogLoop, RecordLocal, RecordPlan
 from .sizes import sizes_of
 from .split import Mark, deep_uses
+from .turns import most_logged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-LOG_ROOM = 8192
+LOG_ROOM = 4096
 
 
 class Capture:
@@ -217,6 +218,7 @@ class Capture:
             self._size += 8
         self.inside = len(self.fields) - 1
         data = Local("log", BUF)
+        self.log.shrink(most_logged(self.kernel, self.kernel))
         plan = self.log.place(self._size)
         self.params.append(data)
         self.fields.append(Field(plan.offset, BUF, plan.size))

@@ -55,6 +55,11 @@ class Log:
         entry = LogEntry(self.plan, tuple(fields), size)
         return Op(None, "append", tuple(operands), entry, target.span)  # type: ignore[attr-defined]
 
+    def shrink(self, most: int | None) -> None:
+        """Give the log no more room than the loops can use, where that is known."""
+        if most is not None:
+            self.plan.size = min(self.plan.size, most)
+
     def place(self, offset: int) -> LogPlan:
         """The log begins at an offset of the record, right behind its two numbers."""
         self.plan.used, self.plan.inside, self.plan.offset = offset - 16, offset - 8, offset

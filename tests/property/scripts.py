@@ -223,7 +223,9 @@ class Maker:
         kinds = ["print", "local", "count", "string", "table", "push"]
         if self.kernel:
             kinds += ["print", "count", "table", "push", "next", "thread"]
-            kinds += ["if", "else", "try", "loop", "walk", "walk", "leave"] if depth > 0 and self.left > 0 else []
+            kinds += (
+                ["if", "else", "try", "loop", "walk", "walk", "leave"] if depth > 0 and self.left > 0 else []
+            )
         elif self.left > 0:
             kinds += ["set", "delete", "names", "print", "count", "wordset", "next"]
             if depth > 0:
