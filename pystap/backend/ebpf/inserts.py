@@ -71,6 +71,7 @@ def array_insert(lo: Lower, op: Op, spec: GlobalSpec) -> None:
         fn.label(there)
     else:
         fn.jumpi(I.JEQ, status, EEXIST, done)
+    fn.const(result, 1)  # bpftrace's script goes on as if it were stored
     refused(lo, op, spec, status)
     fn.label(done)
     key.give()

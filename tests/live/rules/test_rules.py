@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.rules.workload import OURS, OURS_RETURN, trace_calls
+from tests.live.rules.workload import CALLS, OURS, OURS_RETURN, trace_calls
 from tests.live.tracer import Tracer
 
 BOTH = pytest.mark.parametrize("stage", ["auto", "mirror"])
@@ -259,6 +259,33 @@ def test_r5_several_steps_on_two_cpus(tmp_path: Path, stage: str) -> None:
     done = trace_calls(tmp_path, script, 50000, stage=stage, words=("-s64",))
     assert done.out.endswith(" 0\n")  # what left runs out left them out whole
     exactly(done, "1 33333 100 100 100000 700000 100000 100000 0\n")
+
+
+@BOTH
+def test_r5_bpftraces_machine_of_states(tmp_path: Path, stage: str) -> None:
+    probe = "tracepoint:syscalls:sys_enter_getppid /curtask.real_parent.tgid == $1/"
+    script = "BEGIN { @state = 0; @turns = 0; @n = 0; @even = 0; }\n" + probe
+    script += "{ if (@state == 0) { @state = 1; } else if (@state == 1) { @state = 2; }\n"
+    script += "  else { @state = 0; @turns = @turns + 1; } }\n" + probe
+    script += "{ if (!@first[cpu]) { @first[cpu] = nsecs; @firsts = count(); }\n"
+    script += "  $n = @n; if ($n % 2 == 0) { @even = @even + 1; } @n = $n + 1; }\nEND { clear(@first); }\n"
+    program, path = tmp_path / "calls.py", tmp_path / "script.bt"
+    program.write_text(CALLS.replace("children = []", "children = []; sys.stdin.readline()"))
+    path.write_text(script)
+    command = [sys.executable, str(program), "20000", "2"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as calls:
+        assert calls.stdin is not None
+        with Tracer("-s64", str(path), str(calls.pid), stage=stage) as tracer:
+            calls.stdin.write(b"\n")
+            calls.stdin.close()
+            calls.wait()
+    values = dict(re.findall(r"(@\w+): (\d+)", tracer.out))
+    if "skipped" not in tracer.err:
+        assert values["@n"] == "40000"
+    assert tracer.status == 0, tracer.err
+    assert int(values["@even"]) == (int(values["@n"]) + 1) // 2
+    assert int(values["@turns"]) * 3 + int(values["@state"]) == int(values["@n"])
+    assert values["@firsts"] in ("1", "2")
 
 
 @BOTH
