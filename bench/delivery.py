@@ -107,18 +107,17 @@ def _best_of_two(run: Run, load: Load, output: _Output, rate: float) -> tuple[fl
 def _measure(peer: Peer, load: Load, cpu: int) -> Numbers:
     """Return ns between two events at the highest rate (the less the better), and CPU ns a line at an easy one."""
     script = scripts.unseen(peer.lang, scripts.each_call(peer.lang, load.process.pid))
-    with tempfile.NamedTemporaryFile(prefix="bench-", dir="/dev/shm") as file:
-        with Run(peer, script, to=file.name) as run:
-            wait_attached(run, load).close()
-            os.sched_setaffinity(run.pid, os.sched_getaffinity(0) - {cpu} or {cpu})
-            output = _Output(file.name)
-            output.new_lines(run)
-            before = Usage(run.pid).cpu
-            _made(load, 2 * FIRST)
-            got = output.new_lines(run)
-            line = (Usage(run.pid).cpu - before) / max(got, 1)
-            highest = _highest(run, load, output)
-            run.stop()
+    with tempfile.NamedTemporaryFile(prefix="bench-", dir="/dev/shm") as file, Run(peer, script, to=file.name) as run:
+        wait_attached(run, load).close()
+        os.sched_setaffinity(run.pid, os.sched_getaffinity(0) - {cpu} or {cpu})
+        output = _Output(file.name)
+        output.new_lines(run)
+        before = Usage(run.pid).cpu
+        _made(load, 2 * FIRST)
+        got = output.new_lines(run)
+        line = (Usage(run.pid).cpu - before) / max(got, 1)
+        highest = _highest(run, load, output)
+        run.stop()
     return {"rate": highest, "line": line * 1e9}
 
 
@@ -131,7 +130,11 @@ class _AtLeast(Row):
         ratios = self.ratios()
         if not ratios or self.target is None:
             return cells
-        return (*cells[:5], f">= {self.target:g}", "ok" if ratios[len(ratios) // 2] >= self.target else "under")
+        return (
+            *cells[:5],
+            f">= {self.target:g}",
+            "ok" if ratios[len(ratios) // 2] >= self.target else "under",
+        )
 
 
 def _rate(value: float) -> str:
@@ -162,7 +165,7 @@ def delivery(plan: Plan) -> list[Row | None]:
 
 
 _BUSY = {
-    "bt": "tracepoint:raw_syscalls:sys_enter /args->id == {nr} && ({pids})/ {{ printf(\"%d\\n\", cpu); }}\n",
+    "bt": 'tracepoint:raw_syscalls:sys_enter /args->id == {nr} && ({pids})/ {{ printf("%d\\n", cpu); }}\n',
     "stp": 'probe kernel.trace("sys_enter") {{ if ($id == {nr} && ({pids})) printf("%d\\n", cpu()) }}\n',
 }
 _PID = {"bt": "pid == {0}", "stp": "pid() == {0}"}
@@ -178,12 +181,16 @@ def _skipped(pid: int) -> list[int]:
             continue
         if (int(facts["value_size"]), int(facts["max_entries"])) != (16, 1):
             continue
-        fd = bpf(abi.BPF_MAP_GET_FD_BY_ID, bytearray(_ID.pack(int(facts["map_id"]), 0, 0, 0)), "opening a map")
+        fd = bpf(
+            abi.BPF_MAP_GET_FD_BY_ID, bytearray(_ID.pack(int(facts["map_id"]), 0, 0, 0)), "opening a map"
+        )
         table = Map(fd, abi.BPF_MAP_TYPE_PERCPU_ARRAY, 4, 16, 1, 0, "cpu")
         values = table.cpu_values(table.lookup(bytes(4)) or b"")
         table.close()
         word = Struct("<Q")
-        return [word.unpack_from(v, CPU_SKIPPED)[0] + word.unpack_from(v, CPU_SKIPPED_OTHER)[0] for v in values]
+        return [
+            word.unpack_from(v, CPU_SKIPPED)[0] + word.unpack_from(v, CPU_SKIPPED_OTHER)[0] for v in values
+        ]
     return [0] * count
 
 

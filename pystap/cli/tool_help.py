@@ -8,7 +8,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_VALUES = {"count": "N", "port": "PORT", "pid": "PID", "user": "USER", "seconds": "SECONDS", "name": "NAME", "call": "NAME"}
+_VALUES = {
+    "count": "N",
+    "port": "PORT",
+    "pid": "PID",
+    "user": "USER",
+    "seconds": "SECONDS",
+    "name": "NAME",
+    "call": "NAME",
+}
 
 
 def page(name: str, about: dict[str, Any]) -> str:

@@ -50,5 +50,16 @@ def objects(btf: Btf, kind: str) -> list[Variable] | None:
 
 def kinds(btf: Btf) -> list[str]:
     """Return the kinds of objects that this kernel iterates over."""
-    known = ("task", "task_file", "task_vma", "tcp", "udp", "unix", "bpf_map", "bpf_prog", "bpf_link", "cgroup")
+    known = (
+        "task",
+        "task_file",
+        "task_vma",
+        "tcp",
+        "udp",
+        "unix",
+        "bpf_map",
+        "bpf_prog",
+        "bpf_link",
+        "cgroup",
+    )
     return [kind for kind in known if btf.find_func(PREFIX + kind) is not None]

@@ -7,7 +7,7 @@ For the library (tapset/socket_calls.stp), which asks whether the descriptor is 
 from __future__ import annotations
 
 from ..ir.nodes import Event
-from .base import Context, Env, Resolved, Variable, bare, point_text, unknown
+from .base import Context, Env, Resolved, Variable, point_text, unknown, wrong_argument
 from .standins.resolve import numbers
 from .standins.sockets import CALLS, RECEIVING, SENDING
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     """`__socket_calls [ ("NAMES") ] [ .return ]`."""
     some = parts[0].arg
-    if isinstance(some, int):
-        bare(parts[0])
+    if some is not None and not isinstance(some, str):
+        raise wrong_argument(parts[0], 'takes names: __socket_calls("accept accept4")')
     returns = len(parts) == 2 and parts[1].name == "return"
     if len(parts) > 1 and not returns:
         raise unknown(parts, env, ("return",), 1)

@@ -38,7 +38,9 @@ def net() -> Iterator[Namespace]:
 def started(*words: str, out: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
     """A tracer that has begun to trace; its errors are read from then on by who wants them."""
     command = [sys.executable, "-m", "pystap", "-v", *words]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=out, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith(b"Pass 5: starting"):
@@ -118,7 +120,11 @@ def test_a_disk_that_fills_up(net: Namespace, small: Path, name: str) -> None:
         (("nettop", "--kind", "fail"), "E901", "nettop has no option '--kind'"),
         (("tcpstates", "--device", "lo"), "E901", "tcpstates has no option '--device'"),
         (("tcp-connections", "--kind", "open"), "E903", "one of accept, connect, fail, close, not 'open'"),
-        (("socket-trace", "--call", "conect"), "E903", "--call takes the name of a system call, not 'conect'"),
+        (
+            ("socket-trace", "--call", "conect"),
+            "E903",
+            "--call takes the name of a system call, not 'conect'",
+        ),
         (("tcpdumplike", "--proto", "tpc"), "E903", "--proto takes icmp, tcp, udp or a number to 255"),
         (("tcpdumplike", "--in", "--out"), "E901", "tcpdumplike takes --out or --in, not both"),
         (("tcp-connections", "5", "6"), "E901", "tcp-connections takes at most COUNT, and no '6'"),

@@ -41,7 +41,11 @@ def test_no_handler_is_mirrored(request: pytest.FixtureRequest, name: str) -> No
         pytest.skip("has no model")
     path = SCRIPTS / name if folder is None else Path(folder).resolve() / MODELS[name]
     done = run("explain", "-g", str(path), *ARGUMENTS)
-    if name in FUNCTIONS and done.status == 1 and "error[E304]: this kernel can't probe functions" in done.err:
+    if (
+        name in FUNCTIONS
+        and done.status == 1
+        and "error[E304]: this kernel can't probe functions" in done.err
+    ):
         pytest.skip("this kernel can't probe functions")
     out = done.clean()
     handlers = out.split("\nhandlers:\n")[1].split("\n\n")[0]

@@ -111,6 +111,8 @@ def test_at_which_tick(script, stage, two: Pair) -> None:
     )
     found = [line.fullmatch(one) for one in tracer.clean().splitlines()]
     # the datagram's port is closed: its answer is ICMP too
-    assert [(m[2], m[3]) for m in found if m] == [(HERE, THERE)] * 2 + [(HERE, HERE), (THERE, HERE)], tracer.out
+    assert [(m[2], m[3]) for m in found if m] == [(HERE, THERE)] * 2 + [(HERE, HERE), (THERE, HERE)], (
+        tracer.out
+    )
     times = [int(m[1]) for m in found if m]
     assert before <= times[0] <= times[1] <= between <= times[2] <= times[3] <= after

@@ -107,10 +107,9 @@ u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for _ in range(200):
     u.sendto(b"x" * 1000, ("127.0.0.1", 3322))
 """
-    with process(net, code) as (_, pid):
-        with Tracer("dropwatch", "-f", "json", "--port", "3322") as tracer:
-            net.run(flood)
-            full = net.snmp("Udp", "RcvbufErrors")
+    with process(net, code) as (_, pid), Tracer("dropwatch", "-f", "json", "--port", "3322") as tracer:
+        net.run(flood)
+        full = net.snmp("Udp", "RcvbufErrors")
     rows = objects(tracer.clean())
     assert full > 150 and [(row["packets"], row["pid"]) for row in rows] == [(full, pid)]
 
@@ -164,9 +163,8 @@ u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for n in range(5000):
     u.sendto(b"x", ("127.0.0.1", 10000 + n))
 """
-    with process(net, MANY) as (_, pid):
-        with Tracer("nettop", "-f", "json", "--pid", str(pid)) as tracer:
-            net.run(flood)
+    with process(net, MANY) as (_, pid), Tracer("nettop", "-f", "json", "--pid", str(pid)) as tracer:
+        net.run(flood)
     rows = objects(tracer.clean())
     assert [(row["received"], row["sent"]) for row in rows] == [(5000, 0)], rows
     assert "skipped" not in tracer.err and "lost" not in tracer.err, tracer.err

@@ -72,7 +72,7 @@ def test_calls_in_order(net: Namespace, family: str) -> None:
 
 
 def test_filters(net: Namespace) -> None:
-    rows, pid, made = traced(net, "4", "--call", "recvfrom", "--port", "3360")
+    rows, pid, _ = traced(net, "4", "--call", "recvfrom", "--port", "3360")
     assert [row["result"] for row in rows if row["pid"] == pid] == [5, -11]
     rows, pid, _ = traced(net, "6", "--failed", "--port", "3361")
     assert [(row["pid"], row["error"]) for row in rows] == [(pid, "ECONNREFUSED")]

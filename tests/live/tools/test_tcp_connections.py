@@ -105,9 +105,13 @@ def test_every_connection(net: Namespace, family: str) -> None:
 
 def test_filters(net: Namespace) -> None:
     rows, told = traced(net, "4", "--kind", "accept", "-u", "nobody", "-P", "3350")
-    assert len(rows) == NUMBER + 1 and {(row["kind"], row["pid"]) for row in rows} == {("accept", told[-1][0])}
+    assert len(rows) == NUMBER + 1 and {(row["kind"], row["pid"]) for row in rows} == {
+        ("accept", told[-1][0])
+    }
     rows, told = traced(net, "6", "-k", "connect", "--comm", "connector", "-6")
-    assert len(rows) == NUMBER + 1 and {(row["kind"], row["pid"]) for row in rows} == {("connect", told[-1][1])}
+    assert len(rows) == NUMBER + 1 and {(row["kind"], row["pid"]) for row in rows} == {
+        ("connect", told[-1][1])
+    }
     rows, _ = traced(net, "4", "--kind", "fail", "-P", "3351")
     assert [row["kind"] for row in rows] == ["fail"]
     rows, told = traced(net, "4", "--kind", "close", "-P", "3350")
@@ -138,9 +142,8 @@ c.close(); s.recv(1); s.close()
 def test_an_older_connection(net: Namespace) -> None:
     from tests.live.tools.test_owners import process
 
-    with process(net, OLD) as (old, pid):
-        with Tracer("tcp-connections", "-f", "json", "-P", "3352") as tracer:
-            old.communicate("\n")
+    with process(net, OLD) as (old, pid), Tracer("tcp-connections", "-f", "json", "-P", "3352") as tracer:
+        old.communicate("\n")
     rows = objects(tracer.clean())
     assert [(row["kind"], row["pid"], row["ms"]) for row in rows] == [("close", pid, None)] * 2
     assert {(row["sent"], row["received"]) for row in rows} == {(10, 0), (0, 10)}

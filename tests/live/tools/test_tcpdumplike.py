@@ -73,7 +73,7 @@ print(json.dumps([os.getpid(), found]))
 """
 )
 COLUMNS = ("dir", "saddr", "daddr", "proto", "sport", "dport", "flags", "seq", "ack", "window", "length")
-HEADINGS = "TIME DEVICE DIR SADDR SPORT DADDR DPORT PROTO FLAGS LENGTH PID COMMAND".split()
+HEADINGS = ["TIME", "DEVICE", "DIR", "SADDR", "SPORT", "DADDR", "DPORT", "PROTO", "FLAGS", "LENGTH", "PID", "COMMAND"]
 
 
 @pytest.fixture

@@ -29,7 +29,16 @@ def test_our_reader_reads_what_tomllib_reads(name: str) -> None:
     assert set(about) == {"summary", "about", "examples", "options", "columns"}
     for option in about["options"].values():
         assert option["type"] in TYPES and option["help"]
-        assert not set(option) - {"type", "help", "short", "default", "position", "excludes", "value", "choices"}
+        assert not set(option) - {
+            "type",
+            "help",
+            "short",
+            "default",
+            "position",
+            "excludes",
+            "value",
+            "choices",
+        }
     for column in about["columns"].values():
         assert column["type"] in COLUMNS and column["help"]
         assert not set(column) - {"type", "help", "width", "heading", "only"}
