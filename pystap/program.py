@@ -82,6 +82,7 @@ class Prog(Node):
 
     funcs: (instruction index, name, number of arguments) of the main program and its subprograms.
     kfuncs: (instruction index, kfunc name): the call's imm takes the kfunc's BTF id.
+    apart: names of the functions that are verified by themselves (global ones).
     """
 
     name: str
@@ -94,6 +95,7 @@ class Prog(Node):
     lines: tuple[Line, ...]
     kfuncs: tuple[tuple[int, str], ...] = ()
     handlers: tuple[int, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 class Field(Node):

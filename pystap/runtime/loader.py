@@ -47,7 +47,9 @@ def program_btf(prog: Prog) -> tuple[bytes, bytes, bytes]:
     made = ProgramBtf()
     functions = []
     for index, name, count in prog.funcs or ((0, "main", 1),):
-        functions.append((index, made.add_main(name) if index == 0 else made.add_func(name, count)))
+        linkage = abi.BTF_FUNC_GLOBAL if name in prog.apart else abi.BTF_FUNC_STATIC
+        type_id = made.add_main(name) if index == 0 else made.add_func(name, count, linkage=linkage)
+        functions.append((index, type_id))
     lines = [(line.index, line.file, line.text, line.line, line.column) for line in prog.lines]
     if lines:
         have = {line[0] for line in lines}

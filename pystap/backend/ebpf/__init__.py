@@ -37,7 +37,7 @@ def generate(
     lo.program()
     main = lo.main
     funcs = [(main.name, main.nargs, allocate(main)), *lo.finished]
-    depth = -main.frame.lowest + lo.stack_depth
+    depth = sum([(size + 31) & ~31 for size in (-main.frame.lowest, lo.stack_depth, lo.called_depth)])
     span = _first_span(kp.body) if kp.body else main.span
     if depth > 512:
         raise TooBig(f"needs {depth} bytes of stack", span)
@@ -54,6 +54,7 @@ def generate(
         lines=tuple(result.lines),
         kfuncs=tuple(result.kfuncs),
         handlers=kp.handlers,
+        apart=tuple(lo.apart),
     )
 
 

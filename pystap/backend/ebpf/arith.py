@@ -223,7 +223,7 @@ def compare_jump(lo: Lower, op: Op, label: int, sense: bool) -> None:
         code = I.NEGATED[code]
     reg = lo.value(left)
     if isinstance(right, Const):
-        lo.fn.jumpi(code, reg, right.value, label)
+        lo.fn.jumpi(code, lo.compared(reg), right.value, label)
     else:
         lo.fn.jump(code, reg, lo.value(right), label)
 

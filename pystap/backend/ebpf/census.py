@@ -37,7 +37,7 @@ class Census:
         self.faults: set[Local] = set()
         self.fulls: set[int] = set()
         self.fields: list[Field] = []
-        self.loops = 0
+        self.loops = self.branches = 0
         self._owner: dict[Local, int] = {}
         self._moves: list[tuple[Local, Local]] = []
         self._walk(body, 0)
@@ -55,6 +55,7 @@ class Census:
             if isinstance(stmt, Op):
                 self._op(stmt, owner)
             elif isinstance(stmt, If):
+                self.branches += 1
                 if isinstance(stmt.cond, Local):
                     self._use(stmt.cond, owner)
                     self.conditions.add(stmt.cond)

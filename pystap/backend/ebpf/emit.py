@@ -52,14 +52,23 @@ def _places(funcs: list[tuple[str, int, list[Lir]]]) -> tuple[list[dict[int, int
     return labels, starts, at
 
 
+def _refers(insn: Lir) -> str | None:
+    """The function that an instruction calls or takes the address of."""
+    op, _, src, off, imm, _ = insn
+    if op == 0x18 and src == I.PSEUDO_FUNC:
+        return str(off)
+    return str(imm) if op == 0x85 and src == I.PSEUDO_CALL else None
+
+
 def _called(funcs: list[tuple[str, int, list[Lir]]]) -> list[tuple[str, int, list[Lir]]]:
     """The main program and the functions that some code refers to."""
     by_name = {name: code for name, _, code in funcs}
     wanted = [funcs[0][0]]
     for name in wanted:
         for insn in by_name[name]:
-            if insn[0] == 0x18 and insn[2] == I.PSEUDO_FUNC and insn[3] not in wanted:
-                wanted.append(insn[3])
+            other = _refers(insn)
+            if other is not None and other not in wanted:
+                wanted.append(other)
     return [func for func in funcs if func[0] in wanted]
 
 
@@ -93,6 +102,8 @@ def emit(funcs: list[tuple[str, int, list[Lir]]], fallback: Span) -> Emitted:
                 if src == I.PSEUDO_KFUNC_CALL:
                     result.kfuncs.append((at, imm))
                     imm = 0
+                elif src == I.PSEUDO_CALL:
+                    imm = starts[imm] - at - 1
             elif (cls == 5 or cls == 6) and op != 0x95:
                 off = mine[off] - at - 1
                 if not 0 <= off <= _FAR:

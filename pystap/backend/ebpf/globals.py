@@ -65,7 +65,7 @@ def _delta(lo: Lower, op: Op, spec: GlobalSpec) -> None:
             lo.fn.atomic(I.A_ADD, 8, base, off, lo.fresh(value))
 
     if not spec.key:
-        base = _delta_element(lo, op, spec.resets)
+        base = delta_element(lo, op, spec.resets)
         update(base, spec.offset)
         return
     key = Key(lo, spec, keys, op.span)
@@ -82,7 +82,7 @@ def generation(lo: Lower) -> int:
     return lo.fn.load(8, *lo.slot(SH_GEN))
 
 
-def _delta_element(lo: Lower, op: Op, resets: bool) -> int:
+def delta_element(lo: Lower, op: Op, resets: bool) -> int:
     """A register with the address of this CPU's element of "delta"."""
     known = lo.facts.get(("delta", resets))
     if known is not None:

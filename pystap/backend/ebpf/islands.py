@@ -14,14 +14,25 @@ if TYPE_CHECKING:
     from .lir import Lir
 
 REACH = 0x7FFF
-STEP = 24_000
+STEP = 20_000
 _JA = 0x05
+_CALL, _DIVISION = 16, 8
 
 
 def bridge(code: list[Lir]) -> list[Lir]:
     """Return the code with islands where its length needs them."""
-    size = sum([0 if insn[0] == LABEL else 2 if insn[0] == 0x18 else 1 for insn in code])
+    size = sum([width(insn) for insn in code])
     return code if size <= REACH else _Bridge(code).out
+
+
+def width(insn: Lir) -> int:
+    """The most instructions that this may become: the kernel writes calls and divisions out, and jumps get longer."""
+    op = insn[0]
+    if op == LABEL:
+        return 0
+    if op == 0x85:
+        return _CALL
+    return _DIVISION if op & 7 in (4, 7) and op & 0xF0 in (0x30, 0x90) else 2 if op == 0x18 else 1
 
 
 def is_jump(op: int) -> bool:
@@ -43,14 +54,14 @@ class _Bridge:
                 self.open.pop(insn[4], None)
                 self.out.append(insn)
                 continue
-            width = 2 if op == 0x18 else 1
-            if since + width > STEP:
+            wide = width(insn)
+            if since + wide > STEP:
                 self._island()
                 since = 0
             if is_jump(op):
                 self.open.setdefault(insn[3], []).append(len(self.out))
             self.out.append(insn)
-            since += width
+            since += wide
 
     def _island(self) -> None:
         """Let every open jump lead here, and from here on."""

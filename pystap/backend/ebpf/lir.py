@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 VIRT = 16
 LABEL = 0x100
 FP = 10
+_FAR = 0x7FFF  # the greatest offset of an instruction
+_LONG_TAIL = 4000  # instructions
 _IMM_MIN, _IMM_MAX = -0x80000000, 0x7FFFFFFF
 
 
@@ -42,7 +44,7 @@ class TooBig(Exception):
 class Func:
     """One function (the main program or a callback) while it is being written."""
 
-    __slots__ = ("_main", "_tail", "frame", "labels", "name", "nargs", "out", "span", "vregs")
+    __slots__ = ("_main", "_tail", "cut", "frame", "labels", "name", "nargs", "out", "span", "vregs")
 
     def __init__(self, name: str, nargs: int, frame: Frame) -> None:
         self.name = name
@@ -54,6 +56,7 @@ class Func:
         self._main: list[Lir] = []
         self._tail: list[Lir] = []
         self.out = self._main
+        self.cut = False  # are there jumps into the middle (pieces.py)?
 
     def vreg(self) -> int:
         """A new virtual register."""
@@ -72,6 +75,20 @@ class Func:
     def warm(self) -> None:
         """What follows goes on in the main line."""
         self.out = self._main
+
+    def settle(self) -> bool:
+        """Write what lies behind the rest here, with a jump over it, if it is long: jumps there have a reach.
+
+        True when that was done: labels in it can't be jumped to any more.
+        """
+        if len(self._tail) < _LONG_TAIL or self.out is not self._main:
+            return False
+        over = self.new_label()
+        self.goto(over)
+        self._main += self._tail
+        self._tail.clear()
+        self.label(over)
+        return True
 
     def code(self) -> list[Lir]:
         """All instructions."""
@@ -137,7 +154,15 @@ class Func:
 
     def ldx(self, size: int, dst: int, base: int, off: int = 0) -> None:
         """dst = zero-extended memory."""
+        if off > _FAR:
+            base, off = self._near(base, off)
         self.out.append((0x61 | I.SIZE_CODE[size], dst, base, off, 0, self.span))
+
+    def _near(self, base: int, off: int) -> tuple[int, int]:
+        """A base for which an offset that is too big for an instruction isn't."""
+        reg = self.copy(base)
+        self.alui(I.ADD, reg, off)
+        return reg, 0
 
     def load(self, size: int, base: int, off: int = 0) -> int:
         """A new register with zero-extended memory."""
@@ -147,10 +172,14 @@ class Func:
 
     def stx(self, size: int, base: int, off: int, src: int) -> None:
         """Store a register."""
+        if off > _FAR:
+            base, off = self._near(base, off)
         self.out.append((0x63 | I.SIZE_CODE[size], base, src, off, 0, self.span))
 
     def sti(self, size: int, base: int, off: int, imm: int) -> None:
         """Store a constant."""
+        if off > _FAR:
+            base, off = self._near(base, off)
         imm = I.s64(imm)
         if size < 8:
             imm = I.s32(imm)
@@ -214,6 +243,14 @@ class Func:
     def kfunc(self, name: str, nargs: int) -> None:
         """r0 = kernel function(r1..)."""
         self.out.append((0x85, nargs, I.PSEUDO_KFUNC_CALL, 0, name, self.span))
+
+    def invoke(self, name: str, nargs: int) -> None:
+        """r0 = function of this program(r1..)."""
+        self.out.append((0x85, nargs, I.PSEUDO_CALL, 0, name, self.span))
+
+    def leave(self) -> None:
+        """Return r0."""
+        self.out.append((0x95, 0, 0, 0, 0, self.span))
 
     def result(self) -> int:
         """A new register with what the last call returned."""

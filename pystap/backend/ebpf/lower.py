@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # The block in the main program's frame that callbacks get: what they share with it.
 SH_LEAVE, SH_SITE, SH_ARG, SH_TURNS, SH_CTX, SH_GEN, SH_REC, SH_ZERO, SH_LOCALS = range(0, 72, 8)
 
+MANY_BRANCHES = 50
 NONE, HELD, MAYBE = 0, 1, 2  # is a record reserved here?
 
 
@@ -46,6 +47,7 @@ class State:
     """One function that is being written."""
 
     __slots__ = (
+        "apart",
         "base",
         "ctx",
         "error",
@@ -68,6 +70,7 @@ class State:
         self.regs: dict[Local, int] = {}
         self.labels: dict[Label, int] = {}
         self.tries: list[int] = []
+        self.apart = False  # is this a function that shares nothing with the program?
         self.base = FP
         self.ctx = 0
         self.error = fn.new_label()
@@ -103,7 +106,8 @@ class Lower:
         self.state = State(self.fn, None)
         self.leave_codes: dict[Label, int] = {}
         self.own_labels: list[Label] = []
-        self.stack_depth = self.loop_number = 0
+        self.stack_depth = self.called_depth = self.loop_number = 0
+        self.apart: list[str] = []
         self.finished: list[tuple[str, int, list[Any]]] = []
         self.rec = self.fn.vreg()
         self.held = self.fn.vreg()  # 1 while a record is reserved: a test that every verifier can follow
@@ -159,12 +163,24 @@ class Lower:
     def hide(self, reg: int) -> None:
         """Make the verifier forget what it knows of a number: mix in a zero that it can't see."""
         fn = self.fn
-        if self.census.loops:
+        if self.census.loops and not self.state.apart:
             fn.alu(I.XOR, reg, fn.load(8, *self.slot(SH_ZERO)))
             return
         base = fn.vreg()
         fn.ld_value(base, "ctl", CTL_ZERO)
         fn.alu(I.XOR, reg, fn.load(8, base, 0))
+
+    def compared(self, reg: int) -> int:
+        """The register to compare with a constant instead of `reg`, where there are many comparisons.
+
+        A verifier learns from each, and would go on by itself for every value that it has learnt: the square
+        of their number. What it learns of a copy that has lost its tie ends with the copy.
+        """
+        if self.census.branches <= MANY_BRANCHES:
+            return reg
+        copy = self.fn.copy(reg)
+        self.fn.alui(I.XOR, copy, 0)
+        return copy
 
     @property
     def verdict(self) -> int:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from ...bpf.insn import PSEUDO_MAP_VALUE
+from ...program import CTL_ZERO
 from .lir import LABEL, VIRT, TooBig
 from .liveness import prune, ranges, reads_writes
 from .spill import spill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ...source import Span
     from .lir import Func, Lir
 
     Span_ = tuple[int, int]
@@ -75,7 +78,7 @@ def allocate(func: Func) -> list[Lir]:
         at = 0
         while at < len(code) and code[at][0] == 0xBF and code[at][2] < 10:  # arguments are fetched first
             at += 1
-        code[at:at] = [(0xB7, reg, 0, 0, 0, span) for reg in sorted(entry)]
+        code[at:at] = _zeros(func, sorted(entry), span)
     slots: dict[int, int] = {}
     short: set[int] = set()
     for _ in range(_ROUNDS):
@@ -84,6 +87,15 @@ def allocate(func: Func) -> list[Lir]:
             return _rewrite(code, where)
         code = spill(func, code, homeless, slots, short)
     raise TooBig("the register allocation found no end", code[0][5])
+
+
+def _zeros(func: Func, regs: list[int], span: Span) -> list[Lir]:
+    """Give registers that may be read unwritten their 0. Where there are cuts, one that no verifier can see."""
+    if not func.cut:
+        return [(0xB7, reg, 0, 0, 0, span) for reg in regs]
+    base = func.vreg()
+    loads: list[Lir] = [(0x79, reg, base, 0, 0, span) for reg in regs]
+    return [(0x18, base, PSEUDO_MAP_VALUE, "ctl", CTL_ZERO, span), *loads]
 
 
 def _assign(code: list[Lir], short: set[int]) -> tuple[dict[int, int], list[int]]:

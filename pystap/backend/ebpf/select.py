@@ -16,7 +16,7 @@ from ...program import (
     STATE_RUNNING,
     STATE_STOPPING,
 )
-from . import arith, builtins, context, globals, loads, locks, records, strings, syscalls, texts
+from . import arith, builtins, context, globals, loads, locks, outline, pieces, records, strings, syscalls, texts
 from .lower import MAYBE, SH_LOCALS, Lower, Mem
 
 TYPE_CHECKING = False
@@ -36,6 +36,7 @@ class Select(Lower):
 
     def program(self) -> None:
         """Write the main program."""
+        self.outlines = outline.Outlines(self.kp.body)
         self.prologue()
         body = self.kp.body
         at = 0
@@ -66,6 +67,7 @@ class Select(Lower):
         fn = self.fn
         self.run_end, self.run_skipped = fn.new_label(), fn.new_label()
         self.left_with = {}
+        outline.prepare(self, body)
         self.block(body)
         self.arrive(self.run_end)
         records.submit(self)
@@ -179,12 +181,17 @@ class Select(Lower):
 
     def block(self, body: list[Stmt]) -> None:
         """A list of statements."""
+        if len(body) > pieces.LONG:
+            pieces.long_block(self, body)
+            return
         for at, stmt in enumerate(body):
             self.statement(stmt, body, at)
 
     def statement(self, stmt: Stmt, body: list[Stmt], at: int) -> None:
         """The statement at a place of a list."""
         self.fn.span = stmt.span  # type: ignore[attr-defined]
+        if self.fn.settle():
+            self.state.faults.clear()
         if isinstance(stmt, Op):
             self.op(stmt, body, at)
         elif isinstance(stmt, If):
@@ -219,7 +226,7 @@ class Select(Lower):
         if code is not None:
             code(self, op)
         elif name in OPS and OPS[name].on_global:
-            globals.operate(self, op)
+            outline.operate(self, op)
         else:
             raise self.unfit(f"'{name}' has no code in the kernel stage", op.span)
 
@@ -275,7 +282,7 @@ class Select(Lower):
         elif cond.type == STR:
             strings.compare_jump(self, Op(None, "str_ne", (cond, Text(""))), label, sense)
         else:
-            fn.jumpi(I.JNE if sense else I.JEQ, self.value(cond), 0, label)
+            fn.jumpi(I.JNE if sense else I.JEQ, self.compared(self.value(cond)), 0, label)
 
     def if_(self, stmt: If) -> None:
         """If: the likely way (then) falls through."""
