@@ -90,10 +90,12 @@ def operate(lo: Select, op: Op) -> None:
     for number, reg in enumerate(given):
         fn.mov(1 + number, reg)
     fn.invoke(lo.outlines.name(lo, op, words), len(given))
-    if update:
-        fn.jumpi(I.JNE, I.R0, 0, lo.fault(globals.OVERFLOW, op.span, word=spec.name))
-    else:
+    if not update:
         lo.done(op.dst, fn.result())
+    elif id(op) in lo.census.fulls:
+        lo.fulls[id(op)] = fn.result()
+    else:
+        fn.jumpi(I.JNE, I.R0, 0, lo.fault(globals.OVERFLOW, op.span, word=spec.name))
 
 
 def prepare(lo: Select, body: list[Stmt]) -> None:

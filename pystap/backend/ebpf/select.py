@@ -16,7 +16,20 @@ from ...program import (
     STATE_RUNNING,
     STATE_STOPPING,
 )
-from . import arith, builtins, context, globals, loads, locks, outline, pieces, records, strings, syscalls, texts
+from . import (
+    arith,
+    builtins,
+    context,
+    globals,
+    loads,
+    locks,
+    outline,
+    pieces,
+    records,
+    strings,
+    syscalls,
+    texts,
+)
 from .lower import MAYBE, SH_LOCALS, Lower, Mem
 
 TYPE_CHECKING = False

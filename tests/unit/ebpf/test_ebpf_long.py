@@ -106,6 +106,23 @@ def test_full_array_in_a_call_is_an_error_at_its_place():
     assert rig.error[0].startswith("Array overflow")
 
 
+def test_an_update_in_a_call_can_be_asked_whether_there_was_room():
+    glob = Global("m", ("i64",), "i64", capacity=4)
+    body, asked = [], []
+    for n in range(12):
+        update = Op(None, "add_to", (Const(n), Const(1)), glob)
+        asked.append(i64(f"f{n}"))
+        body += [update, Op(asked[-1], "full_of", (), update)]
+    body += [Op(None, "reserve", (), RecordPlan(1, 16 + 8 * 12))]
+    body += [Op(None, "put", (v,), Field(16 + 8 * n, "i64", 8)) for n, v in enumerate(asked)]
+    rig = Rig([handler(*body)], globs=[(glob, "shared", [shape("i64", 8)], False)])
+    assert len(calls(rig)) == 12
+    rig.run()
+    (record,) = rig.records()
+    assert rig.error is None
+    assert list(struct.unpack_from("<12q", record, 16)) == [0] * 4 + [1] * 8
+
+
 def test_fields_behind_32_kilobytes():
     a = i64("a")
     at = [16, 32760, 32768, 40000, 65536]
