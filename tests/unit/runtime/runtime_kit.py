@@ -165,8 +165,9 @@ class FakeDoor(Door):
     def load(self, program: Program) -> None:
         pass
 
-    def attach(self) -> None:
+    def attach(self) -> list[str]:
         self.attached += 1
+        return []
 
     def detach(self) -> None:
         self.detached += 1
