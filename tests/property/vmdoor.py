@@ -191,8 +191,8 @@ class VmDoor(Door):
         self.progs = program.progs
         self.loaded = [object() for _ in program.progs]  # type: ignore[misc]
 
-    def attach(self) -> None:
-        pass
+    def attach(self) -> list[str]:
+        return []
 
     def set_clock(self) -> None:
         pass

@@ -49,9 +49,10 @@ class NoDoor(Door):
         if cls.refuse is not None and (cls.loads == 1 or not cls.only_first):
             raise cls.refuse
 
-    def attach(self) -> None:
+    def attach(self) -> list[str]:
         if type(self).attach_refuses is not None:
             raise type(self).attach_refuses
+        return []
 
     def quiesce(self) -> None:
         pass
