@@ -56,7 +56,7 @@ def _once(local: object, whole: list[Stmt]) -> bool:
 
 
 def _begins(counter: Local, loop: Loop, whole: list[Stmt]) -> int | None:
-    """Return the least number that a counter begins with (locals begin with 0); None if it isn't one that each turn raises."""
+    """Return the least number that a counter begins with (0 as all locals); None if it isn't one that each turn raises."""
     inside = {id(s) for s in statements(loop.body)}
     raised = False
     least = 0

@@ -18,6 +18,7 @@ from pystap.source import Source
 from pystap.staging.plan import Staged
 
 BTF = Btf((Path(__file__).resolve().parents[2] / "fixtures" / "kernel.btf").read_bytes())
+TARGET = Target(BTF, release="6.18.0")
 EVENT = "probe syscall.lseek "
 
 
@@ -27,7 +28,7 @@ class Made:
     def __init__(self, text: str, stage: str = "auto", **options: Any) -> None:
         bag = Bag()
         settings = Options(stage=stage, target_pid=7, **options)
-        self.c = Compilation(Source("t.stp", text), "stp", Target(BTF, release="6.18.0"), settings, bag)
+        self.c = Compilation(Source("t.stp", text), "stp", TARGET, settings, bag)
         assert run_passes(self.c, 3), [d.message for d in bag.errors]
         assert self.c.staged is not None
         self.staged: Staged = self.c.staged
