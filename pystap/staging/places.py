@@ -339,14 +339,14 @@ class Places:
     def render_leaves(self, operand: Any) -> tuple[str, list[Local], bool] | None:
         """Return (signature, captured leaves, injective) of a string rendered from kernel values, or None.
 
-        Rendered means: assigned once, by pure functions of values that the kernel has.
+        Rendered means: assigned once, by pure functions of values that the kernel has and that don't change.
         """
         if isinstance(operand, Text):
             return f"{operand.value!r}", [], True
         if not isinstance(operand, Local):
             return f"{operand.value}", [], True
         if operand not in self.locals:
-            return operand.type, [operand], True
+            return (operand.type, [operand], True) if self._once(operand) else None
         op = self.definition.get(operand)
         if op is None or id(op) not in self.user or effects(op) or place(op) == "k":
             return None

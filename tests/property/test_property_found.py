@@ -24,6 +24,17 @@ FOUND = {
     "a user handler looks for a key that does not fit": """
         probe syscall.lseek { t["ab"] = 4 }
         probe end { printf("%d %d %d\\n", t["abc"], ["abc"] in t, t["ab"]); delete t["abc"]; println(t["ab"]) }""",
+    "a key is rendered from a variable that changes before it is used": """
+        probe syscall.lseek { x = whence; s = sprintf("%d", x); x = 2; u[s] <<< 1; u[sprintf("%d", x)] <<< 1 }
+        probe end { foreach (w in u) printf("%s %d\\n", w, @count(u[w])) }""",
+    "a loop's reads behind an error of the user stage": f"""
+        probe syscall.lseek {{
+          p = {SOMEWHERE:#x}; while (p && n++ < 5) {{ printf("%d ", 10 / (strlen(execname()) - n)); p += kernel_char(p) }} }}""",
+    "a read in a loop that a try block catches": f"""
+        probe syscall.lseek {{
+          p = {SOMEWHERE:#x}; for (i = 0; i < 4; i++) {{
+            try {{ printf("%d ", kernel_char(p)); s = kernel_string(p) }} catch (e) {{ printf("%s;", e); p = {SOMEWHERE:#x} }}
+            printf("%s ", s); p = i == 1 ? {NOWHERE:#x} : p + kernel_char(p) }} }}""",
     "the least and the greatest": """
         probe syscall.lseek { a <<< offset; a <<< whence }
         probe end { printf("%d %d %d\\n", @min(a), @max(a), @avg(a)) }""",
