@@ -189,6 +189,16 @@ def test_explain_says_why_a_handler_is_mirrored(pystap: Command) -> None:
     assert re.search(r"^ M 2 \| ", out, re.M), out
 
 
+def test_explain_says_which_loops_log(pystap: Command) -> None:
+    loop = 'for (i = 0; i < 9; i++) {\n  printf("%d", p)\n p = kernel_long(p) }'
+    out = pystap("explain", "-e", f'probe kernel.trace("kfree_skb") {{ p = $location\n {loop} }}').worked()
+    assert re.search(r'kernel.trace\("kfree_skb"\): kernel stage, by .+; one record of \d+ bytes a run', out)
+    assert re.search(
+        r"^      loop: line 2: runs in the kernel; .+ logged, \d+ bytes a run at most", out, re.M
+    ), out
+    assert "late" not in out
+
+
 def test_options_may_stand_before_explain(pystap: Command) -> None:
     Path("a.stp").write_text(COUNT)
     out = pystap("explain", "a.stp").worked()
