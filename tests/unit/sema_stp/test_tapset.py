@@ -108,6 +108,7 @@ ALIAS_LIST = [
 OF_FUNCTIONS = (
     *("vfs.", "socket.", "tcpmib.", "linuxmib.", "ipmib.", "netdev.", "kprocess.start", "scheduler.cpu_on"),
     *("scheduler.tick", "signal.", "vm.", "tty.", "ioscheduler", "__owner.", "socket_owner."),
+    "tcp_connection.there",
 )
 LACKING = {"E231", "E237", "E303", "E304", "E307"}
 # On functions that nothing stands in for.
