@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ...ir.nodes import Op
     from .select import Select
 
-SPINS = 1 << 18  # 3 to 8 ms: so long may an interrupt of the holder take, or a host let its CPU wait
+SPINS = (
+    1 << 20
+)  # 10 to 30 ms: so long may a host let the holder's CPU wait, beside which an interrupt is nothing
 
 
 def lock(lo: Select, op: Op) -> None:

@@ -73,7 +73,7 @@ def test_r5_no_update_is_lost(tmp_path: Path, stage: str) -> None:
     script += "  foreach (n in read_back) seen += read_back[n]\n"
     script += '  printf("%d %d %d %d %d\\n", plain, sum, @count(sizes), @sum(sizes), seen) }\n'
     done = trace_calls(tmp_path, script, 30000, stage=stage, words=("-DMAXMAPENTRIES=70000", "-s16"))
-    assert done.clean() == "60000 60000 60000 420000 60000\n"
+    exactly(done, "60000 60000 60000 420000 60000\n")
 
 
 @BOTH
@@ -328,11 +328,11 @@ def test_r5_a_run_without_room_for_its_record_under_the_lock(tmp_path: Path, sta
         "global n\n" + OURS + 'if (n % 2) { printf("%d %0200d\\n", n, tid()); n = n + 1 } else n = n + 1 }\n'
     )
     script += 'probe end { printf("%d\\n", n) }\n'
-    done = trace_calls(tmp_path, script, 100000, stage=stage, words=("-s", "1"))
+    done = trace_calls(tmp_path, script, 40000, stage=stage, words=("-s", "1"))
     *lines, last = done.out.split("\n")[:-1]
     assert [int(line.split()[0]) for line in lines] == list(range(1, int(last), 2))
     skipped = sum(int(n) for n in re.findall(r"(\d+) runs? skipped", done.err))
-    assert int(last) + skipped == 200000, done.err
+    assert int(last) + skipped == 80000, done.err
 
 
 @BOTH
