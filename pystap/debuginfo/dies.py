@@ -51,15 +51,8 @@ CALL_FILE, CALL_LINE, STR_OFFSETS_BASE, ADDR_BASE, RNGLISTS_BASE, LOCLISTS_BASE 
     0x8C,
 )
 # Forms that others ask for.
-F_DATA4, F_DATA8, F_SEC_OFFSET, F_EXPRLOC, F_LOCLISTX, F_RNGLISTX, F_ADDR = (
-    0x06,
-    0x07,
-    0x17,
-    0x18,
-    0x22,
-    0x23,
-    0x01,
-)
+F_ADDR, F_DATA4, F_DATA8, F_STRP = 0x01, 0x06, 0x07, 0x0E
+F_SEC_OFFSET, F_EXPRLOC, F_LOCLISTX, F_RNGLISTX = 0x17, 0x18, 0x22, 0x23
 F_IMPLICIT = 0x21
 _ADDRX = frozenset((0x1B, 0x29, 0x2A, 0x2B, 0x2C))
 _REFERENCES = frozenset((0x11, 0x12, 0x13, 0x14, 0x15))
@@ -159,6 +152,28 @@ def abbreviations(view: memoryview, at: int) -> dict[int, Abbreviation]:
         out[code] = Abbreviation(tag, children, tuple(attributes))
 
 
+def _name_places(shapes: dict[int, Abbreviation]) -> list[tuple[bytes, int]]:
+    """Return (code, bytes from its beginning to the name) of the shapes of functions with names."""
+    out = []
+    for number, shape in shapes.items():
+        before = 0
+        for attribute, form, _ in shape.attributes:
+            if attribute == NAME and shape.tag == SUBPROGRAM:
+                code = _uleb_bytes(number)
+                out.append((code, before + len(code)))
+            before += _FIXED.get(form, 0)
+    return out
+
+
+def _uleb_bytes(number: int) -> bytes:
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
 class Entry:
     """One entry: `at` is its place in .debug_info; `attributes`: number -> (form, value)."""
 
@@ -232,6 +247,7 @@ class Unit:
         "_abbrev_at",
         "_abbrevs",
         "_elf",
+        "_name_places",
         "_top",
         "end",
         "first",
@@ -250,6 +266,7 @@ class Unit:
         self.version = version
         self._abbrev_at = abbrev_at
         self._abbrevs: dict[int, Abbreviation] | None = None
+        self._name_places: list[tuple[bytes, int]] | None = None
         self._top: Entry | None = None
         self.neighbour: Callable[[int], Unit | None] = lambda at: None
 
@@ -270,6 +287,15 @@ class Unit:
             self._abbrevs = abbreviations(self._elf.data(".debug_abbrev").view, self._abbrev_at)
         code, at = uleb(self.view, at)
         return (self._abbrevs[code] if code else None), at
+
+    def names_function(self, at: int) -> bool:
+        """Whether the name of a function may stand at a place: its shape would be that of one."""
+        if self._name_places is None:
+            if self._abbrevs is None:
+                self._abbrevs = abbreviations(self._elf.data(".debug_abbrev").view, self._abbrev_at)
+            self._name_places = _name_places(self._abbrevs)
+        view = self.view
+        return any(view[at - behind : at - behind + len(code)] == code for code, behind in self._name_places)
 
     def entry(self, at: int) -> Entry:
         """Read the entry at a place."""

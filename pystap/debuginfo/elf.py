@@ -10,6 +10,7 @@ from struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from mmap import mmap
 
     from .frames import Frames
@@ -59,6 +60,21 @@ class Data:
         while (at := self.find(needle, at + 1, end)) >= 0:
             out.append(at)
         return out
+
+    def find_each(self, needle: bytes) -> Iterator[int]:
+        """Give the places of the bytes, one by one."""
+        at = self.find(needle)
+        while at >= 0:
+            yield at
+            at = self.find(needle, at + 1)
+
+    def find_any(self, needles: list[bytes]) -> Iterator[int]:
+        """Give the places of any of them, in one pass."""
+        import re
+
+        pattern = re.compile(b"|".join(map(re.escape, needles)), re.S)
+        for found in pattern.finditer(self._buffer, self._base, self._base + self.size):
+            yield found.start() - self._base
 
     def text(self, at: int) -> str:
         """Return the string that ends with a NUL."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .dies import Entry
     from .elf import Elf
 
+FEW = 6  # searches of the whole file
 INLINE_STRING = 4  # a string that takes no more bytes may stand in the entry itself
 
 
@@ -54,27 +55,42 @@ class Index:
             yield unit
 
     def naming(self, name: str) -> list[Unit]:
-        """Return the units in which an entry has this name."""
+        """Return the units in which a function has this name."""
         info, strings = self.elf.data(".debug_info"), self.elf.data(".debug_str")
         text = name.encode() + b"\0"
         whole = [at + 1 for at in strings.find_all(b"\0" + text)]
         if strings.find(text) == 0:
             whole.append(0)
-        places = whole or strings.find_all(text)
+        places = whole or self._merged(name, strings.find_all(text))
         needles = [at.to_bytes(4, "little") for at in places]
         if len(text) <= INLINE_STRING:
             needles.append(text)
         found: dict[int, Unit] = {}
-        for needle in needles:
-            at = info.find(needle)
-            while at >= 0:
-                unit = self.unit_at(at)
-                if unit is None:
-                    at = info.find(needle, at + 1)
-                    continue
+        hits = (
+            info.find_any(needles)
+            if len(needles) > FEW
+            else (at for n in needles for at in info.find_each(n))
+        )
+        for at in hits:
+            unit = self.unit_at(at)
+            if unit is not None and unit.start not in found and unit.names_function(at):
                 found[unit.start] = unit
-                at = info.find(needle, unit.end)
-        return [found[start] for start in sorted(found)] if needles else list(self.every())
+        return [found[start] for start in sorted(found)]
+
+    def _merged(self, name: str, places: list[int]) -> list[int]:
+        """Of the places where a name is the end of another string, return the one that entries use, if that is known."""
+        if len(places) > FEW:
+            for unit in self.with_code(name):
+                for entry in self.functions(unit):
+                    form, value = entry.attributes.get(d.NAME, (0, 0))
+                    if form == d.F_STRP and value in places and entry.text(d.NAME) == name:
+                        return [value]
+        return places
+
+    def with_code(self, name: str) -> list[Unit]:
+        """Return the units that have code under this name."""
+        found = (self.at_address(symbol.start) for symbol in self.elf.symbols(name))
+        return list({unit.start: unit for unit in found if unit is not None}.values())
 
     def of_file(self, file: str) -> list[Unit]:
         """Return the units that a source file was compiled as."""

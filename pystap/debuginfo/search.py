@@ -38,10 +38,12 @@ class Search:
         if glob:
             units = self.index.of_file(file)
         else:
-            units = self.index.naming(name)
-            if file.endswith(_SOURCES):
-                own = [u for u in units if same_file(self.index.name(u), file)]
-                units = own or units
+            units = []
+            if file.endswith(_SOURCES):  # nothing else has a source's own functions
+                units = [u for u in self.index.with_code(name) if same_file(self.index.name(u), file)]
+                units = units or self.index.of_file(file)
+            if not units:
+                units = self.index.naming(name)
         rows = [row for unit in units for row in self._functions_of(unit, name, file, glob)]
         return sorted(rows, key=lambda row: (not row[5], row[0]))
 

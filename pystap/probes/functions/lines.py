@@ -78,7 +78,7 @@ class Place:
             return fail(
                 "E304", words, self.span, "files are named as in the kernel's sources: net/ipv4/arp.c"
             )
-        elsewhere = info.find(self.name, "") if self.file else []
+        elsewhere = info.find(self.name, "") if self.file and info.address_of(self.name) is not None else []
         if elsewhere:
             where = f"{elsewhere[0].file}:{elsewhere[0].line}"
             words = f"'{self.name}' isn't in '{self.file}' in this kernel: it is in {where}"
