@@ -36,12 +36,12 @@ def counting(log, *inside, limit):
         *inside,
         Op(i, "add", (i, Const(1))),
     ]
-    return i, LogLoop(end, body, log=log)
+    return LogLoop(end, body, log=log)
 
 
 def program(size, *inside, options=None, sizes=None):
     log, limit = plan(size), i64("limit")
-    i, loop = counting(log, *inside, limit=limit)
+    loop = counting(log, *inside, limit=limit)
     head = [Op(limit, "ctx_arg", (), (0, False)), Op(None, "reserve", (), RecordPlan(3, HEAD + size, log))]
     return Rig([handler(*head, loop)], options=options, sizes=sizes, ring=1 << 14)
 
@@ -81,7 +81,7 @@ def test_too_many_turns_end_behind_what_they_logged():
 
 def test_an_error_after_the_loop_is_not_in_it():
     log, limit = plan(64), i64("limit")
-    i, loop = counting(log, limit=limit)
+    loop = counting(log, limit=limit)
     rig = Rig(
         [
             handler(
