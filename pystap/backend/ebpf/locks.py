@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from ...ir.nodes import Op
     from .select import Select
 
-SPINS = (
-    1 << 20
-)  # 10 to 30 ms: so long may a host let the holder's CPU wait, beside which an interrupt is nothing
+# 10 to 30 ms: so long may a host let the holder's CPU wait; an interrupt there is nothing beside it.
+SPINS = 1 << 20
 
 
 def lock(lo: Select, op: Op) -> None:

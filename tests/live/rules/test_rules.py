@@ -295,7 +295,7 @@ def test_r5_the_lock_is_given_back_on_every_way(tmp_path: Path, stage: str) -> N
     script += OURS + "n = n + 1; if (n % 5 == 0) next; last = n\n"
     script += "  try { sums = sums + 100 / (n % 3) } catch { caught = caught + 1 }\n"
     script += "  for (i = 0; i < 10; i++) { if (i == n % 7) break; sums = sums + 1 } }\n"
-    script += OURS_RETURN + 'if (last > 4000 && last % 1000 == 1) { printf("+"); last = 0 } }\n'
+    script += OURS_RETURN + 'if (last > 4000 && last % 3 == 1) { printf("+"); last = 0 } }\n'
     script += 'probe end { printf(" %d %d %d\\n", n, caught, sums) }\n'
     done = trace_calls(tmp_path, script, 5000, stage=stage)
     sums = caught = 0
