@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from mmap import PROT_READ, mmap
 from multiprocessing import Pool
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
@@ -29,8 +30,9 @@ from dwarf import functions  # noqa: E402
 from merge import Facts, merged  # noqa: E402
 
 from pystap.codeindex.store import SHIPPED, pack  # noqa: E402
-from tests.guest.archive import Archive  # noqa: E402
-from tests.guest.kernels import KERNELS, Kernel  # noqa: E402
+
+if TYPE_CHECKING:
+    from tests.guest.kernels import Kernel
 
 GENERIC = "linux-image-amd64"
 OBJECT = re.compile(r"vmlinux.*|.*\.ko(\.debug)?")
@@ -69,6 +71,8 @@ def scan(folder: Path) -> Facts:
 
 def unpacked(row: Kernel, work: Path) -> Iterator[Path]:
     """Give the folders of a kernel's debug packages; each is removed when the next is asked for."""
+    from tests.guest.archive import Archive
+
     for package in (row.package, GENERIC):
         folder = Path(tempfile.mkdtemp(dir=work))
         try:
@@ -79,6 +83,17 @@ def unpacked(row: Kernel, work: Path) -> Iterator[Path]:
             yield folder / "unpacked"
         finally:
             shutil.rmtree(folder)
+
+
+def sources(given: list[str], work: Path) -> Iterator[tuple[str, Iterator[Path]]]:
+    """Give kernels and the folders that their files are in."""
+    for name, _, folder in (word.partition("=") for word in given):
+        yield name, iter([Path(folder)])
+    if not given:
+        from tests.guest.kernels import KERNELS
+
+        for row in KERNELS.values():
+            yield row.name, unpacked(row, work)
 
 
 def main() -> None:
@@ -93,11 +108,9 @@ def main() -> None:
     kernels: dict[str, Facts] = {}
     if options.facts is not None and options.facts.exists():
         kernels = marshal.loads(options.facts.read_bytes())
-    given = [word.split("=", 1) for word in options.folders]
-    sources = [(name, iter([Path(folder)])) for name, folder in given] or [
-        (row.name, unpacked(row, options.work)) for row in KERNELS.values() if row.name not in kernels
-    ]
-    for name, folders in sources:
+    for name, folders in sources(options.folders, options.work):
+        if name in kernels and not options.folders:
+            continue
         for folder in folders:
             for key, code in scan(folder).items():
                 known = kernels.setdefault(name, {})

@@ -46,12 +46,17 @@ def merged(kernels: dict[str, Facts]) -> tuple[list[str], dict[str, tuple[list[s
     places: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for kernel, facts in kernels.items():
         for (name, file, module), code in facts.items():
-            if not file.startswith(KEPT) or not file.endswith(SOURCES) or not _is_name(name):
+            if not file.endswith(SOURCES) or not _is_name(name):
+                continue
+            if code:
+                places[name, module][kernel].add(
+                    file
+                )  # all of them: functions move into the kept files, and out
+            if not file.startswith(KEPT):
                 continue
             modules[file].add(module or "-")
             if code:
                 coded[file, name].add(kernel)
-                places[name, module][kernel].add(file)
             elif file.rpartition("/")[0] + "/" in INLINED:
                 inlined.add((file, name))
     moved = {(f, name) for (name, _), by in places.items() if _moved(by) for f in set().union(*by.values())}

@@ -19,9 +19,12 @@ from ..base import Env, has_glob
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from . import Wanted
     from .names import Function, Notes
+
+_FAR = 8  # symbols around one that are looked at
 
 
 def of_file(wanted: Wanted, env: Env, functions: Sequence[Function]) -> list[Function]:
@@ -33,6 +36,7 @@ def of_file(wanted: Wanted, env: Env, functions: Sequence[Function]) -> list[Fun
     for name, module in codeindex.functions_of(wanted.file, env.target.release):
         owners.setdefault(name, set()).add(module)
     found = [f for f in functions if f.name in owners and _of(env, f.module, owners[f.name])]
+    found = [f for f in found if _is_there(env, f, files)]
     if not found:
         modules = sorted(set().union(*owners.values()) - {""})
         if modules and "" not in set().union(*owners.values()) and wanted.module not in modules:
@@ -50,6 +54,39 @@ def _of(env: Env, module: str, owners: set[str]) -> bool:
     if module:
         return owners == {""}
     return any(_built_in(env, owner) for owner in owners)
+
+
+def _is_there(env: Env, function: Function, files: Sequence[str]) -> bool:
+    """Whether a function whose name several files have can be the one in these, by what lies around it in the code."""
+    places = set(codeindex.files_of(function.name, function.module, env.target.release))
+    known = env.target.functions
+    if len(places) < 2 or known is None or known.table is None:
+        return True
+    addresses = known.table.addresses(function.symbol)
+    return not addresses or any(_around(env, known.table, one, places) in ("", *files) for one in addresses)
+
+
+def _around(env: Env, table: Any, address: int, places: set[str]) -> str:
+    """Return the one of the files that the code at an address is of, "" where that can't be told.
+
+    The functions of a file lie together: it is the file of the nearest function before or behind that only one file has.
+    """
+    found = set()
+    for step in (-1, 1):
+        at = table.lookup(address)
+        for _ in range(_FAR):
+            where = (
+                (at.address - 1 if step < 0 else at.address + at.size) if at is not None and at.size else 0
+            )
+            at = table.lookup(where) if where else None
+            if at is None:
+                break
+            files = codeindex.files_of(codeindex.base_name(at.name), at.module, env.target.release)
+            if len(files) == 1:
+                found.add(files[0])
+                break
+    mine = found & places
+    return mine.pop() if len(mine) == 1 else ""
 
 
 def _built_in(env: Env, module: str) -> bool:
