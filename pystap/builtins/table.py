@@ -123,6 +123,12 @@ STATE: dict[str, Builtin] = {
     "ustack_brief": Builtin("bi", "s", "u"),  # frames, process id: a line for each, name+offset or address
     "tracer_pid": Builtin("", "i", "u"),
     "tracer_uid": Builtin("", "i", "u"),
+    "syscall_num": Builtin("s", "i", "u"),  # this ABI's number of a system call, -1 if it has none
+    "printk": Builtin("is", "", "u", "output"),  # level, message: into the kernel's log
+    # floating point numbers as their bits: what is done, one or two of them
+    "fp": Builtin("sii", "i", "u"),
+    "fp_text": Builtin("ii", "s", "u"),  # number, digits behind the point
+    "fp_value": Builtin("s", "i", "u"),
     "tz_gmtoff": Builtin("", "i", "u"),  # seconds west of UTC, now
     "tz_name": Builtin("", "s", "u"),
 }

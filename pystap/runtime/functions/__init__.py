@@ -24,7 +24,7 @@ _AREAS: dict[str, str] = {
     "tz_gmtoff tz_name",
     "net": "bswap16 bswap32 bswap64 ntohs ntohl ntohll htons htonl htonll ip4_text ip6_text mac_text macaddr_text",
     "names": (
-        "errno_str errno_name strerror signal_name enum_name enum_text user_name cgroup_path syscall_name "
+        "errno_str errno_name strerror signal_name enum_name enum_text user_name cgroup_path syscall_name syscall_num "
         "syscall_tracepoint gfp_flags rwbs_text function_name function_place"
     ),
     "stacks": (
@@ -36,7 +36,8 @@ _AREAS: dict[str, str] = {
         "pid tid ppid uid euid gid egid pgrp sid cpu ns_pid execname pexecname task_current cgroup_id user_mode "
         "register is_return probe_number kernel_stack user_stack pid2task ncpus comm_of tracer_pid tracer_uid"
     ),
-    "actions": "system ftrace cat_file begin_event end_event",
+    "floats": "fp fp_text fp_value",
+    "actions": "system ftrace printk cat_file begin_event end_event",
 }
 MODULES: dict[str, str] = {name: area for area, names in _AREAS.items() for name in names.split()}
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PURE: dict[str, Callable[..., Any]] = {}
 _CAT_BYTES = 10240
+_LOG = "/dev/kmsg"
 _MARKERS = ("/sys/kernel/tracing/trace_marker", "/sys/kernel/debug/tracing/trace_marker")
 
 
@@ -43,6 +44,18 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             return
         context.warn_once("ftrace", "ftrace(): there is no trace buffer to write to")
 
+    def printk(level: int, text: str) -> None:
+        """A line of the kernel's log, of a level from 0 (emergency) to 7 (debugging)."""
+        try:
+            fd = os.open(_LOG, os.O_WRONLY | os.O_CLOEXEC)
+        except OSError as error:
+            context.warn_once("printk", f"printk(): {_LOG}: {error.strerror}")
+            return
+        try:
+            os.write(fd, f"<{level & 7}>{text}".encode("latin-1"))
+        finally:
+            os.close(fd)
+
     def cat_file(path: str) -> None:
         """Print a file, or the first part of a long one."""
         try:
@@ -57,6 +70,7 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         "system": system,
         "ftrace": ftrace,
         "cat_file": cat_file,
+        "printk": printk,
         "begin_event": lambda kind: context.sink.begin(kind),
         "end_event": lambda: context.sink.end(),
     }

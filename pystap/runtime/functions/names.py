@@ -86,6 +86,13 @@ def user_name(uid: int) -> str:
         return str(uid & 0xFFFFFFFF)
 
 
+def syscall_num(name: str) -> int:
+    """The number of this ABI's system call of that name, -1 if there is none."""
+    from .syscall_names_gen import NAMES
+
+    return next((n for n, known in NAMES.get(_machine(), {}).items() if known == name), -1)
+
+
 def syscall_name(number: int) -> str:
     """The name of a system call of this machine's ABI."""
     from .syscall_names_gen import NAMES
@@ -121,6 +128,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "signal_name": signal_name,
     "user_name": user_name,
     "syscall_name": syscall_name,
+    "syscall_num": syscall_num,
 }
 
 

@@ -8,6 +8,7 @@ from ...lang.stp import ast
 from ...node import Node
 from ..paths import Walk, pointee_of
 from . import check_types, entry
+from .check_expr import probewrite
 from .entry import slot as entry_slot
 from .types import LONG, T_LONG, T_STRING, T, want
 
@@ -250,6 +251,9 @@ def at_op(c: Checker, e: ast.AtOp) -> T:
     op = e.op
     if op == "@defined":
         defined(c, e)
+        return T_LONG
+    if op == "@probewrite":
+        probewrite(c, e)
         return T_LONG
     if op == "@entry":
         return entry_slot(c, e, e.args[0])

@@ -129,6 +129,8 @@ def constant(c: Checker, e: ast.Expr) -> bool | None:
         from .check_access import defined
 
         return defined(c, e)
+    if isinstance(e, ast.AtOp) and e.op == "@probewrite":
+        return probewrite(c, e)
     if isinstance(e, ast.Unary) and e.op == "!":
         inner = constant(c, e.operand)
         return None if inner is None else not inner
@@ -141,6 +143,29 @@ def constant(c: Checker, e: ast.Expr) -> bool | None:
             return right if left is not None else None
         return right if left is not None else None
     return None
+
+
+def probewrite(c: Checker, e: ast.AtOp) -> bool:
+    """Decide `@probewrite(v)`: whether the handler itself, not an alias, assigns the variable."""
+    known = c.body.notes.get(e)
+    if known is None:
+        derived = c.body.probe
+        scopes = (c.unit.scope, *c.unit.library.values())
+        of_aliases = {b for s in scopes for _, a in s.aliases for b in (a.prologue, a.epilogue)}
+        parts = derived.parts if derived is not None else []
+        own = [block for scope, block in parts if not scope.library and block not in of_aliases]
+        known = c.body.notes[e] = any(_writes(block, e.args[0]) for block in own)
+    return bool(known)
+
+
+def _writes(block: ast.Ast, wanted: ast.Expr) -> bool:
+    name = wanted.name if isinstance(wanted, (ast.Name, ast.Target)) else ""
+    return any(
+        isinstance(n, (ast.Assign, ast.IncDec))
+        and isinstance(n.target, type(wanted))
+        and getattr(n.target, "name", None) == name
+        for n in ast.walk(block)
+    )
 
 
 def binary(c: Checker, e: ast.Binary) -> T:

@@ -14,6 +14,7 @@ that need more than a table row. Only the tapset and probe kinds' prologues may 
     __builtin_register(name) __builtin_arg(n) __builtin_returned()            see registers.py
     __builtin_pp() _pn() _ppfunc() _probemod() _probe_type() _is_return()     words of the probe
     __builtin_target() __builtin_hz() __builtin_page_size()                   constants
+    __builtin_guru(name)                       a mistake unless the script is run with -g
     __builtin_exit() __builtin_error(s) __builtin_log(s) __builtin_warn(s)
 """
 
@@ -56,6 +57,7 @@ OTHERS: dict[str, tuple[str, str]] = {
     "exit": ("", ""),
     "error": ("s", ""),
     "log": ("s", ""),
+    "guru": ("s", ""),
     "warn": ("s", ""),
 }
 
@@ -64,7 +66,7 @@ OF_PROBE = frozenset(
     PREFIX + n
     for n in (
         *("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return"),
-        *("register", "u_register", "registers_valid", "arg", "returned"),
+        *("register", "u_register", "registers_valid", "arg", "returned", "guru"),
     )
 )
 

@@ -133,7 +133,7 @@ def at_op(lo: Lower, e: ast.AtOp) -> Operand:
     op = e.op
     if op == "@entry":
         return at_entry(lo.body.notes[e])
-    if op in ("@defined", "@enum", "@const"):
+    if op in ("@defined", "@probewrite", "@enum", "@const"):
         return Const(int(lo.body.notes[e]))
     if op == "@enumname":
         kind = e.args[1]

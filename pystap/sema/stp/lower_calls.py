@@ -225,6 +225,19 @@ def _constant(lo: Lower, e: ast.Call) -> Operand:
     return Const({"target": unit.options.target_pid, "hz": unit.target.hz, "page_size": 4096}[word])
 
 
+def _guru(lo: Lower, e: ast.Call) -> Operand:
+    """Refuse what changes the kernel, unless it is asked for."""
+    name = e.args[0]
+    assert isinstance(name, ast.String)
+    probe = lo.body.probe
+    if not lo.unit.options.guru:
+        span = lo.b.span if probe is None or lo.function is None else probe.span
+        words = f"{name.value}() needs guru mode"
+        if all(d.message != words for d in lo.unit.bag.errors):
+            lo.unit.bag.error("E235", words, span, "run with -g")
+    return zero(I64)
+
+
 def _exit(lo: Lower, e: ast.Call) -> Operand:
     lo.b.do("exit", (Const(0),))
     return zero(I64)
@@ -250,6 +263,7 @@ _SPECIAL = {
     "registers_valid": registers.valid,
     "arg": registers.arg,
     "returned": registers.returned,
+    "guru": _guru,
     "exit": _exit,
     **dict.fromkeys(("error", "log", "warn"), _message),
 }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _EFFECTS = ("state", "output")
 # Intrinsics that are not in the builtins' table and do something.
-IMPURE = frozenset({"__builtin_exit", "__builtin_error", "__builtin_log", "__builtin_warn"})
+IMPURE = frozenset({"__builtin_exit", "__builtin_error", "__builtin_log", "__builtin_warn", "__builtin_guru"})
 
 
 class Purity:

@@ -159,3 +159,19 @@ def test_members_are_as_they_were_at_the_entry(rung: str, stage: str) -> None:
     assert [7, 2, 2] in rows, "connecting"
     assert all(row[1] == row[2] for row in rows)
     assert all(row[0] != row[1] for row in rows)
+
+
+def test_many_functions(rung: str) -> None:
+    """Functions of one pattern that call each other: each return goes with the entry of its own function."""
+    text = (
+        'probe kernel.function("vfs_*").return { if (execname() == "entrystats") {'
+        ' printf("%s %s %d\\n", ppfunc(), @entry(ppfunc()), gettimeofday_ns() >= @entry(gettimeofday_ns())) } }'
+    )
+    with Tracer(rung, "-e", text) as tracer:
+        _run(STATS)
+    rows = [line.split() for line in tracer.clean().splitlines()]
+    assert all(row[0] == row[1] and row[2] == "1" for row in rows)
+    found = {row[0] for row in rows}
+    assert {"vfs_read", "vfs_write"} & found and {"vfs_getattr", "vfs_getattr_nosec", "vfs_statx"} & found, (
+        found
+    )

@@ -344,3 +344,10 @@ def test_long_chains() -> None:
     assert len(made.handlers[0].body) == 1000
     ladder = " else ".join(f"if (pid() == {i}) println({i})" for i in range(900))
     assert attempt(f"probe begin {{ {ladder} }}")[0] is not None
+
+
+def test_whether_the_handler_assigns_a_variable() -> None:
+    alias = "probe a = begin { x = 1 }, { if (@probewrite(x)) println(x) println(@probewrite(x)) } "
+    for handler, known in (("x = 2", 1), ("x++", 1), ("y = x println(y)", 0), ("", 0)):
+        text = body_text(module(f"{alias} probe a {{ {handler} }}").handlers[0].body)
+        assert f'printf "%d\\n" {known}' in text, handler

@@ -56,7 +56,16 @@ OF_FULL_KERNEL = (
     *("task_ns_egid", "ns_uid", "ns_euid", "ns_gid", "ns_egid"),
 )
 # Only where the event has registers, arguments or a returned value.
-OF_CALLS = ("register", "_arg", "returnval", "returnstr", "print_regs", "stack_used", "stack_unused")
+OF_CALLS = (
+    "register",
+    "_arg",
+    "returnval",
+    "returnstr",
+    "print_regs",
+    "stack_used",
+    "stack_unused",
+    "printk",
+)
 NEEDS = {
     "netdev.rx": "netif_rx",
     "scheduler.wait_task": "sched_wait_task",
@@ -107,7 +116,16 @@ ALIAS_LIST = [
 # On functions, most of which nothing stands in for: tests/live/variables/test_tapset.py compiles them.
 OF_FUNCTIONS = (
     *("vfs.", "socket.", "tcpmib.", "linuxmib.", "ipmib.", "netdev.", "kprocess.start", "scheduler.cpu_on"),
-    *("scheduler.tick", "signal.", "vm.", "tty.", "ioscheduler", "__owner.", "socket_owner."),
+    *(
+        "scheduler.tick",
+        "signal.",
+        "vm.",
+        "tty.",
+        "ioscheduler",
+        "__owner.",
+        "socket_owner.",
+        "tcp_connection.",
+    ),
     "tcp_connection.there",
 )
 LACKING = {"E231", "E237", "E303", "E304", "E307"}
