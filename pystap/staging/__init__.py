@@ -1,6 +1,7 @@
 """Typed IR -> staged IR: what runs in the kernel, what in the user stage, and where globals live.
 
-The order: shape (nest early leaves) -> homes (with places, to a fixed point) -> split -> capture -> layout.
+The order: shape (nest early leaves), inserts -> homes (with places and locks, to a fixed point) -> split -> capture,
+locks -> layout.
 """
 
 from __future__ import annotations

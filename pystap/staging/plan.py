@@ -1,6 +1,6 @@
 """What staging produces: kernel-stage bodies, user-stage functions, and a home for every global.
 
-The kernel stage's IR is `ir.nodes` with three more operations:
+The kernel stage's IR is `ir.nodes` with some more operations:
 
   reserve            attr: RecordPlan. Take a record of its size from this CPU's ring, write the header (its number
                      right after the reservation succeeded). When the ring is full: count CPU_SKIPPED and end
@@ -12,6 +12,13 @@ The kernel stage's IR is `ir.nodes` with three more operations:
 
   append (values)    attr: LogEntry. Store them behind what the record's log has; when it is full, that is an error that no
                      try block catches. Stands in the bodies of `LogLoop`s only; `reserve` dominates these.
+
+  insert (keys, value)  attr: (Global, "absent" | "zero"). Store unless there is an element (or one that isn't 0). dst: 1 if
+                     it was stored. It stands under a guard that has looked already.
+  full_of            dst i64, attr: the update of an array before it, which did nothing (1) if there was no room, rather
+                     than fail.
+  lock, unlock       What is between them runs alone, by everyone who takes the lock; who can't get it is skipped, as when
+                     there is no room for a record. No Leave leads out from between them, but errors do.
 
 A `RecordLocal` is a str or buf local that lives in the record itself: the operation that assigns it writes there
 directly and no `put` follows; reads of it read the record.

@@ -60,7 +60,7 @@ def generate(
 
 def zero_map(homes: Mapping[Global, Home]) -> MapSpec | None:
     """The map of zeros that inserts of large values copy from, or None when no global needs it."""
-    from .globals import ZERO_ON_STACK
+    from .tables import ZERO_ON_STACK
 
     sizes = [h.spec.value_size for h in homes.values() if h.spec.key and h.spec.home == "delta"]
     largest = max(sizes, default=0)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from ...bpf import insn as I
-from .globals import _key, _lookup, _scalar, answer, refused
+from .globals import _key, _scalar
+from .tables import BPF_NOEXIST, EEXIST, answer, lookup, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...ir.nodes import Op
     from ...program import GlobalSpec
     from .lower import Lower
-
-BPF_NOEXIST, EEXIST = 1, -17
 
 
 def _exchange(lo: Lower, op: Op, base: int, result: int) -> None:
@@ -42,7 +41,7 @@ def array_insert(lo: Lower, op: Op, spec: GlobalSpec) -> None:
     base = fn.vreg()
     if zero:
         new = fn.new_label()
-        _lookup(lo, spec.map, key, base)
+        lookup(lo, spec.map, key, base)
         fn.jumpi(I.JEQ, base, 0, new)
         _exchange(lo, op, base, result)
         fn.goto(done)
@@ -64,7 +63,7 @@ def array_insert(lo: Lower, op: Op, spec: GlobalSpec) -> None:
     if zero:
         there = fn.new_label()
         fn.jumpi(I.JNE, status, EEXIST, there)
-        _lookup(lo, spec.map, key, base)
+        lookup(lo, spec.map, key, base)
         fn.jumpi(I.JEQ, base, 0, done)  # and is gone again
         _exchange(lo, op, base, result)
         fn.goto(done)

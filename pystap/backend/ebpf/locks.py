@@ -9,9 +9,9 @@ from __future__ import annotations
 from ...bpf import insn as I
 from ...program import CTL_LOCK, CTL_STATE, STATE_RUNNING
 from .frame import Frame
-from .globals import count_skipped
 from .lir import Func
 from .regalloc import allocate
+from .tables import count_skipped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
