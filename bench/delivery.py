@@ -107,7 +107,10 @@ def _best_of_two(run: Run, load: Load, output: _Output, rate: float) -> tuple[fl
 def _measure(peer: Peer, load: Load, cpu: int) -> Numbers:
     """Return ns between two events at the highest rate (the less the better), and CPU ns a line at an easy one."""
     script = scripts.unseen(peer.lang, scripts.each_call(peer.lang, load.process.pid))
-    with tempfile.NamedTemporaryFile(prefix="bench-", dir="/dev/shm") as file, Run(peer, script, to=file.name) as run:
+    with (
+        tempfile.NamedTemporaryFile(prefix="bench-", dir="/dev/shm") as file,
+        Run(peer, script, to=file.name) as run,
+    ):
         wait_attached(run, load).close()
         os.sched_setaffinity(run.pid, os.sched_getaffinity(0) - {cpu} or {cpu})
         output = _Output(file.name)

@@ -73,7 +73,20 @@ print(json.dumps([os.getpid(), found]))
 """
 )
 COLUMNS = ("dir", "saddr", "daddr", "proto", "sport", "dport", "flags", "seq", "ack", "window", "length")
-HEADINGS = ["TIME", "DEVICE", "DIR", "SADDR", "SPORT", "DADDR", "DPORT", "PROTO", "FLAGS", "LENGTH", "PID", "COMMAND"]
+HEADINGS = [
+    "TIME",
+    "DEVICE",
+    "DIR",
+    "SADDR",
+    "SPORT",
+    "DADDR",
+    "DPORT",
+    "PROTO",
+    "FLAGS",
+    "LENGTH",
+    "PID",
+    "COMMAND",
+]
 
 
 @pytest.fixture

@@ -36,4 +36,3 @@ def test_some_of_them() -> None:
     made = module('probe __socket_calls("accept accept4").return { println($return) }')
     numbers = [h.event.args["numbers"] for h in made.handlers if h.event.kind == "sys_exit"]
     assert numbers == [[X86_64["accept"], X86_64["accept4"]]]
-
