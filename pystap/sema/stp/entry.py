@@ -139,6 +139,8 @@ def _entry_event(unit: Unit, derived: Derived, span: Span) -> Resolved:
     """Return the event of the entry: what the probe point names without `.return`, at the same function."""
     event = derived.resolved.event
     function = derived.resolved.context.function
+    if isinstance(event.args, dict) and "functions" in event.args:
+        return _of_many(unit, derived, span)
     parts = tuple(p for p in derived.components if p.name not in ("return", "maxactive"))
     for candidates in (parts, _at(parts, function)):
         try:
@@ -154,6 +156,32 @@ def _entry_event(unit: Unit, derived: Derived, span: Span) -> Resolved:
         raise fail("E239", words, span)
     context = Context(f"entry of {derived.resolved.context.kind}", name=derived.resolved.context.name)
     return Resolved(Event("sys_enter", "", {"numbers": numbers[0]}), derived.resolved.text, context)
+
+
+def _of_many(unit: Unit, derived: Derived, span: Span) -> Resolved:
+    """Return the entry of some functions of a pattern: the same functions, which have their parameters alike."""
+    from .prologue import names_of
+
+    event = derived.resolved.event
+    mine = {(module, name) for _, module, name, _ in event.args["functions"]}
+    parts = tuple(p for p in derived.components if p.name not in ("return", "maxactive"))
+    kind = _RUNGS[event.kind]
+    found = _resolved(unit, parts, kind, span)
+    groups = [g for one in found for g in (one.split(names_of(derived)) if one.split is not None else [one])]
+    fits = [g for g in groups if mine <= _functions(g)]
+    entry = Event(kind, event.name, {**event.args, "ret": False})
+    if fits:
+        return fits[0].replace(event=entry, split=None)
+    # nothing but their names can be had of functions whose parameters lie at different places
+    context = derived.resolved.context
+    alike = Context(f"the entry of {context.kind}", of_function=context.of_function, module=context.module)
+    return Resolved(entry, derived.resolved.text.replace(".return", "", 1), alike)
+
+
+def _functions(resolved: Resolved) -> set[tuple[str, str]]:
+    args = resolved.event.args
+    listed = args.get("functions", ()) if isinstance(args, dict) else ()
+    return {(module, name) for _, module, name, _ in listed}
 
 
 def _at(parts: tuple[ast.Component, ...], function: str) -> tuple[ast.Component, ...]:

@@ -6,17 +6,16 @@ import pytest
 
 from pystap.cli.live import live_target
 from pystap.diag import Bag
-from pystap.lang.stp import ast
 from pystap.lang.stp.parser import PreprocEnv, parse
 from pystap.options import Options
 from pystap.sema.stp import analyse
 from pystap.sema.stp.macros import MACROS
 from pystap.source import Source
-from tests.unit.sema_stp.test_tapset import ALIAS_LIST, FUNCTION_LIST, OF_CALLS, OF_FUNCTIONS, assigned
+from tests.unit.sema_stp.test_tapset import ALIAS_LIST, OF_CALLS, OF_FUNCTIONS, TREES, assigned
 
 TARGET = live_target()
-# "none": stand-ins
 HOOKS = ("netfilter",) if TARGET.btf.find_struct("bpf_nf_ctx") is not None else ()
+# "none": stand-ins
 RUNGS = {
     "kprobe": ("kprobe", "kretprobe", *HOOKS),
     "fentry": ("kprobe", "kretprobe", "fentry", "fexit", *HOOKS),
@@ -33,7 +32,10 @@ ALWAYS = (
     *("tcpmib.RetransSegs", "tcpmib.OutSegs", "ipmib.InReceives", "ipmib.OutRequests", "netdev.change_mtu"),
     *("netdev.register", "netdev.unregister", "netdev.change_mac", "netdev.set_promiscuity", "netdev.open"),
     *("kprocess.start", "scheduler.cpu_on", "tcp.sendmsg.return", "udp.recvmsg.return", "tcp.disconnect"),
+    *("signal.checkperm", "signal.do_action", "signal.flush", "vm.mmap", "vm.pagefault.return", "tty.open"),
 )
+FAMILIES = sorted({dotted.partition(".")[0] for dotted, _ in ALIAS_LIST})
+PLACED = (*OF_FUNCTIONS, "tcp.", "udp.")
 
 
 def diagnostics(text: str, rung: str) -> list[str]:
@@ -43,35 +45,45 @@ def diagnostics(text: str, rung: str) -> list[str]:
     features = RUNGS[rung]
     target = TARGET.replace(features=lambda name: name in features)
     analyse(tree, target, Options(), bag)
-    return [f"{d.code} {d.message}" for d in bag.errors]
+    return [f"{d.code} {d.message} at {d.span!r}" for d in bag.errors]
 
 
-# Each with the ways to probe that make a difference.
-CASES = [
-    pytest.param(dotted, alias, rung, id=f"{dotted}-{rung}")
-    for dotted, alias in ALIAS_LIST
-    for rung in (RUNGS if dotted.startswith((*OF_FUNCTIONS, "tcp.", "udp.")) else ("none",))
-]
+def script(family: str, rung: str) -> str:
+    """Return a script that reads every variable of a family's aliases."""
+    out = []
+    for dotted, alias in ALIAS_LIST:
+        placed = dotted.startswith(PLACED)
+        if dotted.partition(".")[0] == family and (placed or rung == "none"):
+            if dotted.startswith("__netfilter"):  # only with the hook behind it
+                dotted += ".local_in"
+            out.append(f"probe {dotted}? {{ {' '.join(f'println({name})' for name in assigned(alias))} }}")
+    return "\n".join(out)
 
 
-@pytest.mark.parametrize("dotted, alias, rung", CASES)
-def test_alias(dotted: str, alias: ast.Alias, rung: str) -> None:
-    if dotted.startswith("__netfilter"):  # only with the hook behind it
-        dotted += ".local_in"
-    prints = " ".join(f"println({name})" for name in assigned(alias))
-    found = diagnostics(f"probe {dotted} {{ {prints} }}", rung)
-    if rung != "none" and dotted in ALWAYS:
-        assert found == []
-    assert all(error.startswith(ABSENT) for error in found), found
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family(family: str, rung: str) -> None:
+    """What can't be placed on this kernel is left out; the rest has the variables that it should."""
+    text = script(family, rung)
+    if text:
+        found = diagnostics(text, rung)
+        assert all(error.startswith(ABSENT) for error in found), found
 
 
-@pytest.mark.parametrize("name, params, result, returns", FUNCTION_LIST, ids=lambda v: str(v))
-def test_function(name: str, params: tuple[str, ...], result: str | None, returns: bool) -> None:
-    if name.endswith(OF_CALLS):
-        return
-    args = ", ".join('"a"' if p == "string" else "$next" for p in params)
-    call = f"{name}({args})"
-    found = diagnostics(
-        f'probe kernel.trace("sched_switch") {{ {f"println({call})" if result else call} }}', "none"
-    )
-    assert found == []
+@pytest.mark.parametrize("rung", ["kprobe", "fentry"])
+def test_what_every_kernel_has(rung: str) -> None:
+    aliases = dict(ALIAS_LIST)
+    probes = [f"probe {d} {{ {' '.join(f'println({n})' for n in assigned(aliases[d]))} }}" for d in ALWAYS]
+    assert diagnostics("\n".join(probes), rung) == []
+
+
+@pytest.mark.parametrize("name", sorted(TREES))
+def test_functions_of_a_file(name: str) -> None:
+    calls = []
+    for function in TREES[name].functions:
+        if not function.name.endswith(OF_CALLS):
+            args = ", ".join('"a"' if p.type == "string" else "$next" for p in function.params)
+            call = f"{function.name}({args})"
+            calls.append(f"println({call})" if function.type else call)
+    if calls:
+        assert diagnostics(f'probe kernel.trace("sched_switch") {{ {" ".join(calls)} }}', "none") == []
