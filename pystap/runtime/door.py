@@ -6,6 +6,7 @@ import os
 from _thread import allocate_lock
 from struct import Struct
 
+from ..kernel.sys import KernelError
 from ..program import (
     CPU_SKIPPED,
     CPU_SKIPPED_OTHER,
@@ -153,14 +154,22 @@ class Door:
     def attach(self) -> list[str]:
         """Attach them all; they do nothing yet. Return warnings of what can't be attached among many."""
         from .modules import Modules, refusals, wanted_modules
+        from .places import Places
 
         warnings: list[str] = []
         if any(wanted_modules(one) for one in self.loaded):
             self.modules = Modules(self)
+        places = Places()
         for one in self.loaded:
-            made = one.attach()
+            try:
+                made = one.attach()
+            except KernelError as error:
+                warnings.append(places.refused(one.prog, error))
+                continue
+            places.attached(one.prog)
             self.attachments.append(made)
             warnings += refusals(one, made)
+        places.check()
         return warnings
 
     def iterate(self) -> Passes | None:

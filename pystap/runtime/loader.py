@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EINVAL
 from struct import Struct
 
 from ..bpf import consts_gen as abi
@@ -190,7 +191,17 @@ def _kprobe(prog: Prog, btf: Btf | None) -> Any:
     options = {"prog_type": abi.BPF_PROG_TYPE_KPROBE}
     if "functions" not in args:
         place, addr = args.get("offset", 0), args.get("addr", 0)
-        return options, lambda fd: attach_kprobe(fd, prog.target, offset=place, addr=addr, ret=ret)
+
+        def attach_one(fd: int) -> Attachment:
+            try:
+                return attach_kprobe(fd, prog.target, offset=place, addr=addr, ret=ret)
+            except KernelError as error:
+                if error.errno == EINVAL and "among" in args:
+                    words = "the kernel changes the instruction there itself, as at static branches"
+                    raise KernelError(EINVAL, f"{error.what}: {words}; another line may do") from None
+                raise
+
+        return options, attach_one
     multi = bool(args.get("multi"))
     if multi:
         options["expected_attach_type"] = abi.BPF_TRACE_KPROBE_MULTI

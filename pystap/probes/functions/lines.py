@@ -220,7 +220,8 @@ def _event(info: DebugInfo, env: Env, module: str, spot: Spot) -> Event:
         raise fail("E304", f"no symbol has the code of '{spot.within}'", env.span)
     symbol, offset, unique = found
     if unique:
-        return Event("kprobe", f"{module}:{symbol}" if module else symbol, {"offset": offset})
+        args = {"offset": offset, "among": ""}
+        return Event("kprobe", f"{module}:{symbol}" if module else symbol, args)
     if module:
         raise fail(
             "E304", f"module '{module}' has several functions '{symbol}': which one can't be told", env.span
@@ -229,7 +230,15 @@ def _event(info: DebugInfo, env: Env, module: str, spot: Spot) -> Event:
     here = symbols.table.address(ANCHOR) if symbols is not None and symbols.table is not None else None
     if anchor is None or here is None:
         raise fail("E304", f"the kernel has several functions '{symbol}', and hides its addresses", env.span)
-    return Event("kprobe", "", {"addr": spot.address - anchor + here})
+    return Event("kprobe", "", {"addr": spot.address - anchor + here, "among": ""})
+
+
+def together(events: list[Resolved], point: str) -> list[Resolved]:
+    """Mark the places of one probe point: one that can't be attached is a warning, as long as another is."""
+    for made in events:
+        if made.event.kind == "kprobe" and len(events) > 1:
+            made.event.args["among"] = point
+    return events
 
 
 ANCHOR = "_stext"
@@ -302,7 +311,7 @@ def parts_of(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
     info.save()
     if len(out) > MOST:
         raise fail("E309", f"{len(out)} places match '{wanted.text}', more than {MOST}", place.span)
-    return out
+    return together(out, wanted.text)
 
 
 def _argument(suffix: Part) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ...diag import fail
 from ...ir.nodes import Event
 from ..base import Context, Env, Resolved, bare, point_text, unknown, wrong_argument
-from .lines import MOST, Place, arch_of, info_of, most_lines, resolved_at
+from .lines import MOST, Place, arch_of, info_of, most_lines, resolved_at, together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
         for (_, spot), text in zip(found, texts, strict=True)
     ]
     info.save()
-    return events
+    return together(events, point_text(parts))
 
 
 def _at_address(parts: Sequence[Part], env: Env, module: str, address: int, absolute: bool) -> Resolved:
