@@ -171,7 +171,8 @@ def _of_many(unit: Unit, derived: Derived, span: Span) -> Resolved:
     fits = [g for g in groups if mine <= _functions(g)]
     entry = Event(kind, event.name, {**event.args, "ret": False})
     if fits:
-        return fits[0].replace(event=entry, split=None)
+        made: Resolved = fits[0].replace(event=entry, split=None)
+        return made
     # nothing but their names can be had of functions whose parameters lie at different places
     context = derived.resolved.context
     alike = Context(f"the entry of {context.kind}", of_function=context.of_function, module=context.module)
