@@ -37,7 +37,11 @@ def _times(text: Callable[[str, int], str], peer: Peer) -> Numbers:
 def compiling(plan: Plan) -> list[Row | None]:
     """Return the rows of `-p3` for scripts of 10, 100, 1000 parts; the ratio's peer is pystap at the size before."""
     rows: list[Row | None] = []
-    for what, text in (("probes", scripts.many_probes), ("statements", scripts.many_statements)):
+    for what, text in (
+        ("probes", scripts.many_probes),
+        ("statements", scripts.many_statements),
+        ("mixed statements", scripts.mixed_statements),
+    ):
         for peer in plan.ours:
             results = run_rounds([peer], plan.rounds(9), partial(_times, text), what)
             plan.failures += results.failures

@@ -203,3 +203,26 @@ def many_statements(lang: str, count: int) -> str:
         return f"tracepoint:raw_syscalls:sys_enter\n{{\n{body}}}\n"
     body = "".join(f"\tif ($id == {number}) n[{number}] <<< 1\n" for number in range(count))
     return f'global n\nprobe kernel.trace("sys_enter")\n{{\n{body}}}\n'
+
+
+_MIXED_BT = (
+    "\t@n[args->id, {0}] = count();\n",
+    "\tif (args->id > {0}) {{ @a = count(); }} else {{ @t[pid] = sum({0}); }}\n",
+    '\tif (args->id == {0}) {{ printf("%d %s %d\\n", pid, comm, {0}); }}\n',
+    "\t@s[tid + {0}] = sum(1);\n",
+)
+_MIXED_STP = (
+    "\tn[$id, {0}] <<< $id\n",
+    "\tif ($id > {0}) a <<< 1; else t[pid()] <<< {0}\n",
+    '\tif ($id == {0}) printf("%d %s %d\\n", pid(), execname(), {0})\n',
+    "\ts[tid() + {0}] += 1\n",
+)
+
+
+def mixed_statements(lang: str, count: int) -> str:
+    """Return a script of one probe with `count` statements of four kinds: updates, branches, texts, sums."""
+    kinds = _MIXED_BT if lang == "bt" else _MIXED_STP
+    body = "".join(kinds[number % len(kinds)].format(number) for number in range(count))
+    if lang == "bt":
+        return f"tracepoint:raw_syscalls:sys_enter\n{{\n{body}}}\n"
+    return f'global n, a, t, s\nprobe kernel.trace("sys_enter")\n{{\n{body}}}\n'

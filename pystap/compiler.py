@@ -111,20 +111,24 @@ def _ebpf(c: Compilation) -> None:
         return
     from .backend.ebpf import TooBig, generate, zero_map
     from .backend.ebpf.target import DEFAULT_FEATURES, from_btf
-    from .staging.merge import groups, merge
+    from .staging.merge import Users, groups, merge
 
     features: tuple[str, ...] = DEFAULT_FEATURES
     if c.target.btf.find_func("bpf_rdonly_cast") is not None:
-        features = (*features, "rdonly_cast")
+        # The kernels that have this function guard tracing programs against themselves, too.
+        features = (*features, "rdonly_cast", "one_run")
     machine = from_btf(c.target.btf, features, c.target.arch, c.target.module)
     zero = zero_map(c.staged.homes)
     if zero is not None:
         c.staged.maps.append(zero)
 
+    users = Users(c.staged.kernel)
+
     def attempt(group: list[KernelProgram]) -> None:
         assert c.staged is not None
         try:
-            c.progs.append(generate(merge(group), c.staged.homes, c.staged.errors, machine, c.options))
+            own = users.own(group)
+            c.progs.append(generate(merge(group), c.staged.homes, c.staged.errors, machine, c.options, own))
         except TooBig as error:
             if len(group) == 1:
                 words = f"this handler is too big for the kernel stage: {error.reason}"

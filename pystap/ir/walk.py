@@ -23,10 +23,17 @@ def blocks(stmt: Stmt) -> tuple[list[Stmt], ...]:
 
 def statements(body: list[Stmt]) -> Iterator[Stmt]:
     """Yield every statement of a body, outer before inner, in order."""
-    for stmt in body:
-        yield stmt
-        for inner in blocks(stmt):
-            yield from statements(inner)
+    under_way = [iter(body)]
+    while under_way:
+        for stmt in under_way[-1]:
+            yield stmt
+            if type(stmt) is not Op:
+                inside = blocks(stmt)
+                if inside:
+                    under_way += [iter(block) for block in reversed(inside)]
+                    break
+        else:
+            under_way.pop()
 
 
 def uses(stmt: Stmt) -> tuple[Any, ...]:

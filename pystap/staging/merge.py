@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ..ir.nodes import Global, Op
+from ..ir.ops import OPS
+from ..ir.walk import statements
 from .plan import KernelProgram
 
 TYPE_CHECKING = False
@@ -47,3 +50,30 @@ def merge(programs: list[KernelProgram]) -> KernelProgram:
         {local: size for program in programs for local, size in program.sizes.items()},
         tuple(number for program in programs for number in program.handlers),
     )
+
+
+class Users:
+    """Which programs use which globals."""
+
+    def __init__(self, programs: list[KernelProgram]) -> None:
+        self._of = {program: _used(program) for program in programs}
+        self._count: dict[Global, int] = {}
+        for used in self._of.values():
+            for glob in used:
+                self._count[glob] = self._count.get(glob, 0) + 1
+
+    def own(self, group: list[KernelProgram]) -> frozenset[Global]:
+        """Return the globals that these programs use and no other one does."""
+        here: dict[Global, int] = {}
+        for program in group:
+            for glob in self._of[program]:
+                here[glob] = here.get(glob, 0) + 1
+        return frozenset([glob for glob, count in here.items() if count == self._count[glob]])
+
+
+def _used(program: KernelProgram) -> set[Global]:
+    return {
+        stmt.attr[0] if isinstance(stmt.attr, tuple) else stmt.attr
+        for stmt in statements(program.body)
+        if isinstance(stmt, Op) and stmt.name in OPS and OPS[stmt.name].on_global
+    }

@@ -30,10 +30,15 @@ __all__ = ["TooBig", "generate", "zero_map"]
 
 
 def generate(
-    kp: KernelProgram, homes: Mapping[Global, Home], errors: list[ErrorSite], target: Target, options: Any
+    kp: KernelProgram,
+    homes: Mapping[Global, Home],
+    errors: list[ErrorSite],
+    target: Target,
+    options: Any,
+    own: frozenset[Global] = frozenset(),
 ) -> Prog:
-    """Return one BPF program."""
-    lo = Select(kp, homes, errors, target, options)
+    """Return one BPF program. own: globals that no other program of the run updates."""
+    lo = Select(kp, homes, errors, target, options, own)
     lo.program()
     main = lo.main
     funcs = [(main.name, main.nargs, allocate(main)), *lo.finished]

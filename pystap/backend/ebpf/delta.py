@@ -31,7 +31,7 @@ def collect(lo: Lower, op: Op, spec: GlobalSpec) -> None:
         if op.name == "push":
             push_value(lo, spec, lo.value(value), base, off)
         else:
-            lo.fn.atomic(I.A_ADD, 8, base, off, lo.fresh(value))
+            lo.collect(base, off, value)
 
     if not spec.key:
         base = delta_element(lo, op, spec.resets)

@@ -27,6 +27,7 @@ def operate(lo: Lower, op: Op) -> None:
     if id(op) in lo.census.fulls:
         lo.fulls[id(op)] = lo.fn.imm(0)
     if spec.home == "delta":
+        lo.alone = glob in lo.own
         collect(lo, op, spec)
     elif spec.home == "shared":
         if op.name == "insert":

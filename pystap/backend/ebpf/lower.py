@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SH_LEAVE, SH_SITE, SH_ARG, SH_TURNS, SH_CTX, SH_GEN, SH_REC, SH_ZERO, SH_LOCALS = range(0, 72, 8)
 
 MANY_BRANCHES = 50
+# Kinds of programs that the kernel never runs while a run of the same program is under way on the same CPU.
+_GUARDED = frozenset({"tp_btf", "raw_tp", "sys_enter", "sys_exit", "fentry", "fexit"})
 NONE, HELD, MAYBE = 0, 1, 2  # is a record reserved here?
 
 
@@ -92,8 +94,11 @@ class Lower:
         errors: list[ErrorSite],
         target: Target,
         options: Any,
+        own: frozenset[Global] = frozenset(),
     ) -> None:
         self.kp = kp
+        self.own = own if kp.event.kind in _GUARDED and "one_run" in target.features else frozenset()
+        self.alone = False  # does no other run touch the global whose update is being written?
         self.homes = homes
         self.errors = errors
         self.target = target
@@ -159,6 +164,25 @@ class Lower:
         hidden = self.fn.copy(reg)
         self.hide(hidden)
         self.fn.stx(8, *self.slot(offset), hidden)
+
+    def collect(self, base: int, off: int, amount: Any) -> None:
+        """Add an operand, or the number that a register holds, to a word of this CPU's.
+
+        Plainly where no other run of any program can come between (`alone`): an atomic addition costs as much
+        as ten instructions.
+        """
+        fn = self.fn
+        if not self.alone:
+            fn.atomic(
+                I.A_ADD, 8, base, off, fn.copy(amount) if isinstance(amount, int) else self.fresh(amount)
+            )
+            return
+        total = fn.load(8, base, off)
+        if isinstance(amount, Const):
+            fn.alui(I.ADD, total, amount.value)
+        else:
+            fn.alu(I.ADD, total, amount if isinstance(amount, int) else self.value(amount))
+        fn.stx(8, base, off, total)
 
     def hide(self, reg: int) -> None:
         """Make the verifier forget what it knows of a number: mix in a zero that it can't see."""

@@ -1,11 +1,13 @@
 """Pushing a value into an aggregate: counts and sums by atomic adds, min and max by compare-and-swap.
 
-Everything is right from memory full of zeros (types/stat.py), and when programs nest.
+Everything is right from memory full of zeros (types/stat.py), and when programs nest. Where they can't, it is all done
+by plain loads and stores (Lower.collect).
 """
 
 from __future__ import annotations
 
 from ...bpf import insn as I
+from ...ir.nodes import Const
 from ...types.hist import LOG_ZERO, linear_buckets
 
 TYPE_CHECKING = False
@@ -23,13 +25,13 @@ def push(lo: Lower, spec: GlobalSpec, value: int, base: int, off: int) -> None:
     for name, at in spec.stat_fields:
         at += off
         if name == "count":
-            fn.atomic(I.A_ADD, 8, base, at, fn.imm(1))
+            lo.collect(base, at, Const(1))
         elif name == "sum":
-            fn.atomic(I.A_ADD, 8, base, at, fn.copy(value))
+            lo.collect(base, at, value)
         elif name == "sumsq":
             square = fn.copy(value)
             fn.alu(I.MUL, square, square)
-            fn.atomic(I.A_ADD, 8, base, at, square)
+            lo.collect(base, at, square)
         elif name in ("min", "max"):
             _extreme(lo, value, base, at, name == "min", spec.signed)
         elif name == "log":
@@ -46,7 +48,7 @@ def _bump(lo: Lower, base: int, off: int, bucket: int) -> None:
     fn = lo.fn
     fn.alui(I.LSH, bucket, 3)
     fn.alu(I.ADD, bucket, base)
-    fn.atomic(I.A_ADD, 8, bucket, off, fn.imm(1))
+    lo.collect(bucket, off, Const(1))
 
 
 def _extreme(lo: Lower, value: int, base: int, off: int, least: bool, signed: bool) -> None:
@@ -59,7 +61,10 @@ def _extreme(lo: Lower, value: int, base: int, off: int, least: bool, signed: bo
         fn.alui(I.XOR, word, -1)
     done = fn.new_label()
     old = fn.load(8, base, off)
-    for _ in range(_TRIES):
+    if lo.alone:
+        fn.jump(I.JGE, old, word, done)
+        fn.stx(8, base, off, word)
+    for _ in range(0 if lo.alone else _TRIES):
         fn.jump(I.JGE, old, word, done)
         fn.mov(I.R0, old)
         fn.atomic(I.A_CMPXCHG, 8, base, off, word)

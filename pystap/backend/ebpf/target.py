@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #   direct        typed kernel pointers may be read by plain loads
 #   rdonly_cast   the kfunc bpf_rdonly_cast
 #   bpf_loop      the helper bpf_loop
+#   one_run       a CPU runs no program while another run of it is under way there (raw tracepoints and the like)
 #   cpu_v4        sign-extending moves and loads
 #   compat        tasks may make 32-bit system calls, whose numbers mean something else
 DEFAULT_FEATURES = ("direct", "bpf_loop", "compat")
