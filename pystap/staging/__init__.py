@@ -14,7 +14,7 @@ from .capture import LOG_ROOM, Capture
 from .homes import DELTA, SHARED, USER, Homes, global_ops, user_globals
 from .inserts import find_inserts
 from .layout import Layout, Shape
-from .locks import hold, written_once
+from .locks import hold
 from .places import Places, global_of, key_operands
 from .plan import Home, KernelProgram, LogLoop, Staged, UserFunction
 from .returns import pair_returns
@@ -181,7 +181,7 @@ class _Stager:
             self.user.append(function)
         self._logged(number, body)
         if id(handler) in self.homes.lockers:
-            body = hold(body, self.homes.locked, written_once(self.homes.events, self.homes.locked))
+            body = hold(body, self.homes.locked, self.homes.written_once)
             names = ", ".join(
                 sorted({g.name for _, g in _kernel_ops(body, self.homes.home) if g in self.homes.locked})
             )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt, Text
 from ..ir.ops import OPS
 from ..ir.walk import statements
-from .locks import clusters, refusal
-from .merge import same_event
+from .locks import clusters, refusal, watched, written_once
+from .merge import EventSet
 from .places import USER as USER
 from .places import Places, global_of, key_operands
 from .sizes import sizes_of
@@ -40,15 +40,12 @@ class Homes:
     """
 
     def __init__(self, module: Module, mirror: bool, guards: frozenset[int] = frozenset()) -> None:
-        self._module = module
+        self._live = watched(module)
         self.locked: set[Global] = set()  # what the lock protects
+        self.written_once: set[Global] = set()  # of these
         self.lockers: set[int] = set()  # ids of the handlers that take it
         self._guards = guards
         self.events = [h for h in module.handlers if not h.event.user]
-        self._before = [
-            [n for n in range(at) if same_event(self.events[n].event, handler.event)]
-            for at, handler in enumerate(self.events)
-        ]
         self.why: dict[Global, tuple[str, Span]] = {}
         self._steps = _changed_in_steps(module)
         self._constant = _written_in_begin_only(module)
@@ -107,9 +104,12 @@ class Homes:
     def _round(self) -> bool:
         """Place every handler; return whether some global had to move."""
         moved = False
+        ending = EventSet()  # where the user stage may end the run
         for at, handler in enumerate(self.events):
-            behind = any(self.places[n].decides for n in self._before[at])
+            behind = ending.meets(handler.event)
             places = self.places[at] = Places(handler, self.home, behind)
+            if places.decides:
+                ending.add(handler.event)
             for glob, (why, span) in places.demoted.items():
                 moved |= self._move(glob, why, span)
             if behind:
@@ -157,7 +157,7 @@ class Homes:
 
     def _lock(self) -> bool:
         """Lock the globals of handlers whose accesses are not atomic together (R5), or move them."""
-        private = {glob for glob in self.home if self._by_thread(glob)} | self._constant
+        private = self._by_thread() | self._constant
         private |= {glob for glob in self.home if glob.name.startswith(LOOSE)}
         touched: list[set[Global]] = []
         atomic: list[bool] = []
@@ -171,11 +171,13 @@ class Homes:
             atomic.append(_is_atomic([(op, glob) for op, glob in shared if id(op) not in self._guards]))
         moved = False
         self.locked = set()
+        self.written_once = set()
         self.lockers = set()
         for cluster in clusters(touched, atomic):
-            why = refusal(self._module, self.events, self.places, cluster)
+            why = refusal(self._live, self.events, self.places, cluster)
             if why is None:
                 self.locked |= cluster.globs
+                self.written_once |= written_once(cluster, self.events)
                 self.lockers |= {id(self.events[at]) for at in cluster.handlers}
             else:
                 for at in [at for at in cluster.handlers if not atomic[at]]:
@@ -183,21 +185,15 @@ class Homes:
                         moved |= glob in cluster.globs and self._move(glob, why, op.span)
         return moved
 
-    def _by_thread(self, glob: Global) -> bool:
-        """Whether every access of event handlers has the current thread's id at the same place of the key."""
-        positions: set[int] | None = None
+    def _by_thread(self) -> set[Global]:
+        """Return the globals of which every access has the current thread's id at the same place of the key."""
+        positions: dict[Global, set[int]] = {}
         for at, handler in enumerate(self.events):
-            places = self.places.get(at)
-            for op, other in global_ops(handler.body):
-                if other is not glob:
-                    continue
-                here = {
-                    n
-                    for n, key in enumerate(key_operands(op, glob))
-                    if places is not None and _is_thread_id(places, key)
-                }
-                positions = here if positions is None else positions & here
-        return bool(positions)
+            places = self.places[at]
+            for op, glob in global_ops(handler.body):
+                here = {n for n, key in enumerate(key_operands(op, glob)) if _is_thread_id(places, key)}
+                positions[glob] = positions[glob] & here if glob in positions else here
+        return {glob for glob, common in positions.items() if common}
 
 
 def _written_in_begin_only(module: Module) -> set[Global]:

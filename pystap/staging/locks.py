@@ -43,45 +43,57 @@ class Cluster:
 
 
 def clusters(touched: list[set[Global]], atomic: list[bool]) -> list[Cluster]:
-    """Return what has to be locked. touched: for each handler, the globals that others can reach at the same time."""
-    found: list[Cluster] = []
+    """Return what has to be locked. touched: for each handler, the globals that others can reach at the same time.
+
+    A handler that touches a locked global has all its globals locked, so these are the connected parts with a handler
+    that isn't atomic.
+    """
+    parent: dict[Global, Global] = {}
+
+    def root(glob: Global) -> Global:
+        while (up := parent.setdefault(glob, glob)) is not glob:
+            parent[glob] = glob = parent[up]
+        return glob
+
+    for globs in touched:
+        tops = [root(glob) for glob in globs]
+        for other in tops[1:]:
+            parent[root(other)] = root(tops[0])
+    found: dict[Global, Cluster] = {}
+    wanted = {root(next(iter(globs))) for globs, alone in zip(touched, atomic, strict=True) if not alone}
     for at, globs in enumerate(touched):
-        if atomic[at]:
-            continue
-        one = Cluster(set(globs), [at])
-        for other in [c for c in found if not c.globs.isdisjoint(globs)]:
-            one.globs |= other.globs
-            found.remove(other)
-        found.append(one)
-    again = True
-    while again:  # a handler that touches a locked global has all its globals locked
-        again = False
-        for one in found:
-            for globs in touched:
-                if not one.globs.isdisjoint(globs) and not globs <= one.globs:
-                    one.globs |= globs
-                    again = True
-    merged: list[Cluster] = []
-    for one in found:
-        for other in [c for c in merged if not c.globs.isdisjoint(one.globs)]:
-            one.globs |= other.globs
-            merged.remove(other)
-        merged.append(one)
-    for one in merged:
-        one.handlers = [at for at, globs in enumerate(touched) if not one.globs.isdisjoint(globs)]
-    return merged
+        top = root(next(iter(globs))) if globs else None
+        if top is not None and top in wanted:
+            one = found.setdefault(top, Cluster(set(), []))
+            one.globs |= globs
+            one.handlers.append(at)
+    return list(found.values())
 
 
-def refusal(module: Module, events: list[Handler], places: dict[int, Places], cluster: Cluster) -> str | None:
-    """Return why a cluster is mirrored rather than locked, or None if it is to be locked."""
+def watched(module: Module) -> list[tuple[Handler, dict[Global, set[str]]]]:
+    """Return the user handlers that run while events do, with the globals that they touch and how."""
+    from .homes import user_globals
+
+    live = [
+        h for h in module.handlers if h.event.user and h.event.kind not in ("begin", "end", "error", "never")
+    ]
+    return [(handler, user_globals(handler.body)) for handler in live]
+
+
+def refusal(
+    live: list[tuple[Handler, dict[Global, set[str]]]],
+    events: list[Handler],
+    places: dict[int, Places],
+    cluster: Cluster,
+) -> str | None:
+    """Return why a cluster is mirrored rather than locked, or None if it is to be locked. live: see `watched`."""
     if not _excluded([events[at].event for at in cluster.handlers]):
         return f"{_STEPS}, and an interrupt's handler can't wait for a lock"
     for at in cluster.handlers:
         if not _prints_rarely(events[at].body, places[at], _decided(events[at].body, cluster.globs)):
             return f"{_STEPS}, and makes a record in every run anyway"
-    for handler in module.handlers:
-        live = handler.event.user and handler.event.kind not in ("begin", "end", "error", "never")
-        if live and not _glances(handler, cluster, events):
+    for handler, names in live:
+        if not cluster.globs.isdisjoint(names) and not _glances(handler, names, cluster, events):
             return f"{_STEPS}, and another handler looks at it while events run"
     return None
 
@@ -155,13 +167,11 @@ def _needs(stmt: Stmt, places: Places) -> bool:
 # -- user handlers that look while events run
 
 
-def _glances(handler: Handler, cluster: Cluster, events: list[Handler]) -> bool:
+def _glances(
+    handler: Handler, touched: dict[Global, set[str]], cluster: Cluster, events: list[Handler]
+) -> bool:
     """Whether a user handler sees a whole state without the lock: one scalar, once, that no run writes twice."""
-    from .homes import user_globals
-
-    names = {g: ops for g, ops in user_globals(handler.body).items() if g in cluster.globs}
-    if not names:
-        return True
+    names = {g: ops for g, ops in touched.items() if g in cluster.globs}
     if len(names) > 1:
         return False
     ((glob, ops),) = names.items()
@@ -243,9 +253,10 @@ def _unless_in_vain(
     return [*cloner.body(ops), If(cloner.operand(guard.cond), held, [], guard.span)]
 
 
-def written_once(events: list[Handler], globs: set[Global]) -> set[Global]:
+def written_once(cluster: Cluster, events: list[Handler]) -> set[Global]:
     """Return the globals that no run writes twice."""
-    return {g for g in globs if all(_count(handler.body, g, "write") < 2 for handler in events)}
+    bodies = [events[at].body for at in cluster.handlers]
+    return {g for g in cluster.globs if all(_count(body, g, "write") < 2 for body in bodies)}
 
 
 def _inside(stmt: Stmt, globs: set[Global]) -> bool:

@@ -11,17 +11,43 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..ir.nodes import Event
 
+_CALLS = ("sys_enter", "sys_exit")
 MOST = 16  # handlers of one program: register allocation takes longer than the sum of its parts
 
 
-def same_event(one: Event, other: Event) -> bool:
-    """Whether something can happen that is both events: their handlers run then, in source order."""
-    if one.kind != other.kind:
-        return False
-    if one.kind in ("sys_enter", "sys_exit"):
-        numbers, others = ((event.args or {}).get("numbers") for event in (one, other))
-        return numbers is None or others is None or not set(numbers).isdisjoint(others)
-    return one.name == other.name and (one.kind == "tp_btf" or repr(one.args) == repr(other.args))
+class EventSet:
+    """Events, to be asked whether something can happen that is one of them: handlers of both run then, in source order."""
+
+    __slots__ = ("_all_calls", "_calls", "_others")
+
+    def __init__(self) -> None:
+        self._all_calls: set[str] = set()
+        self._calls: dict[str, set[int]] = {}
+        self._others: set[tuple[str, str, str]] = set()
+
+    def add(self, event: Event) -> None:
+        """Take an event in."""
+        if event.kind not in _CALLS:
+            self._others.add(_identity(event))
+            return
+        numbers = (event.args or {}).get("numbers")
+        if numbers is None:
+            self._all_calls.add(event.kind)
+        self._calls.setdefault(event.kind, set()).update(numbers or ())
+
+    def meets(self, event: Event) -> bool:
+        """Whether this event can be one of them."""
+        if event.kind not in _CALLS:
+            return _identity(event) in self._others
+        numbers = (event.args or {}).get("numbers")
+        known = self._calls.get(event.kind)
+        if known is None:
+            return False
+        return event.kind in self._all_calls or numbers is None or not known.isdisjoint(numbers)
+
+
+def _identity(event: Event) -> tuple[str, str, str]:
+    return event.kind, event.name, "" if event.kind == "tp_btf" else repr(event.args)
 
 
 def groups(programs: list[KernelProgram]) -> list[list[KernelProgram]]:
