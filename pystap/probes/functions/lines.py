@@ -264,17 +264,27 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
     return out
 
 
+class _Named:
+    """A component of a probe point with another argument."""
+
+    def __init__(self, part: Part, arg: str) -> None:
+        self.span = part.span
+        self.name = part.name
+        self.arg: int | str | None = arg
+
+
 def _whole(wanted: Wanted, env: Env, function: Function) -> list[Resolved]:
     """Return the events of a function with code of its own."""
     from .direct import resolve as direct
 
-    known = {name: getattr(wanted, name) for name in wanted.__slots__}
     one = object.__new__(type(wanted))
-    for name, value in known.items():
-        setattr(one, name, value)
+    for name in wanted.__slots__:
+        setattr(one, name, getattr(wanted, name))
+    place = f"{function.name}@{function.file}:{function.line}"
+    one.part = _Named(wanted.part, place)
     one.name, one.file, one.line = function.name, "", ""
     before, _, behind = wanted.text.partition(f'("{wanted.part.arg}")')
-    one.text = f'{before}("{function.name}@{function.file}:{function.line}"){behind}'
+    one.text = f'{before}("{place}"){behind}'
     return direct(one, env)
 
 

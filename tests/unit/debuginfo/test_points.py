@@ -69,6 +69,31 @@ def test_a_line() -> None:
     assert places(f'kernel.statement("sum@toy.c:{LINE}")') == [("sum", 0x48, text)]
 
 
+def test_functions_by_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has code of its own is probed as if it had been named."""
+    asked = []
+
+    def direct(wanted, env):
+        asked.append((wanted.name, wanted.file, wanted.text, wanted.suffix(), wanted.returns))
+        return []
+
+    monkeypatch.setattr("pystap.probes.functions.direct.resolve", direct)
+    first = line_of("kernel/toy.c", "int sum(")
+    for place in (f"sum@kernel/toy.c:{LINE}", f"*@kernel/toy.c:{LINE}", f"sum@toy.c:{first}"):
+        for suffix in ("", ".call", ".return"):
+            asked.clear()
+            analysed(f'probe kernel.function("{place}"){suffix} {{ println(pp()) }}')
+            text = f'kernel.function("sum@kernel/toy.c:{first}"){suffix}'
+            assert asked == [("sum", "", text, suffix, suffix == ".return")]
+    inside = line_of("include/toy.h", "x + x")
+    found = places(f'kernel.function("twice@toy.h:{inside}")')
+    assert [name for name, _, _ in found] == ["sum", "_start"]
+    assert all(where.endswith(".inline") for _, _, where in found)
+    assert "sum is kernel/toy.c:12-28" in refused(
+        'probe kernel.function("sum@kernel/toy.c:2") { println(1) }'
+    )
+
+
 def test_many_lines() -> None:
     every = places('kernel.statement("sum@kernel/toy.c:*")')
     assert len(every) > 4 and len({offset for _, offset, _ in every}) == len(every)
