@@ -134,10 +134,12 @@ def test_time_of_calls(rung: str, stage: str) -> None:
     for line in tracer.clean().splitlines():
         tid, word = line.split()
         by_thread.setdefault(tid, []).append(word)
-    assert sorted(len(v) for v in by_thread.values()) == [10, 10, 10, 10]
+    assert len(by_thread) == 4
+    # a run is left out where its program was interrupted on that processor
+    assert 30 <= sum(len(words) for words in by_thread.values()) <= 40
     for words in by_thread.values():
-        assert all(a != b for a, b in pairwise(words)), words
-        assert set(words) == {"in", "1"}
+        assert set(words) == {"in", "1"} and words[0] == "in", words
+        assert all(before == "in" for before, word in pairwise(words) if word == "1"), words
 
 
 def test_members_are_as_they_were_at_the_entry(rung: str, stage: str) -> None:
