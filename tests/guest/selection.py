@@ -24,6 +24,7 @@ CHECKS = (
     "tests/live/ebpf/test_live_events.py",
     *SCENARIOS,
     "tests/live/debuginfo/test_lines.py",
+    "tests/live/listing/test_live_files.py",
     "tests/live/variables/test_entry.py",
     "tests/live/variables/test_files.py",
     "tests/live/variables/test_tapset.py",
