@@ -107,14 +107,17 @@ class LiveDebugInfo:
 
     @staticmethod
     def _open(module: str) -> DebugInfo | None:
-        from ..debuginfo import DebugInfo
+        from ..debuginfo import DebugInfo, DebugInfoError
         from ..kernel.debugfiles import candidates, wanted_id
 
         wanted = wanted_id(module)
         for path in candidates(module, wanted):
-            info = DebugInfo(path, cache_dir())
-            if wanted and info.elf.build_id() == wanted and info.elf.data(".debug_info").size:
-                return info
+            try:
+                info = DebugInfo(path, cache_dir())
+                if wanted and info.elf.build_id() == wanted and info.elf.data(".debug_info").size:
+                    return info
+            except DebugInfoError:
+                continue  # no_debuginfo tells of it
         return None
 
 
@@ -123,7 +126,7 @@ def no_debuginfo(module: str) -> tuple[str, ...]:
     from ..kernel.debugfiles import candidates, how_to_install, wanted_id
 
     foreign = candidates(module, wanted_id(module))
-    other = tuple(f"{path} isn't this build's, or has no lines" for path in foreign[:2])
+    other = tuple(f"{path} isn't this build's, has no lines or is damaged" for path in foreign[:2])
     return (*how_to_install(module), *other)
 
 

@@ -62,10 +62,7 @@ class Place:
         """Return the functions that are meant."""
         if has_glob(self.name) and not self.file:
             raise fail("E304", f"'{self.name}' needs a file here: \"{self.name}@file:line\"", self.span)
-        try:
-            found = info.find(self.name, self.file)
-        except DebugInfoError as error:
-            raise _unreadable(error, self.span) from None
+        found = info.find(self.name, self.file)
         if found:
             return found
         raise self._unknown(info)
@@ -130,8 +127,20 @@ def most_lines(place: Place) -> str:
     return "name one line" if place.every else "name one function"
 
 
-def _unreadable(error: DebugInfoError, span: Span) -> CompileError:
-    return fail("E312", f"the debug information can't be read: {error}", span)
+class readable:
+    """`with readable(span):` makes a file that can't be read a diagnostic."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DebugInfoError):
+            raise fail("E312", f"the debug information can't be read: {error}", self._span) from None
 
 
 def arch_of(env: Env, span: Span) -> str:
@@ -147,10 +156,7 @@ def info_of(env: Env, module: str, span: Span, place: Place | None) -> DebugInfo
     target = env.target
     info: DebugInfo | None = None
     if target.debuginfo is not None:
-        try:
-            info = target.debuginfo(module)
-        except DebugInfoError as error:
-            raise _unreadable(error, span) from None
+        info = target.debuginfo(module)
     if info is not None:
         if place is None:
             arch_of(env, span)
@@ -168,12 +174,16 @@ def info_of(env: Env, module: str, span: Span, place: Place | None) -> DebugInfo
 
 
 def _written(env: Env, module: str, place: Place | None) -> str:
-    """Return what is known of the function without debug information."""
+    """Return what is known of the function without debug information: its file, or that there is none."""
     if place is None or has_glob(place.name):
         return ""
-    btf: Btf | None = target_types(env, module)
+    from ... import codeindex
     from ...btf.kinds import G_FUNC
 
+    files = codeindex.files_of(place.name, module, env.target.release) or codeindex.inlined_in(place.name)
+    if files:
+        return f"'{place.name}' is in {' and '.join(files[:2])}"
+    btf: Btf | None = target_types(env, module)
     if btf is not None and btf.find_func(place.name) is None:
         table = env.target.functions
         if table is None or not table.matching(place.name, module):
@@ -196,11 +206,8 @@ def resolved_at(info: DebugInfo, env: Env, module: str, spot: Spot, text: str, k
     if arch not in REGISTERS:
         raise fail("E401", f"not supported yet: places in functions on {arch}", span)
     btf = target_types(env, module) or env.target.btf
-    try:
-        known, missing, parameters = variables(info, spot, btf, arch)
-        event = _event(info, env, module, spot)
-    except DebugInfoError as error:
-        raise _unreadable(error, span) from None
+    known, missing, parameters = variables(info, spot, btf, arch)
+    event = _event(info, env, module, spot)
     context = Context(
         f"{spot.function} at line {spot.line}" if spot.line else f"function {spot.function}",
         known,
@@ -246,6 +253,11 @@ ANCHOR = "_stext"
 
 def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
     """Return the events of function("name@file:line"): the functions that the line is in, as if they had been named."""
+    with readable(wanted.part.span):
+        return _by_line(wanted, env)
+
+
+def _by_line(wanted: Wanted, env: Env) -> list[Resolved]:
     place = Place(str(wanted.part.arg), wanted.part.span)
     info = info_of(env, wanted.module, place.span, place)
     functions = place.functions(info)
@@ -305,6 +317,11 @@ def _text(wanted: Wanted, place: str, suffix: str) -> str:
 
 def parts_of(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
     """Return the events of function(...).inline, .callee("g"), .callees and .label("l")."""
+    with readable(wanted.part.span):
+        return _inside(wanted, env, suffix)
+
+
+def _inside(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
     argument = _argument(suffix)
     place = Place(str(wanted.part.arg), wanted.part.span)
     info = info_of(env, wanted.module, place.span, place)

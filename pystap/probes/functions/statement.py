@@ -11,7 +11,7 @@ from __future__ import annotations
 from ...diag import fail
 from ...ir.nodes import Event
 from ..base import Context, Env, Resolved, bare, point_text, unknown, wrong_argument
-from .lines import MOST, Place, arch_of, info_of, most_lines, resolved_at, together
+from .lines import MOST, Place, arch_of, info_of, most_lines, readable, resolved_at, together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,14 +32,20 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
         bare(part)
     suffixes = {part.name for part in parts[2:]}
     if isinstance(word.arg, int):
-        return [_at_address(parts, env, module, word.arg, "absolute" in suffixes)]
+        with readable(word.span):
+            return [_at_address(parts, env, module, word.arg, "absolute" in suffixes)]
     if not isinstance(word.arg, str) or not word.arg:
         raise wrong_argument(word, 'needs a place: statement("function@file:line"), or an address')
     if "absolute" in suffixes:
         raise wrong_argument(word, "with .absolute needs an address: statement(0xffffffff81000000).absolute")
     place = Place(word.arg, word.span)
-    info = info_of(env, module, word.span, place)
-    found = _spots(info, place, "nearest" in suffixes)
+    with readable(word.span):
+        return _at_lines(parts, env, module, place, "nearest" in suffixes)
+
+
+def _at_lines(parts: Sequence[Part], env: Env, module: str, place: Place, nearest: bool) -> list[Resolved]:
+    info = info_of(env, module, place.span, place)
+    found = _spots(info, place, nearest)
     texts = [point_text(parts[:1]) + f'.statement("{s.function}@{f.file}:{s.line}")' for f, s in found]
     events = [
         resolved_at(info, env, module, spot, text, "statement")

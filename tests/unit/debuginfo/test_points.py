@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pystap.debuginfo import DebugInfo
 from pystap.diag import Bag
 from pystap.ir.printer import body_text
 from pystap.ir.verify import verify
@@ -15,16 +16,16 @@ from pystap.sema.target import Target
 from pystap.source import Source
 from tests.unit.sema_stp.tools import BTF
 
-from .test_reading import line_of, toy
+from .test_reading import FILES, line_of, toy
 
 KPROBES = frozenset(("kprobe", "kretprobe", "fentry", "fexit"))
 INSTALL = "install the package linux-image-dbg"
 
 
-def analysed(text: str, features=KPROBES, installed: bool = True):
+def analysed(text: str, features=KPROBES, installed: bool = True, info=None):
     bag = Bag()
     tree = parse(Source("t.stp", text), PreprocEnv(args=(), macros=MACROS, guru=False), bag)
-    info = toy()
+    info = info or toy()
     target = Target(
         BTF,
         release="6.18.0",
@@ -196,9 +197,23 @@ def test_without_debug_information() -> None:
     point = 'probe kernel.statement("ip_rcv@net/ipv4/ip_input.c:386") { println(1) }'
     said = refused(point, installed=False)
     assert said.startswith("E313 ") and INSTALL in said and "kprobes" not in said
+    assert "('ip_rcv' is in net/ipv4/ip_input.c)" in said
     assert "it has no kprobes" in refused(point, installed=False, features=())
     assert "no function 'ip_rcvv'" in refused(point.replace("ip_rcv@", "ip_rcvv@"), installed=False)
 
 
 def test_a_kernel_without_kprobes() -> None:
     assert "it has no kprobes" in refused('probe kernel.statement("sum@toy.c:*") { println(1) }', features=())
+
+
+def test_files_that_can_not_be_read(tmp_path) -> None:
+    whole = (FILES / "toy5.elf").read_bytes()
+    path = tmp_path / "cut.elf"
+    path.write_bytes(whole[: len(whole) // 2])
+    for point in ('statement("sum@toy.c:17")', "statement(0xffffffff81000068)", 'function("sum").inline'):
+        said = refused(f"probe kernel.{point} {{ println(1) }}", info=DebugInfo(str(path)))
+        assert said.startswith("E312 the debug information can't be read: ") and "cut.elf" in said
+    said = refused(
+        'probe kernel.function("sum@toy.c:17") { println(1) }', info=DebugInfo(str(tmp_path / "none"))
+    )
+    assert said.startswith("E312 ")
