@@ -218,12 +218,19 @@ def _run_passes(c: Compilation, last: int, after: Callable[[str, int], None] | N
 def mirrored_instead(c: Compilation, refused: Diagnostic | None = None) -> Compilation | None:
     """Return the same script to be compiled again with every handler mirrored, or None when that wouldn't help.
 
-    That is for handlers that the code generator found too big, or that the verifier has refused.
+    That is for handlers that the code generator found too big, or that the verifier has refused. The last resort are loops
+    that the kernel has no part in.
     """
     options = c.options
-    if options.stage == STAGE_MIRROR or (refused is None and any(d.code != TOO_BIG for d in c.bag.errors)):
+    if refused is None and any(d.code != TOO_BIG for d in c.bag.errors):
         return None
-    again = Compilation(c.source, c.lang, c.target, options.replace(stage=STAGE_MIRROR), Bag())
+    if options.stage != STAGE_MIRROR:
+        options = options.replace(stage=STAGE_MIRROR)
+    elif refused is None and c.staged is not None and any(note.kind == "log" for note in c.staged.notes):
+        options = options.replace(max_log=0)
+    else:
+        return None
+    again = Compilation(c.source, c.lang, c.target, options, Bag())
     for why in [refused] if refused is not None else c.bag.errors:
         notes = (("every handler's body is run in the user stage: slower, and with the same results", None),)
         text = f"mirrored instead: {why.message}"
@@ -237,4 +244,8 @@ def compile_script(source: Source, lang: str, target: Target, options: Options, 
     if run_passes(c, 3):
         return c.program
     again = mirrored_instead(c)
-    return again.program if again is not None and run_passes(again, 3) else None
+    while again is not None:
+        if run_passes(again, 3):
+            return again.program
+        again = mirrored_instead(again)
+    return None

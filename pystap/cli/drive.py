@@ -106,7 +106,7 @@ class Driver:
         c: Compilation | None = Compilation(self.source, self.lang, target, self.options, self.bag)
         assert c is not None
         ok = self._passes(c, last)
-        if not ok and self.fallback:
+        while not ok and self.fallback and c is not None:
             c = mirrored_instead(c)
             ok = c is not None and self._passes(c, last)
         bag = c.bag if c is not None else self.bag

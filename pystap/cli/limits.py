@@ -24,7 +24,7 @@ _WITHOUT_EFFECT = (
     *("STP_NO_BUILDID_CHECK", "STP_PROCFS_BUFSIZE", "STP_TIMING", "KRETACTIVE"),
     *("STAP_SUPPRESS_HANDLER_ERRORS", "STAP_SUPPRESS_TIME_LIMITS_ENABLE"),
 )
-_LEAST = {"max_log": 64, "maxstringlen": 8, "maxmapentries": 1, "hist_width": 1, "hist_elision": -1}
+_LEAST = {"maxstringlen": 8, "maxmapentries": 1, "hist_width": 1, "hist_elision": -1}
 _MOST = {"max_log": 1 << 20, "maxstringlen": 1 << 16, "maxmapentries": 1 << 26}
 
 

@@ -57,7 +57,7 @@ def stage(
     """Stage an optimised module.
 
     mirror: everything that can run in the user stage does; ring: bytes of each CPU's ring; log: bytes that a
-    run's loops may log; first_error_ends: the run ends with its first run-time error.
+    run's loops may log, 0 for none of these loops; first_error_ends: the run ends with its first run-time error.
     """
     return _Stager(module, mirror, ring, log, first_error_ends).run()
 
@@ -75,7 +75,7 @@ class _Stager:
                 handler.body = flatten(handler.body, labels_left(handler.body))
                 sink(handler.body)
                 guards |= find_inserts(handler.body)
-        self.homes = Homes(module, mirror, frozenset(guards))
+        self.homes = Homes(module, mirror, frozenset(guards), log > 0)
         self.layout = Layout(ring)
         self.kernel: list[KernelProgram] = []
         self.user: list[UserFunction] = []

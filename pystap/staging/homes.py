@@ -36,10 +36,13 @@ LOOSE = "__loose_"
 class Homes:
     """home: where each global lives; why: for those moved to the user stage, the reason and the place.
 
-    guards: ids of reads that an insert repeats.
+    guards: ids of reads that an insert repeats; walks: whether both stages may run a loop.
     """
 
-    def __init__(self, module: Module, mirror: bool, guards: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, module: Module, mirror: bool, guards: frozenset[int] = frozenset(), walks: bool = True
+    ) -> None:
+        self._walks = walks
         self._live = watched(module)
         self.locked: set[Global] = set()  # what the lock protects
         self.written_once: set[Global] = set()  # of these
@@ -107,7 +110,7 @@ class Homes:
         ending = EventSet()  # where the user stage may end the run
         for at, handler in enumerate(self.events):
             behind = ending.meets(handler.event)
-            places = self.places[at] = Places(handler, self.home, behind)
+            places = self.places[at] = Places(handler, self.home, behind, self._walks)
             if places.decides:
                 ending.add(handler.event)
             for glob, (why, span) in places.demoted.items():

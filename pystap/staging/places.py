@@ -67,10 +67,14 @@ class Places:
     demoted: globals that must live in the user stage, and why; late: reads that only the user
     stage has the address for; walked: ids of loops and try blocks that both stages run; decides: the user stage may
     end the whole run (exit, an error).
-    behind: a handler before this one at the same event decides, so that nothing here is certain to happen (R14).
+    behind: a handler before this one at the same event decides, so that nothing here is certain to happen (R14); walks:
+    whether loops may be walked.
     """
 
-    def __init__(self, handler: Handler, homes: dict[Global, str], behind: bool = False) -> None:
+    def __init__(
+        self, handler: Handler, homes: dict[Global, str], behind: bool = False, walks: bool = True
+    ) -> None:
+        self._walks = walks
         self.decides = False
         self.behind = behind
         self.body = handler.body
@@ -130,7 +134,7 @@ class Places:
 
     def _walk_more(self) -> bool:
         """Let both stages run the loops and try blocks that make reads late; False when there are no more of them."""
-        if not self.late:
+        if not self.late or not self._walks:
             return False
         wanted = slice_of(self.body, self.late)
         found: list[Stmt] = []

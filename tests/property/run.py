@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
-from pystap.compiler import Compilation, run_passes
+from pystap.compiler import Compilation, mirrored_instead, run_passes
 from pystap.diag import Bag
 from pystap.opt import optimise
 from pystap.options import Options
@@ -49,9 +49,14 @@ class Result:
 def compiled(text: str, stage: str = "auto", **options: Any) -> Compilation:
     """Compile a script that must be right."""
     bag = Bag()
-    settings = Options(stage=stage, target_pid=TARGET, buffer=1 << 16, display_globals=False, **options)
+    settings = Options(
+        stage=stage, target_pid=TARGET, buffer=1 << 16, max_log=1 << 14, display_globals=False, **options
+    )
+    made: Compilation | None
     made = Compilation(Source("t.stp", text), "stp", Target(BTF, release="6.18.0"), settings, bag)
-    assert run_passes(made, 3), [(d.message, d.span.text if d.span else "") for d in bag.errors]
+    while made is not None and not run_passes(made, 3):  # too big for a program's stack
+        made = mirrored_instead(made)
+    assert made is not None, [(d.message, d.span.text if d.span else "") for d in bag.errors]
     return made
 
 

@@ -45,7 +45,7 @@ class Drawing:
 def prepared(text: str, stage: str, pid: int) -> Session:
     """A session of a script, its programs loaded."""
     bag = Bag()
-    options = Options(stage=stage, target_pid=pid, buffer=1 << 20, display_globals=False)
+    options = Options(stage=stage, target_pid=pid, buffer=1 << 20, max_log=1 << 14, display_globals=False)
     made = Compilation(Source("t.stp", text), "stp", TARGET, options, bag)
     assert run_passes(made, 3), bag.errors
     assert made.program is not None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from staging_kit import EVENT, TARGET, Made, order
 
-from pystap.compiler import Compilation, run_passes
+from pystap.compiler import Compilation, mirrored_instead, run_passes
 from pystap.diag import Bag
+from pystap.ir.walk import statements
 from pystap.options import Options
 from pystap.source import Source
-from pystap.staging.plan import LogLoop
+from pystap.staging.plan import KernelProgram, LogLoop
 
 WALK = "p = offset; while (p && n++ < 10) { %s p = kernel_long(p) }"
 
@@ -20,8 +23,6 @@ def made(body: str, before: str = "", stage: str = "auto") -> Made:
 
 def loops(one: Made) -> int:
     """How many loops of the first program log."""
-    from pystap.ir.walk import statements
-
     return sum(isinstance(s, LogLoop) for s in statements(one.body))
 
 
@@ -183,3 +184,26 @@ def test_once_late(lang: str, text: str, stage: str) -> None:
     assert "W310" not in [d.code for d in bag.items]
     assert c.staged is not None
     assert [n.kind for n in c.staged.notes if n.kind in ("late", "log")] == ["log"]
+
+
+def test_a_walk_too_big_for_the_kernel_is_the_user_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last resort, which says so, and warns of its late reads."""
+    from pystap.backend import ebpf
+
+    real = ebpf.generate
+
+    def generate(program: KernelProgram, *args: Any) -> Any:
+        if any(isinstance(s, LogLoop) for s in statements(program.body)):
+            raise ebpf.TooBig("needs 900 bytes of stack", program.body[-1].span)  # type: ignore[attr-defined]
+        return real(program, *args)
+
+    monkeypatch.setattr("pystap.backend.ebpf.generate", generate)
+    text = f"{EVENT} {{ {WALK % 'println(p);'} }}"
+    c: Compilation | None = Compilation(Source("t.stp", text), "stp", TARGET, Options(), Bag())
+    stages = []
+    while c is not None and not run_passes(c, 3):
+        stages.append((c.options.stage, c.options.max_log))
+        c = mirrored_instead(c)
+    assert stages == [("auto", 4096), ("mirror", 4096)]
+    assert c is not None
+    assert [d.code for d in c.bag.items] == ["W320", "W310"]
