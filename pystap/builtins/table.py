@@ -43,6 +43,9 @@ CONTEXT: dict[str, Builtin] = {
     "is_return": Builtin("", "i", "ku"),
     # of an event that is many functions: the number that stands for the function's name, above it its module's
     "probe_number": Builtin("", "i", "k", "ctx"),
+    # of a function's entry and return: the place of the call on the stack; whether the state is RUNNING (staging/early.py)
+    "frame_address": Builtin("", "i", "k", "ctx"),
+    "is_running": Builtin("", "i", "k", "ctx"),
     # stacks: buf of captured frames; rendered by stack_text
     "kernel_stack": Builtin("i", "b", "k", "ctx"),
     "user_stack": Builtin("i", "b", "k", "ctx"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from errno import EILSEQ
+
 from ..diag import Diagnostic
 from ..source import Span
 
@@ -20,6 +22,8 @@ def refusal(c: Compilation, error: Exception) -> Diagnostic:
     lines = [line for line in log.split("\n") if line and not line.startswith(_STATISTICS)]
     if type(error).__name__ == "NoneAttached":
         words = f"{getattr(error, 'what', '')}: {getattr(error, 'strerror', '')}"
+        if getattr(error, "errno", 0) == EILSEQ:
+            return Diagnostic("E309", f"{getattr(error, 'what', '')}: no instruction begins at that offset")
         return Diagnostic("E309", words, hints=("the kernel keeps tracing out of some of its functions (notrace)",))
     if not lines:
         return Diagnostic("E320", f"the kernel refused: {what}")

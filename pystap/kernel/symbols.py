@@ -224,8 +224,15 @@ _loaded: list[Kallsyms] = []
 def kallsyms(*, fresh: bool = False) -> Kallsyms:
     """The symbols of the running kernel, read at the first call (`fresh`: now); `KernelError` if addresses are hidden."""
     if fresh or not _loaded:
-        _loaded[:] = [read_kallsyms()]
-    return _loaded[0]
+        _loaded.append(read_kallsyms())
+        if len(_loaded) > 1:
+            _loaded[-2] = _loaded[-1]  # an old text is of no use: what counts is how many there were
+    return _loaded[-1]
+
+
+def readings() -> int:
+    """How often the symbols have been read: names may mean more once modules have come."""
+    return len(_loaded)
 
 
 def read_kallsyms() -> Kallsyms:

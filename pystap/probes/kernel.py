@@ -9,6 +9,7 @@ from ..btf import resolve as strip
 from ..btf import types as t
 from ..diag import did_you_mean, fail
 from ..ir.nodes import Event
+from ..node import Node
 from .base import (
     Context,
     Env,
@@ -27,14 +28,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..btf import Btf, Tracepoint
+    from ..source import Span
     from .base import Part
 
 LISTING = ('kernel.trace("name")', 'kernel.trace("system:name")', 'kernel.function("name")[.call|.return]')
 WORDS = ("trace", "tracepoint", "function", "statement", "data", "lsm", "xdp")
 
 
+class _Joined(Node):
+    """Components that are one word for those who look at what follows."""
+
+    span: Span
+    name: str
+    arg: int | str | None = None
+
+
 def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
-    """`(kernel | module("m") | kprobe) . (trace | function | ...) ("name") [ . suffix ]`."""
+    """`(kernel | module("m") | kprobe [. module("m")]) . (trace | function | ...) ("name") [ . suffix ]`."""
     first = parts[0]
     module = ""
     if first.name == "module":
@@ -43,6 +53,11 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
         module = first.arg
     else:
         bare(first)
+    if first.name == "kprobe" and len(parts) > 2 and parts[1].name == "module":
+        if not isinstance(parts[1].arg, str):
+            raise wrong_argument(parts[1], 'needs a name: module("name")')
+        module = parts[1].arg
+        parts = (_Joined(first.span, point_text(parts[:2])), *parts[2:])
     if len(parts) < 2 or parts[1].name not in WORDS:
         raise unknown(parts, env, WORDS, min(1, len(parts) - 1))
     word = parts[1]
@@ -52,7 +67,7 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
         from .functions import resolve as functions
 
         return functions(parts, env, module)
-    if word.name == "statement" and first.name != "kprobe":
+    if word.name == "statement":
         from .functions.statement import resolve as statement
 
         return statement(parts, env, module)

@@ -39,6 +39,11 @@ _ZERO = bytes(4)
 _U64 = Struct("<Q")
 
 
+def _order(one: Loaded) -> int:
+    args = one.prog.args if isinstance(one.prog.args, dict) else {}
+    return {"starting": 0, "early": 2}.get(args.get("when", ""), 1)
+
+
 class Door:
     """The live kernel. Maps exist after `make_maps`, programs after `load`, and run after `attach` and `go`.
 
@@ -52,6 +57,8 @@ class Door:
         self.rings: list[Ring] = []
         self.loaded: list[Loaded] = []
         self.attachments: list[Attachment] = []
+        self._early: list[tuple[Loaded, Attachment]] = []  # what is attached for the start alone
+        self._letting_go = allocate_lock()
         self.modules: Modules | None = None  # where functions of modules are probed
         self._following: list[Any] | None = None
         self._ring_maps: list[RingMap] = []
@@ -159,8 +166,9 @@ class Door:
         warnings: list[str] = []
         if any(wanted_modules(one) for one in self.loaded):
             self.modules = Modules(self)
+        # marks of early calls before the returns that look for them
         places = Places()
-        for one in self.loaded:
+        for one in sorted(self.loaded, key=_order):
             try:
                 made = one.attach()
             except KernelError as error:
@@ -168,7 +176,10 @@ class Door:
                 continue
             places.attached(one.prog)
             self.attachments.append(made)
-            warnings += refusals(one, made)
+            if isinstance(one.prog.args, dict) and one.prog.args.get("when") == "starting":
+                self._early.append((one, made))
+            else:
+                warnings += refusals(one, made)
         places.check()
         return warnings
 
@@ -190,6 +201,8 @@ class Door:
 
     def detach(self) -> None:
         """Detach them all."""
+        with self._letting_go:
+            pass
         if self.modules is not None:
             self.modules.close()
             self.modules = None
@@ -229,6 +242,25 @@ class Door:
         """From now on programs do their work."""
         self._filled()
         self._half[CTL_STATE >> 2] = STATE_RUNNING
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Detach, meanwhile, what was only needed until now (staging/early.py): that takes its time."""
+        early = [made for one, made in self._early if one in self.loaded]
+        self._early.clear()
+        if early:
+            from _thread import start_new_thread
+
+            self.attachments = [made for made in self.attachments if made not in early]
+            self._letting_go.acquire()
+            start_new_thread(self._close_all, (early,))
+
+    def _close_all(self, attachments: list[Attachment]) -> None:
+        try:
+            for one in attachments:
+                one.close()
+        finally:
+            self._letting_go.release()
 
     def stop(self) -> None:
         """From now on programs do nothing; an error's state stays."""

@@ -15,26 +15,26 @@ _REMEMBERED = 65536
 class Symbols:
     """Names of addresses; the same addresses mostly come again."""
 
-    __slots__ = ("_known", "_table", "_tried")
+    __slots__ = ("_known", "_readings", "_table", "_tried")
 
     def __init__(self, door: Door | None = None) -> None:
         self._table: Kallsyms | None = None
         self._tried = False
+        self._readings = 0
         self._known: dict[int, Symbol | None] = {}
 
     def table(self) -> Kallsyms | None:
-        """The kernel's symbols, None if they are hidden; read anew when modules have come."""
-        from ..kernel.symbols import kallsyms
+        """The kernel's symbols, None if they are hidden; others once modules have come."""
+        from ..kernel.symbols import kallsyms, readings
 
-        if not self._tried or self._table is not None:
+        if not self._tried or (self._readings and readings() > self._readings):
             self._tried = True
+            self._known.clear()
             try:
-                table = kallsyms()
+                self._table = kallsyms()
             except OSError:
-                table = None
-            if table is not self._table:
-                self._table = table
-                self._known.clear()
+                self._table = None
+            self._readings = readings()
         return self._table
 
     def lookup(self, address: int) -> Symbol | None:

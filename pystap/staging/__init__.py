@@ -11,6 +11,7 @@ from ..ir.walk import blocks, labels_left, statements
 from ..opt.simplify import sweep
 from ..program import ErrorSite, RecordSpec
 from .capture import LOG_ROOM, Capture
+from .early import mark_early_calls
 from .homes import DELTA, SHARED, USER, Homes, global_ops, user_globals
 from .inserts import find_inserts
 from .layout import Layout, Shape
@@ -68,6 +69,7 @@ class _Stager:
         self.first_error_ends = first_error_ends
         self.module = module
         pair_returns(module)
+        mark_early_calls(module)
         guards: set[int] = set()
         for handler in module.handlers:
             if not handler.event.user:

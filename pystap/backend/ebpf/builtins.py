@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...bpf import insn as I
 from ...ir.nodes import Op, Text
-from ...program import CTL_REALTIME
+from ...program import CTL_REALTIME, CTL_STATE, STATE_RUNNING
 from .arith import byteswap, widen
 from .context import context, define_pointer
 from .lower import Mem
@@ -317,7 +317,41 @@ def _probe_number(lo: Lower, op: Op) -> None:
     lo.done(op.dst, fn.result())
 
 
+# What a kretprobe's stack pointer is above a kprobe's at the same call's entry.
+_RETURN_ABOVE = {"x86_64": 8, "aarch64": 0}
+
+
+def _frame_address(lo: Lower, op: Op) -> None:
+    """The stack pointer at a function's entry; for trampolines, where theirs lies."""
+    fn = lo.fn
+    dst = lo.target_of(op.dst)
+    if lo.kind in ("kprobe", "kretprobe"):
+        fn.ldx(8, dst, context(lo), {"x86_64": X86_REGS["rsp"], "aarch64": 248}[lo.target.arch])
+        if lo.kind == "kretprobe":
+            fn.alui(I.ADD, dst, -_RETURN_ABOVE[lo.target.arch])
+    else:
+        fn.mov(dst, context(lo))
+        fn.forget(dst)
+    lo.done(op.dst, dst)
+
+
+def _is_running(lo: Lower, op: Op) -> None:
+    fn = lo.fn
+    base = fn.vreg()
+    fn.ld_value(base, "ctl", CTL_STATE)
+    state = fn.load(4, base, 0)
+    dst = lo.target_of(op.dst)
+    fn.const(dst, 0)
+    no = fn.new_label()
+    fn.jumpi(I.JNE, state, STATE_RUNNING, no)
+    fn.const(dst, 1)
+    fn.label(no)
+    lo.done(op.dst, dst)
+
+
 _CODE: dict[str, Callable[[Lower, Op], None]] = {
+    "frame_address": _frame_address,
+    "is_running": _is_running,
     "probe_number": _probe_number,
     "cpu": _zext("get_smp_processor_id"),
     "cgroup_id": _plain("get_current_cgroup_id"),

@@ -14,6 +14,7 @@ from ...program import (
     CTL_STATE,
     STATE_ERROR,
     STATE_RUNNING,
+    STATE_STARTING,
     STATE_STOPPING,
 )
 from . import (
@@ -110,7 +111,12 @@ class Select(Lower):
         fn.ld_value(base, "ctl", CTL_STATE)
         both = fn.load(8, base, 0)
         stopped = fn.new_label()
-        fn.jump32i(I.JNE, both, STATE_RUNNING, stopped)
+        args = self.kp.event.args
+        when = args.get("when") if isinstance(args, dict) else None  # see staging/early.py
+        if when == "early":
+            fn.jump32i(I.JGT, both, STATE_RUNNING, stopped)
+        else:
+            fn.jump32i(I.JNE, both, STATE_RUNNING if when is None else STATE_STARTING, stopped)
         fn.mov(self.gen, both)
         fn.alui(I.RSH, self.gen, 8 * (CTL_GEN - CTL_STATE))
         out = fn.out

@@ -63,6 +63,8 @@ PURE: dict[str, Callable[..., Any]] = {
     "user_mode": lambda: 0,
     "is_return": lambda: 0,
     "probe_number": lambda: 0,
+    "frame_address": lambda: 0,
+    "is_running": lambda: 1,
     "ncpus": lambda: os.cpu_count() or 1,
     "register": register,
     "kernel_stack": lambda depth: b"",

@@ -1,0 +1,70 @@
+"""Returns of functions run only where their entry ran under RUNNING (R9): calls that began while tracing did are marked.
+
+Between the attaching of a return and the state RUNNING, calls begin whose entries nobody saw. A small program at the
+entries, which works in the state STARTING alone, notes each such call by its place on the stack; the runtime lets go of
+it once all runs. The return's program works in STARTING too, to forget calls that are over before; under RUNNING it
+passes the marked ones over. Calls from before the attaching never return to a probe.
+"""
+
+from __future__ import annotations
+
+from ..ir.nodes import I64, Const, Event, Global, Handler, If, Label, Local, Module, Op, Stmt
+
+CALLS = 8192
+_ENTRIES = {"kretprobe": "kprobe", "fexit": "fentry"}
+WHEN = "when"
+STARTING, EARLY = (
+    "starting",
+    "early",
+)  # what "when" of an event says: in STARTING alone; in STARTING and RUNNING
+
+
+def mark_early_calls(module: Module) -> None:
+    """Give the module what its handlers of functions' returns need, in place."""
+    found: dict[tuple[str, str, str], list[Handler]] = {}
+    for handler in module.handlers if module.lang == "stp" else ():
+        event = handler.event
+        if event.kind in _ENTRIES:
+            found.setdefault((event.kind, event.name, repr(event.args)), []).append(handler)
+    for handlers in found.values():
+        _pair(module, handlers)
+
+
+def _pair(module: Module, handlers: list[Handler]) -> None:
+    first = handlers[0]
+    event, span = first.event, first.span
+    args = event.args if isinstance(event.args, dict) else {}
+    words = f"calls of {event.name} that began before"
+    marks = Global(words, (I64, I64), I64, capacity=CALLS, full="warn", internal=True)
+    module.globals.append(marks)
+    returned = Event(event.kind, event.name, {**args, WHEN: EARLY})
+    for handler in handlers:
+        handler.event = returned
+        handler.body = _unless_marked(handler, marks)
+    entered = Event(_ENTRIES[event.kind], event.name, {**args, "ret": False, WHEN: STARTING})
+    body, key = _key(span)
+    body.append(Op(None, "set", (*key, Const(1)), marks, span))
+    module.handlers.append(Handler(entered, f"{words}: entries", Label("entry"), body, span))
+    # behind the handlers, in their program: they have all seen the mark
+    body, key = _key(span)
+    known = Local("known", I64)
+    forget: list[Stmt] = [Op(None, "delete", key, marks, span)]
+    body += [Op(known, "has", key, marks, span), If(known, forget, [], span)]
+    module.handlers.append(Handler(returned, f"{words}: returns", Label("return"), body, span))
+
+
+def _unless_marked(handler: Handler, marks: Global) -> list[Stmt]:
+    span = handler.span
+    running, known = Local("running", I64), Local("known", I64)
+    body, key = _key(span)
+    body += [Op(known, "has", key, marks, span), If(known, [], handler.body, span)]
+    return [Op(running, "call", (), "is_running", span), If(running, body, [], span)]
+
+
+def _key(span: object) -> tuple[list[Stmt], tuple[Local, Local]]:
+    thread, frame = Local("thread", I64), Local("frame", I64)
+    ops: list[Stmt] = [
+        Op(thread, "call", (), "task_current", span),  # type: ignore[arg-type]
+        Op(frame, "call", (), "frame_address", span),  # type: ignore[arg-type]
+    ]
+    return ops, (thread, frame)

@@ -1,0 +1,96 @@
+"""Where functions can be probed, and a workload whose numbers are known."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from pystap.kernel.objects import link_ids, prog_ids
+from tests.live import probing
+from tests.live.network import Namespace, namespace
+
+# Connects so many times, and prints its process id.
+CONNECT = """
+import os, socket, sys
+s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(("127.0.0.1", 3391)); s.listen(64)
+for _ in range(int(sys.argv[1])):
+    c = socket.socket(); c.connect(("127.0.0.1", 3391)); a, _ = s.accept(); a.close(); c.close()
+print(os.getpid())
+"""
+
+
+@pytest.fixture(params=["", "kprobe"])
+def rung(request: pytest.FixtureRequest) -> list[str]:
+    """Ways to attach to many functions: the best, and each that is here."""
+    for name in {"kprobe": ("kprobe", "kretprobe")}.get(
+        request.param, (request.param,) if request.param else ()
+    ):
+        if why := probing.lacks(name):
+            pytest.skip(why)
+    if not request.param and not probing.functions():
+        pytest.skip(probing.lacks("kprobe"))
+    return [f"--attach={request.param}"] if request.param else []
+
+
+@pytest.fixture(params=["auto", "mirror"])
+def stage(request: pytest.FixtureRequest) -> str:
+    """Both ways to run handlers."""
+    return str(request.param)
+
+
+@pytest.fixture
+def probes() -> None:
+    """Skips where functions can't be probed."""
+    if not probing.functions():
+        pytest.skip(probing.lacks("kprobe"))
+
+
+@pytest.fixture
+def net() -> Iterator[Namespace]:
+    with namespace() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """What was loaded and attached before is all that is so afterwards."""
+    before = (prog_ids(), link_ids())
+    yield
+    assert (prog_ids(), link_ids()) == before
+
+
+@pytest.fixture(scope="session")
+def bridge_module() -> None:
+    """Skips where there is no bridge module to load."""
+    found = subprocess.run(["modinfo", "bridge"], capture_output=True)
+    if found.returncode or not probing.functions():
+        pytest.skip("no bridge module here")
+    subprocess.run(["modprobe", "bridge"], check=True)
+    subprocess.run(["modprobe", "veth"], check=True)
+
+
+@pytest.fixture
+def bridge(bridge_module: None, net: Namespace) -> Iterator[tuple[Namespace, Namespace]]:
+    """A bridge in a namespace, and a namespace at each of its two ports: 10.91.0.1, 10.91.0.2."""
+    subprocess.run(["ip", "-n", net.name, "link", "add", "br0", "type", "bridge"], check=True)
+    subprocess.run(["ip", "-n", net.name, "link", "set", "br0", "up"], check=True)
+    with namespace() as one, namespace() as two:
+        for number, end in ((1, one), (2, two)):
+            for words in (
+                f"ip -n {net.name} link add v{number} type veth peer name e0 netns {end.name}",
+                f"ip -n {net.name} link set v{number} master br0 up",
+                f"ip -n {end.name} addr add 10.91.0.{number}/24 dev e0",
+                f"ip -n {end.name} link set e0 up",
+            ):
+                subprocess.run(words.split(), check=True)
+        yield one, two
+
+
+def run_python(code: str, *words: str) -> str:
+    """Run a workload to its end; return what it printed."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], check=True, capture_output=True, text=True
+    ).stdout
