@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from .target import build_id, release
+from .target import build_id, id_of, release
 
 NOTES = "/sys/module/{}/notes/"
 ROOT = "/usr/lib/debug"
@@ -36,18 +36,6 @@ def _module_id(module: str) -> str:
                     return id_of(file.read())
             except OSError:
                 return ""
-    return ""
-
-
-def id_of(notes: bytes) -> str:
-    """Return the build id among ELF notes, "" if there is none."""
-    at = 0
-    while at + 12 <= len(notes):
-        name_size, size, kind = (int.from_bytes(notes[at + n : at + n + 4], "little") for n in (0, 4, 8))
-        body = at + 12 + (name_size + 3 & ~3)
-        if kind == 3 and notes[at + 12 : at + 16] == b"GNU\0":
-            return notes[body : body + size].hex()
-        at = body + (size + 3 & ~3)
     return ""
 
 

@@ -68,9 +68,13 @@ def build_id() -> str:
     """The kernel image's build id in hexadecimal, or an empty string."""
     try:
         with open(_NOTES, "rb") as file:
-            notes = file.read()
+            return id_of(file.read())
     except OSError:
         return ""
+
+
+def id_of(notes: bytes) -> str:
+    """The build id among ELF notes in hexadecimal, or an empty string."""
     at = 0
     while at + 12 <= len(notes):
         name_size = int.from_bytes(notes[at : at + 4], "little")
