@@ -332,7 +332,9 @@ def test_r5_a_run_without_room_for_its_record_under_the_lock(tmp_path: Path, sta
     *lines, last = done.out.split("\n")[:-1]
     assert [int(line.split()[0]) for line in lines] == list(range(1, int(last), 2))
     skipped = sum(int(n) for n in re.findall(r"(\d+) runs? skipped", done.err))
-    assert int(last) + skipped == 80000, done.err
+    # what runs the kernel itself leaves out would have done, nobody knows: some were of other processes
+    unknown = sum(int(n) for n in re.findall(r"(\d+) runs? skipped: another program", done.err))
+    assert 80000 <= int(last) + skipped <= 80000 + unknown, done.err
 
 
 @BOTH
