@@ -51,9 +51,10 @@ class Slot:
 class Entry:
     """The entry of a return that a handler is of: a handler to be, of the values that are wanted."""
 
-    __slots__ = ("depth", "derived", "known", "slots")
+    __slots__ = ("depth", "derived", "known", "number", "slots")
 
-    def __init__(self, derived: Derived) -> None:
+    def __init__(self, derived: Derived, number: int) -> None:
+        self.number = number  # among all entries
         self.derived = derived
         self.slots: list[Slot] = []
         self.known: dict[tuple[FileScope, str], Slot] = {}
@@ -132,7 +133,7 @@ def _make(c: Checker, derived: Derived, span: Span) -> Entry:
             inner.scope = part[0]
             inner.stmt(part[1])
     c.unit.entries.append((derived, made))
-    return Entry(made)
+    return Entry(made, len(c.unit.entries))
 
 
 def _entry_event(unit: Unit, derived: Derived, span: Span) -> Resolved:
@@ -213,7 +214,8 @@ def _numbers(event: Event) -> tuple[list[int] | None] | None:
 
 def _globals(entry: Entry) -> None:
     """Make the globals that the entry's values lie in."""
-    name = entry.derived.resolved.text
+    # the same function may be probed twice: globals are told apart by name
+    name = f"{entry.derived.resolved.text} ({entry.number})"
     if entry.depth is None:
         entry.depth = Global(f"calls of {name}", (I64,), I64, capacity=DEEPEST, full="warn", internal=True)
     for number, one in enumerate(entry.slots, 1):

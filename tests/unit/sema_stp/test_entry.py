@@ -120,3 +120,10 @@ def test_mistakes(body: str, words: str) -> None:
     made, bag = compiled(body)
     assert made is None
     assert any(words in d.message for d in bag.errors), bag.items
+
+
+def test_two_handlers_of_one_return_have_stacks_of_their_own() -> None:
+    made, bag = compiled(RETURN + " { println(@entry(pid())) } " + RETURN + " { println(@entry(tid())) }")
+    assert made is not None, bag.items
+    names = [g.name for g in made.globals]
+    assert len(set(names)) == len(names) == 4
