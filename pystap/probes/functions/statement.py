@@ -59,8 +59,12 @@ def _at_address(parts: Sequence[Part], env: Env, module: str, address: int, abso
     text = point_text(parts[:1]) + f".statement({address & 0xFFFFFFFFFFFFFFFF:#x})"
     if absolute:
         arch_of(env, parts[1].span)
-        context = Context(f"statement {address:#x}", name=f"{address:#x}", provider="kernel")
-        event = Event("kprobe", "", {"addr": address & 0xFFFFFFFFFFFFFFFF})
+        address &= 0xFFFFFFFFFFFFFFFF
+        symbols = env.target.functions
+        found = symbols.table.lookup(address) if symbols is not None and symbols.table is not None else None
+        function = found.name if found is not None else ""
+        context = Context(f"statement {address:#x}", name=function, function=function, provider="kernel")
+        event = Event("kprobe", "", {"addr": address, "among": ""})
         return Resolved(event, text + ".absolute", context, "statement")
     info = info_of(env, module, parts[1].span, None)
     spot = info.spot(address & 0xFFFFFFFFFFFFFFFF)

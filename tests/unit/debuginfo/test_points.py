@@ -114,7 +114,7 @@ def test_addresses() -> None:
     ((name, offset, _),) = places("kernel.statement(0xffffffff81000068)")
     assert (name, offset) == ("sum", 0x48)
     (handler,) = handlers("probe kernel.statement(0xffffffff81000068).absolute { println(pp()) }")
-    assert (handler.event.name, handler.event.args) == ("", {"addr": 0xFFFFFFFF81000068})
+    assert (handler.event.name, handler.event.args) == ("", {"addr": 0xFFFFFFFF81000068, "among": ""})
     assert handler.probe == "kernel.statement(0xffffffff81000068).absolute"
     assert "E304" in refused("probe kernel.statement(0xffffffff80000000) { println(1) }")
 
