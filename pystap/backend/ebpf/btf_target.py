@@ -55,8 +55,8 @@ class Answers:
 
     def argument(self, tracepoint: str, n: int) -> str:
         """Struct that an argument points to: of a tracepoint, or of a function (`name()`, of a module `module:name()`;
-        behind them its value); "*" ("*return") for a pointer that the verifier lets nobody load as such. A struct of the module's own
-        is none that a program knows."""
+        behind them its value); "*" ("*return") for a pointer that the verifier lets nobody load as such. A struct of the
+        module's own is none that a program knows."""
         if tracepoint.endswith("()"):
             module, _, name = tracepoint[:-2].rpartition(":")
             btf = self.module(module) if module and self.module is not None else self.btf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -59,6 +60,9 @@ def nothing_left() -> Iterator[None]:
     """What was loaded and attached before is all that is so afterwards."""
     before = (prog_ids(), link_ids())
     yield
+    patience = time.monotonic() + 30  # the kernel frees programs behind our back, a moment later
+    while (prog_ids(), link_ids()) != before and time.monotonic() < patience:
+        time.sleep(0.05)
     assert (prog_ids(), link_ids()) == before
 
 

@@ -105,3 +105,18 @@ def test_what_is_not_there(point: str, words: str) -> None:
     _, bag = compiled(f"probe {point} {{ println(1) }}", kernel(MANY))
     assert [d.code for d in bag.errors] == ["E304"]
     assert words in bag.errors[0].message
+
+
+@pytest.mark.parametrize("name", ["plain_*", "plain_a"])
+def test_returns_are_paired_with_marks_of_early_calls(name: str) -> None:
+    from pystap.staging.early import mark_early_calls
+
+    made, _ = compiled(f'probe kernel.function("{name}").return {{ printf("%d", pid()) }}', kernel(MANY))
+    assert made is not None
+    mark_early_calls(made)
+    assert [h.event.args["when"] for h in made.handlers] == ["early", "starting", "early"]
+    first, entry, last = (h.event for h in made.handlers)
+    assert (first.kind, first.name, first.args) == (last.kind, last.name, last.args)
+    assert entry.kind == {"kretprobe": "kprobe", "fexit": "fentry"}[first.kind]
+    assert entry.args.get("functions") == first.args.get("functions")
+    assert made.globals[-1].internal
