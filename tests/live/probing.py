@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from pystap.cli.live import live_target
@@ -22,3 +23,14 @@ def lacks(*features: str) -> str:
 def functions() -> bool:
     """Say whether kernel functions can be probed one way or the other."""
     return not lacks("kprobe") or not lacks("fentry")
+
+
+def point(function: str, file: str, now: str = "") -> str:
+    """Return an expression of what pp() gives at a function: `now` is its name today, where that is what is probed."""
+    name = now if now and functions() else function
+    return re.escape(f'kernel.function("{name}@{file}') + r'(?::\d+)?"\)'
+
+
+def standins(err: str) -> bool:
+    """Say whether there is one warning of stand-ins, if this kernel needs them, and none otherwise."""
+    return err.count("W301") == (0 if functions() else 1)
