@@ -177,11 +177,11 @@ def test_too_big_for_the_kernel_stage(
 
     real, calls = ebpf.generate, []
 
-    def generate(program: object, homes: object, errors: object, machine: object, options: object) -> object:
+    def generate(program: object, homes: object, errors: object, machine: object, *how: object) -> object:
         calls.append(program)
-        if getattr(options, "stage", "") != "mirror":
+        if getattr(how[0], "stage", "") != "mirror":
             raise ebpf.TooBig("needs 900 bytes of stack", program.body[-1].span)  # type: ignore[attr-defined]
-        return real(program, homes, errors, machine, options)  # type: ignore[arg-type]
+        return real(program, homes, errors, machine, *how)  # type: ignore[arg-type]
 
     monkeypatch.setattr("pystap.backend.ebpf.generate", generate)
     ran = pystap("-e", TICK)
