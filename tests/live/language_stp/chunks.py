@@ -11,16 +11,38 @@ Chunks are separated by lines `---`. Their comments:
     #> text                 one line of the output, exact
     #~ regular expression   one line of the output
     #! text                 a line of stderr that holds this; without any, stderr is empty
+
+In an expected line `@PRIORITY@`, `@WEIGHT@` and `@INVERSE@` stand for what the scheduler makes of this process's nice
+value, which what the test starts inherits.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+
+# the scheduler's weight of each nice value from 0 on
+WEIGHTS = (1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15)
+
+
+def scheduled(line: str) -> str:
+    """Put this process's priority and weight into an expected line."""
+    if "@" not in line:
+        return line
+    nice = os.nice(0)
+    weight = WEIGHTS[nice] if nice >= 0 else 0
+    for word, value in (
+        ("PRIORITY", 120 + nice),
+        ("WEIGHT", weight << 10),
+        ("INVERSE", (1 << 32) // (weight or 1)),
+    ):
+        line = line.replace(f"@{word}@", str(value))
+    return line
 
 
 class Chunk:
@@ -52,7 +74,7 @@ class Chunk:
             elif word == "mirror":
                 self.mirror = True
         elif line[:2] in ("#>", "#~"):
-            self.out.append((line[1], line[3:]))
+            self.out.append((line[1], scheduled(line[3:])))
         elif line[:3] == "#! ":
             self.err.append(line[3:])
 
