@@ -32,7 +32,7 @@ for _table in (expr.TABLE, access.TABLE, assign.TABLE, calls.TABLE):
     body.EXPRESSIONS.update(_table)
 body.STATEMENTS.update(stmts.TABLE)
 
-MOST_PASSES = 12
+MOST_PASSES = 400  # types only grow, by one step of one thing in a walk at least
 
 
 def analyse(tree: ast.Program, target: Target, options: Options, bag: Bag) -> ir.Module:
@@ -46,11 +46,7 @@ def analyse(tree: ast.Program, target: Target, options: Options, bag: Bag) -> ir
     probes = [(probe, points.resolve(unit, probe)) for probe in tree.probes]
     if not tree.probes and not bag.errors:
         bag.error("E306", "the script has no probe", None, 'write: BEGIN { printf("hello\\n"); }')
-    handlers: list[ir.Handler] = []
-    for number in range(MOST_PASSES):
-        handlers = _walk(unit, probes)
-        if not unit.dirty or number == MOST_PASSES - 1:
-            break
+    handlers = _settle(unit, probes)
     _undefined(unit)
     for diagnostic in unit.bag.items:
         bag.add(diagnostic)
@@ -64,11 +60,27 @@ def _script_types(unit: Unit) -> None:
         define(unit)
 
 
+def _settle(unit: Unit, probes: list[tuple[ast.Probe, list[Point]]]) -> list[ir.Handler]:
+    """Walk until the types are right; the last walk's IR counts."""
+    handlers: list[ir.Handler] = []
+    for _ in range(MOST_PASSES):
+        handlers = _walk(unit, probes)
+        if unit.dirty:
+            unit.guessing = False
+        elif unit.guessing or unit.settled():
+            return handlers
+        else:
+            unit.guessing = True
+    unit.bag.error("E205", "the types of this script's maps and variables don't settle", None)
+    return handlers
+
+
 def _walk(unit: Unit, probes: list[tuple[ast.Probe, list[Point]]]) -> list[ir.Handler]:
     """Write every handler, with the types that are known so far; diagnostics go to a bag of this walk's own."""
     unit.bag = Bag()
     unit.dirty = False
     unit.unknown.clear()
+    unit.untyped.clear()
     unit.elapsed = None
     for info in unit.maps.values():
         info.begin_pass()
@@ -102,12 +114,17 @@ def _start(elapsed: ir.Global) -> ir.Handler:
 
 
 def _undefined(unit: Unit) -> None:
-    """Report the maps that are read and never assigned."""
+    """Report the maps that are read and never assigned, and what has no type: its statements weren't written."""
     for info, span in unit.unknown:
         if info.value.kind == "none" and not info.written:
             near = did_you_mean(info.name, [m.name for m in unit.maps.values() if m.written])
             hint = f"did you mean '@{near}'?" if near is not None else "nothing assigns it"
             unit.bag.error("E205", f"undefined map '{info.text}'", span, hint)
+    if unit.bag.errors:
+        return
+    left = [(info.text, span) for info, span in unit.unknown if info.value.kind == "none"] + unit.untyped
+    for word, span in left:
+        unit.bag.error("E205", f"nothing says what '{word}' holds", span, "assign a value of some type to it")
 
 
 def _module(unit: Unit, handlers: list[ir.Handler]) -> ir.Module:

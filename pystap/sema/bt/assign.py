@@ -351,7 +351,7 @@ def _compound(body: Body, node: ast.Assign) -> None:
     if isinstance(target, ast.Variable):
         from .expr import variable
 
-        old = variable(body, target)
+        old = body.unit.guess(variable(body, target))
         if old.type.kind == "none":
             return
         if not is_number(old.type):
@@ -416,7 +416,7 @@ def inc_dec(body: Body, e: ast.IncDec, *, wanted: bool = True) -> Val:
 def _step_variable(body: Body, e: ast.IncDec, target: ast.Variable, step: int) -> Val:
     from .expr import variable
 
-    old = variable(body, target)
+    old = body.unit.guess(variable(body, target))
     if old.type.kind == "none":
         return UNKNOWN
     if not is_number(old.type):

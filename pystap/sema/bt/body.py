@@ -108,7 +108,7 @@ class Body:
 
     def as_number(self, value: Val, span: Span, what: str = "") -> tuple[Operand, Val]:
         """Return the operand of a value that has to be a number."""
-        value = self.coerced(value)
+        value = self.unit.guess(self.coerced(value))
         type = value.type
         if type.kind == "none":
             return Const(0), value
@@ -178,8 +178,11 @@ class Body:
         before = self.b.span
         self.b.span = node.span
         scope, out = self.scope, self.b.out
+        length = len(out)
         try:
             STATEMENTS[type(node)](self, node)
+            if len(out) == length and self.b.out is out and _does(node) and self.unit.sure():
+                raise error("E268", "this statement would be left out", node.span)
         except CompileError as failed:
             self.unit.report(failed)
             self.scope = scope
@@ -226,6 +229,19 @@ _SIMPLE = (
     ast.Positional,
     ast.Cast,
 )
+
+
+_EFFECTS = frozenset(
+    "printf print clear zero delete exit errorf warnf system cat time join signal signal_thread override".split()
+)
+
+
+def _does(node: ast.Statement) -> bool:
+    """Say whether a statement can't be without any IR. (One whose value was worked out before needs none.)"""
+    if isinstance(node, ast.ExprStatement):
+        expr = node.expr
+        return isinstance(expr, ast.IncDec) or (isinstance(expr, ast.Call) and expr.name in _EFFECTS)
+    return isinstance(node, ast.Assign) or (isinstance(node, ast.Let) and node.value is not None)
 
 
 def _may_change(nodes: Sequence[ast.Expr]) -> bool:

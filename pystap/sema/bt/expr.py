@@ -122,6 +122,7 @@ def variable(body: Body, e: ast.Variable) -> Val:
         raise error("E250", f"undefined variable '${e.name}'", e.span, hint)
     var.read = True
     if var.type.kind in ("none", "void"):
+        body.unit.untyped.append((f"${e.name}", e.span))
         return UNKNOWN
     if var.type.kind in ("record", "array"):
         struct = struct_of(body, var.type.ctype) if var.type.kind == "record" else ""

@@ -82,7 +82,12 @@ def operate(body: Body, op: str, left: Val, right: Val, e: ast.Binary) -> Val:
     left, right = body.coerced(left), body.coerced(right)
     one, two = left.type, right.type
     if "none" in (one.kind, two.kind):
-        return UNKNOWN
+        if not body.unit.guessing:
+            return UNKNOWN
+        if op in _COMPARE:
+            return Val(BOOL, [Const(0)])
+        left, right = body.unit.guess(left), body.unit.guess(right)
+        one, two = left.type, right.type
     if op in _COMPARE and not (is_number(one) and is_number(two)):
         return compare(body, op, left, right, e)
     for value, node in ((left, e.left), (right, e.right)):

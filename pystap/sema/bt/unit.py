@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from ...diag import CompileError, did_you_mean
+from ...ir.nodes import Const
 from .config import Config
 from .maps import KINDS, MapInfo
+from .types import INT64
+from .values import Val
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ class Unit:
 
     Analysis is the same walk over the script again and again, until a walk ends with `dirty` False; its
     IR and its diagnostics count. Nearly all scripts need one.
+
+    unknown, untyped: what was read in this walk without a type: maps, and variables. Where that is left when the
+    types have settled, one walk is guessing: what an unknown value is counted with is an integer.
     """
 
     def __init__(self, tree: ast.Program, target: Target, options: Options, bag: Bag) -> None:
@@ -43,6 +49,8 @@ class Unit:
         self.elapsed: Global | None = None
         self.noted: set[str] = set()
         self.unknown: list[tuple[MapInfo, Span]] = []
+        self.untyped: list[tuple[str, Span]] = []
+        self.guessing = False
         for macro in tree.macros:
             self.macros.setdefault(macro.name, []).append(macro)
 
@@ -79,6 +87,20 @@ class Unit:
         """Remember that a map was read before its type was known."""
         info.unknown = True
         self.unknown.append((info, span))
+
+    def settled(self) -> bool:
+        """Whether everything that was read in this walk has a type."""
+        return not self.untyped and not any(info.value.kind == "none" for info, _ in self.unknown)
+
+    def sure(self) -> bool:
+        """Whether this walk has met nothing so far for which a statement may have been passed over."""
+        return not (self.dirty or self.untyped or self.unknown or self.bag.errors)
+
+    def guess(self, value: Val) -> Val:
+        """Return what stands for a value that is counted with: an integer where nothing else is known."""
+        if self.guessing and value.type.kind == "none":
+            return Val(INT64, [Const(0)])
+        return value
 
     def constants(self) -> dict[str, int]:
         """Return the numbers among the `#define`s and the script's enums."""
