@@ -23,28 +23,17 @@ def frames_of(data: bytes) -> tuple[int, ...]:
     return frames[: frames.index(0)] if 0 in frames else frames
 
 
-_OWN = ("bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "bpf_trampoline_")
-
 PURE: dict[str, Callable[..., Any]] = {}
 
 
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """The bodies."""
     symbols = context.symbols
-    own: dict[int, bool] = {}
-
-    def is_own(frame: int) -> bool:
-        known = own.get(frame)
-        if known is None:
-            symbol = symbols.lookup(frame) if frame >> 63 else None
-            known = own[frame] = symbol is not None and symbol.name.startswith(_OWN)
-        return known
-
     def shown(data: bytes) -> tuple[int, ...]:
         """The frames without those of tracing itself, as many as were asked for."""
         frames = frames_of(data)
         first = 0
-        while first < len(frames) and is_own(frames[first]):
+        while first < len(frames) and symbols.is_own(frames[first]):
             first += 1
         return frames[first : first + len(data) // 8 - OWN_FRAMES]
 
