@@ -132,4 +132,10 @@ def _module(unit: Unit, handlers: list[ir.Handler]) -> ir.Module:
     if unit.elapsed is not None:
         globals_.append(unit.elapsed)
         handlers.insert(0, _start(unit.elapsed))
-    return ir.Module("bt", globals_, [], handlers)
+    functions: list[ir.Function] = []
+    worked = unit.worked
+    if worked is not None and worked.module is not None:
+        globals_ += worked.module.globals
+        functions = worked.module.functions
+        handlers += worked.rest()
+    return ir.Module("bt", globals_, functions, handlers)

@@ -231,9 +231,8 @@ _SIMPLE = (
 )
 
 
-_EFFECTS = frozenset(
-    "printf print clear zero delete exit errorf warnf system cat time join signal signal_thread override".split()
-)
+_WORDS = "printf print clear zero delete exit errorf warnf system cat time join signal signal_thread override"
+_EFFECTS = frozenset(_WORDS.split())
 
 
 def _does(node: ast.Statement) -> bool:

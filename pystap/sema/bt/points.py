@@ -161,6 +161,16 @@ def c_argument(btf: Any, type: bt.Type | None, n: int, space: str = "kernel") ->
     return make
 
 
+def untyped(make: Make) -> Make:
+    """argN of a kprobe: the same word as an unsigned 64-bit number."""
+
+    def plain(body: Body) -> Val:
+        value = make(body)
+        return Val(types.UINT64, value.ops)
+
+    return plain
+
+
 def _raw(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
     """`rawtracepoint[:module]:event`."""
     btf = unit.btf

@@ -9,25 +9,18 @@ from __future__ import annotations
 from ...btf.kinds import G_FUNC
 from ...btf.layout import argument_words
 from ...diag import did_you_mean
-from ...ir.nodes import Const, Event
+from ...ir.nodes import Event
 from ...probes.base import glob_filter, has_glob
-from ...probes.standins import find, lookup
-from . import types
 from .body import error, later
-from .points import Point, c_argument
+from .points import Point, c_argument, untyped
 from .points_many import found
 from .points_many import resolve as many
-from .values import Val
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from ...lang.bt import ast
-    from ...probes.standins import StandIn
-    from ..build import Operand
-    from .body import Body
     from .points import Make
     from .unit import Unit
 
@@ -43,7 +36,9 @@ def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
         raise later("probes on BPF programs", attach.span)
     ret = attach.provider in ("kretprobe", "fexit")
     if not can_probe(unit, attach.provider):
-        return [_stand_in(unit, attach, ret)]
+        from .points_standin import resolve as stand_in
+
+        return [stand_in(unit, attach, ret)]
     features = unit.target.features
     if attach.provider in ("kprobe", "kretprobe") and features is not None and features(attach.provider):
         point = many(unit, attach)
@@ -123,138 +118,16 @@ def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool, module:
         for n in range(min(REGISTERS, words[-1])):
             param = first.get(n)
             made = c_argument(btf, param.type if param is not None else None, n)
-            makes.append(made if typed else _untyped(made))
+            makes.append(made if typed else untyped(made))
             if typed and param is not None and param.name:
                 point.fields[param.name] = made
         if func is None:
-            makes = [_untyped(c_argument(unit.btf, None, n)) for n in range(REGISTERS)]
+            makes = [untyped(c_argument(unit.btf, None, n)) for n in range(REGISTERS)]
         point.arguments = makes
     if ret:
         result = func.type.type if func is not None else None
         made = c_argument(btf, result, words[-1])
-        point.retval = made if typed else _untyped(made)
+        point.retval = made if typed else untyped(made)
         if typed:
             point.fields["retval"] = made
     return point
-
-
-def _untyped(make: Make) -> Make:
-    """argN of a kprobe: the same word as an unsigned 64-bit number."""
-
-    def plain(body: Body) -> Val:
-        value = make(body)
-        return Val(types.UINT64, value.ops)
-
-    return plain
-
-
-# ---- stand-ins ----------------------------------------------------------------------------
-
-
-def _stand_in(unit: Unit, attach: ast.AttachPoint, ret: bool) -> Point:
-    word = attach.func
-    found = find(word, ret)
-    allowed = getattr(unit.options, "standins", True)
-    hint = "a tracepoint may tell the same: pystap -l 'tracepoint:*'"
-    if found is None and not has_glob(word) and (other := lookup(word, ret)) is not None:
-        raise later(f"'{word}' by its stand-in, {other.words}", attach.span)
-    if has_glob(word) or found is None:
-        words = f"this kernel can't probe functions, and '{word}' has no stand-in"
-        if not has_glob(word) and unit.btf.find_func(word) is None and found is None:
-            near = did_you_mean(word, unit.btf.names(G_FUNC, word[:2] + "*"))
-            hint = f"did you mean '{near}'?" if near else hint
-            words = f"this kernel has no function '{word}'"
-        raise error("E304", words, attach.span, hint)
-    if not allowed:
-        words = f"this kernel can't probe '{word}', and stand-ins are switched off"
-        raise error("E304", words, attach.span, f"its stand-in is the tracepoint '{found.tracepoint}'")
-    if attach.offset:
-        raise error("E304", "a stand-in has no offsets into the function", attach.span)
-    return _as_point(unit, attach, found)
-
-
-def _as_point(unit: Unit, attach: ast.AttachPoint, found: StandIn) -> Point:
-    tracepoint = unit.btf.find_tracepoint(found.tracepoint) if found.tracepoint else None
-    if tracepoint is None:
-        words = f"this kernel can't probe functions, and lacks the tracepoint '{found.tracepoint}'"
-        raise error("E304", f"{words}, which could stand in for '{found.function}'", attach.span)
-    unit.note_once(
-        f"stand-in {found.function}",
-        "W301",
-        f"this kernel can't probe functions: '{found.function}' is probed by the tracepoint '{found.tracepoint}' instead",
-        attach.span,
-        f"what differs: {found.differs}",
-    )
-    event = Event("tp_btf", found.tracepoint, {"standin": found.function})
-    point = Point(attach.provider, attach.name, event, attach.span, f"stand-in of {found.function}")
-    point.function = found.function
-    makes: list[Make] = []
-    for name_, number in found.params:
-        if number is None or number >= len(tracepoint.params):
-            makes.append(_missing(found, name_, attach))
-            continue
-        made = c_argument(unit.btf, tracepoint.params[number].type, number)
-        makes.append(made if attach.provider in ("fentry", "fexit") else _untyped(made))
-        if attach.provider in ("fentry", "fexit"):
-            point.fields[name_] = made
-    if found.returns:
-        point.retval = makes[0] if makes else None
-    else:
-        point.arguments = makes
-    point.guard = _guard(unit, found, tracepoint)
-    return point
-
-
-def _missing(found: StandIn, name_: str, attach: ast.AttachPoint) -> Make:
-    def make(body: Body) -> Val:
-        raise later(f"'{name_}' of {found.function} by its stand-in '{found.tracepoint}'", body.b.span)
-
-    return make
-
-
-def _guard(unit: Unit, found: StandIn, tracepoint: Any) -> Callable[[Body], None] | None:
-    """Return what writes the conditions that the event is the function's own."""
-    numbers = dict(found.params)
-    if not found.guards and not found.never:
-        return None
-
-    def argument(body: Body, number: int) -> Val:
-        return c_argument(unit.btf, tracepoint.params[number].type, number)(body)
-
-    def guard(body: Body) -> None:
-        b = body.b
-        for values in found.never:
-            other: Operand | None = None
-            for number, wanted in values:
-                equal = b.op("eq", (body.ops(argument(body, number))[0], Const(wanted)))
-                other = equal if other is None else b.op("and", (other, equal))
-            if other is not None:
-                b.into(b.branch(other)[1])
-        for name_, fields, allowed in found.guards:
-            at = numbers[name_]
-            assert at is not None
-            value = body.ops(_field(body, argument(body, at), name_, fields))[0]
-            b.into(b.branch(_one_of(body, value, allowed))[0])
-
-    return guard
-
-
-def _one_of(body: Body, value: Operand, allowed: tuple[int, ...]) -> Operand:
-    found: Operand | None = None
-    for wanted in allowed:
-        equal = body.b.op("eq", (value, Const(wanted)))
-        found = equal if found is None else body.b.op("or", (found, equal))
-    assert found is not None
-    return found
-
-
-def _field(body: Body, value: Val, name_: str, fields: tuple[str, ...]) -> Val:
-    from ...lang.bt import ast
-    from .access import field, pointed
-
-    span = body.b.span
-    node: Any = ast.Identifier(span, name_)
-    for word in fields:
-        step = ast.Member(span, node, word, True, span)
-        value = field(body, pointed(body, value, node) if value.type.kind == "ptr" else value, step, span)
-    return value

@@ -51,6 +51,7 @@ class Unit:
         self.unknown: list[tuple[MapInfo, Span]] = []
         self.untyped: list[tuple[str, Span]] = []
         self.guessing = False
+        self.worked: Any = None  # worked.Worked, where a stand-in needs it
         for macro in tree.macros:
             self.macros.setdefault(macro.name, []).append(macro)
 

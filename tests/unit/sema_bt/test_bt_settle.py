@@ -1,0 +1,146 @@
+"""No statement is left out: what a script does is the same whether its types are told first or have to be found out.
+
+Random scripts count with maps and variables that nothing else gives a type. Before each stands, or doesn't, a branch that
+gives every map its type; the IR behind that branch has to be the same. A script may be refused instead, at a place.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from pystap.diag import render
+from pystap.ir.nodes import Module
+from pystap.ir.printer import module_text
+
+from .tools import attempt, begin, errors
+
+MAPS = ("@a", "@b", "@c", "@d")
+
+
+class Script:
+    """A random script of statements on integers."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.variables: list[str] = []
+
+    def text(self) -> str:
+        """A whole script; most assign every map that they read."""
+        body = [self.statement() for _ in range(self.random.randrange(2, 9))]
+        if self.random.random() < 0.8:
+            order = self.random.sample(MAPS, 4)
+            body += [f"{m} = {m} {self.random.choice('+-*')} {self.random.choice(MAPS)};" for m in order]
+        return " ".join(body)
+
+    def value(self, depth: int = 0) -> str:
+        """An expression."""
+        pick = self.random.choice
+        kind = self.random.randrange(7 if depth < 3 else 3)
+        if kind == 0:
+            return str(self.random.randrange(9))
+        if kind == 1 and self.variables:
+            return pick(self.variables)
+        if kind <= 3:
+            return pick(MAPS)
+        if kind == 4:
+            return f"({self.value(depth + 1)} ? {self.value(depth + 1)} : {self.value(depth + 1)})"
+        if kind == 5:
+            return f"(-{self.value(depth + 1)})"
+        return (
+            f"({self.value(depth + 1)} {pick(('+', '-', '*', '|', '&', '/', '<<'))} {self.value(depth + 1)})"
+        )
+
+    def statement(self, depth: int = 0) -> str:
+        """A statement; a variable is made at the top only."""
+        pick = self.random.choice
+        kind = self.random.randrange(7 if depth < 2 else 5)
+        if kind == 0:
+            return f"{pick(MAPS)} = {self.value()};"
+        if kind == 1:
+            return f"{pick(MAPS)} {pick(('+=', '-=', '*=', '|='))} {self.value()};"
+        if kind == 2:
+            return f"@k[{self.value()}] = {self.value()};"
+        if kind == 3 and (self.variables or not depth):
+            name = pick(["$x", "$y", "$z"] if not depth else self.variables)
+            text = f"{name} = {self.value()};"
+            if name not in self.variables:
+                self.variables.append(name)
+            return text
+        if kind == 4 and self.variables:
+            return f"{pick(self.variables)} += {self.value()};"
+        if kind == 5:
+            return f"if ({pick(MAPS)}) {{ {self.statement(depth + 1)} {self.statement(depth + 1)} }}"
+        if kind == 6:
+            return f"while ({pick(MAPS)} < 3) {{ {self.statement(depth + 1)} }}"
+        return f"{pick(MAPS)} = {pick(MAPS)};"
+
+
+def written(made: Module, since: str) -> list[str]:
+    """The IR of the handler behind a mark, without the numbers of temporaries."""
+    rows = [row.split() for row in module_text(made).split("\n")]
+    at = next(n for n, row in enumerate(rows) if since in row)
+    names: dict[str, str] = {}
+    out = []
+    for row in rows[at + 1 :]:
+        words = [
+            names.setdefault(w, f"n{len(names)}") if w[:1] in "tvcl" and w[1:2].isdigit() else w for w in row
+        ]
+        out.append(" ".join(words))
+    return out
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_what_is_found_out_is_what_would_be_told(seed: int) -> None:
+    script = Script(seed)
+    body = script.text()
+    told = (
+        "if (nsecs == 1) { "
+        + " ".join(f"{m} = (int64)cpu;" for m in MAPS)
+        + " @k[(int64)cpu] = (int64)cpu; }"
+    )
+    reference, bag = attempt(f"BEGIN {{ {told} @mark = pid; {body} }}")
+    assert reference is not None
+    assert not bag.errors, "".join(render(d) for d in bag.items)
+    made, bag = attempt(f"BEGIN {{ @mark = pid; {body} }}")
+    if bag.errors:
+        assert {d.code for d in bag.errors} == {"E205"}, body
+        assert all(d.span is not None for d in bag.errors)
+        return
+    assert made is not None
+    assert written(made, "@mark") == written(reference, "@mark"), body
+
+
+def test_random_scripts_are_mostly_taken() -> None:
+    taken = 0
+    for seed in range(100):
+        script = Script(seed)
+        body = script.text()
+        taken += not attempt(f"BEGIN {{ {body} }}")[1].errors
+    assert taken > 30
+
+
+def test_what_is_counted_with_is_an_integer() -> None:
+    assert begin("@n = @n + 1;") == ["t1 = get @n", "t2 = add t1 1", "set @n t2"]
+    assert begin("$x = @n; @n = $x + 1;") == ["x = get @n", "t2 = add x 1", "set @n t2"]
+    assert begin("@m += @k; @k += @m;")[-1].startswith("add_to @k")
+
+
+def test_a_chain_of_any_length_settles() -> None:
+    chain = "".join(f"@m{n} = @m{n + 1}; " for n in range(60))
+    assert sum(row.startswith("set @m") for row in begin(chain + "@m60 = 7;")) == 61
+
+
+def test_what_has_no_type_is_an_error_at_its_place() -> None:
+    assert errors("BEGIN { @x = @y; @y = @x; }") == [
+        ("E205", "nothing says what '@y' holds"),
+        ("E205", "nothing says what '@x' holds"),
+    ]
+    assert errors("BEGIN { let $q; print($q); }") == [("E205", "nothing says what '$q' holds")]
+    assert errors("BEGIN { @t = (@t, 1); }") == [("E205", "nothing says what '@t' holds")]
+
+
+def test_a_tuple_of_what_is_counted_has_a_type() -> None:
+    rows = begin("@s = @t; @t = (@n, 1); @n = @n + 1;")
+    assert [row.split()[1] for row in rows if row.startswith("set")] == ["@s", "@t", "@n"]
