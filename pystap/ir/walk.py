@@ -215,3 +215,24 @@ def _scan(body: list[Stmt], have: Assigned, found: dict[Local, None]) -> None:
         have.back(mark)
         for local in both:
             have.add(local)
+
+
+def substitute(body: list[Stmt], moved: dict[Local, Local], deep: bool = True) -> None:
+    """Let statements read other locals, in place."""
+    for stmt in body:
+        if isinstance(stmt, If):
+            stmt.cond = moved.get(stmt.cond, stmt.cond) if isinstance(stmt.cond, Local) else stmt.cond
+        elif hasattr(stmt, "args"):
+            stmt.args = tuple(moved.get(a, a) if isinstance(a, Local) else a for a in stmt.args)
+        elif hasattr(stmt, "limit"):
+            _substitute_foreach(stmt, moved)
+        if deep:
+            for block in blocks(stmt):
+                substitute(block, moved)
+
+
+def _substitute_foreach(stmt: Any, moved: dict[Local, Local]) -> None:
+    if stmt.limit is not None:
+        stmt.limit = moved.get(stmt.limit, stmt.limit)
+    if stmt.slice is not None:
+        stmt.slice = tuple(None if v is None else moved.get(v, v) for v in stmt.slice)

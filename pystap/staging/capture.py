@@ -10,7 +10,7 @@ their marks; the user half takes it in the same order, as it goes the same way.
 from __future__ import annotations
 
 from ..ir.nodes import BUF, I64, STR, If, Local, Loop, Op, Scope, Stmt
-from ..ir.walk import blocks, count_defs, statements, uses
+from ..ir.walk import blocks, count_defs, statements, substitute, uses
 from ..opt.simplify import effects
 from ..program import REC_HEADER, Field
 from .log import Log
@@ -71,7 +71,7 @@ class Capture:
         self._whole: dict[Local, Local] = {}
         self.kernel = self._puts(self.kernel, set(), None)
         self._in_place()
-        _substitute(self.user, self._whole)
+        substitute(self.user, self._whole)
         if self.log.entries:
             self._add_log()
         self.record.size = self._size
@@ -188,7 +188,7 @@ class Capture:
                 moved[local] = param
                 out.append(Op(None, "put", (local,), field))
         if moved:
-            _substitute([mark.target], moved, deep=mark.deep)
+            substitute([mark.target], moved, deep=mark.deep)
 
     def _put_steady(self, locals: list[Local], have: set[Local], out: list[Stmt]) -> None:
         for local in locals:
@@ -328,24 +328,3 @@ def _without_dead_marks(body: list[Stmt], live: set[int]) -> list[Stmt]:
             block[:] = _without_dead_marks(block, live)
         out.append(stmt)
     return out
-
-
-def _substitute(body: list[Stmt], moved: dict[Local, Local], deep: bool = True) -> None:
-    """Let statements read other locals, in place."""
-    for stmt in body:
-        if isinstance(stmt, If):
-            stmt.cond = moved.get(stmt.cond, stmt.cond) if isinstance(stmt.cond, Local) else stmt.cond
-        elif hasattr(stmt, "args"):
-            stmt.args = tuple(moved.get(a, a) if isinstance(a, Local) else a for a in stmt.args)
-        elif hasattr(stmt, "limit"):
-            _substitute_foreach(stmt, moved)
-        if deep:
-            for block in blocks(stmt):
-                _substitute(block, moved)
-
-
-def _substitute_foreach(stmt: Any, moved: dict[Local, Local]) -> None:
-    if stmt.limit is not None:
-        stmt.limit = moved.get(stmt.limit, stmt.limit)
-    if stmt.slice is not None:
-        stmt.slice = tuple(None if v is None else moved.get(v, v) for v in stmt.slice)

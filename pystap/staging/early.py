@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from ..ir.nodes import I64, Const, Event, Global, Handler, If, Label, Local, Module, Op, Stmt
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..source import Span
+
 CALLS = 8192
 _ENTRIES = {"kretprobe": "kprobe", "fexit": "fentry"}
 WHEN = "when"
@@ -35,36 +39,35 @@ def _pair(module: Module, handlers: list[Handler]) -> None:
     event, span = first.event, first.span
     args = event.args if isinstance(event.args, dict) else {}
     words = f"calls of {event.name} that began before"
-    marks = Global(words, (I64, I64), I64, capacity=CALLS, full="warn", internal=True)
+    many = len(args.get("functions", ())) > 1
+    marks = Global(words, (I64,) * (3 if many else 2), I64, capacity=CALLS, full="warn", internal=True)
     module.globals.append(marks)
     returned = Event(event.kind, event.name, {**args, WHEN: EARLY})
     for handler in handlers:
         handler.event = returned
-        handler.body = _unless_marked(handler, marks)
+        handler.body = _unless_marked(handler, marks, many)
     entered = Event(_ENTRIES[event.kind], event.name, {**args, "ret": False, WHEN: STARTING})
-    body, key = _key(span)
+    body, key = _key(span, many)
     body.append(Op(None, "set", (*key, Const(1)), marks, span))
     module.handlers.append(Handler(entered, f"{words}: entries", Label("entry"), body, span))
     # behind the handlers, in their program: they have all seen the mark
-    body, key = _key(span)
+    body, key = _key(span, many)
     known = Local("known", I64)
     forget: list[Stmt] = [Op(None, "delete", key, marks, span)]
     body += [Op(known, "has", key, marks, span), If(known, forget, [], span)]
     module.handlers.append(Handler(returned, f"{words}: returns", Label("return"), body, span))
 
 
-def _unless_marked(handler: Handler, marks: Global) -> list[Stmt]:
+def _unless_marked(handler: Handler, marks: Global, many: bool) -> list[Stmt]:
     span = handler.span
     running, known = Local("running", I64), Local("known", I64)
-    body, key = _key(span)
+    body, key = _key(span, many)
     body += [Op(known, "has", key, marks, span), If(known, [], handler.body, span)]
     return [Op(running, "call", (), "is_running", span), If(running, body, [], span)]
 
 
-def _key(span: object) -> tuple[list[Stmt], tuple[Local, Local]]:
-    thread, frame = Local("thread", I64), Local("frame", I64)
-    ops: list[Stmt] = [
-        Op(thread, "call", (), "task_current", span),  # type: ignore[arg-type]
-        Op(frame, "call", (), "frame_address", span),  # type: ignore[arg-type]
-    ]
-    return ops, (thread, frame)
+def _key(span: Span, many: bool) -> tuple[list[Stmt], tuple[Local, ...]]:
+    """Return what a call is known by: its task, its place on the stack, and its function, as one may end in another."""
+    names = ("task_current", "frame_address", "probe_number")[: 3 if many else 2]
+    key = tuple([Local(name, I64) for name in names])
+    return [Op(local, "call", (), local.name, span) for local in key], key

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt, Text
 from ..ir.ops import OPS
 from ..ir.walk import statements
+from .ahead import Ahead
 from .locks import clusters, refusal, watched, written_once
 from .merge import EventSet
 from .places import USER as USER
@@ -43,6 +44,7 @@ class Homes:
         self, module: Module, mirror: bool, guards: frozenset[int] = frozenset(), walks: bool = True
     ) -> None:
         self._walks = walks
+        self._ahead: dict[int, Ahead] = {}  # by the handler's id
         self._live = watched(module)
         self.locked: set[Global] = set()  # what the lock protects
         self.written_once: set[Global] = set()  # of these
@@ -65,8 +67,17 @@ class Homes:
 
     def settle(self) -> None:
         """Move globals until every placement is legal."""
-        while self._round():
+        while self._round() or self._run_ahead():
             pass
+
+    def _run_ahead(self) -> bool:
+        """Let the kernel run ahead what makes reads late; return whether something was found."""
+        found = False
+        for at, handler in enumerate(self.events):
+            if self.places[at].late:
+                ahead = self._ahead.setdefault(id(handler), Ahead())
+                found |= ahead.find(handler.body, self.places[at])
+        return found
 
     def _first(self, glob: Global) -> str:
         ops = self.ops[glob]
@@ -110,7 +121,8 @@ class Homes:
         ending = EventSet()  # where the user stage may end the run
         for at, handler in enumerate(self.events):
             behind = ending.meets(handler.event)
-            places = self.places[at] = Places(handler, self.home, behind, self._walks)
+            ahead = self._ahead.get(id(handler))
+            places = self.places[at] = Places(handler, self.home, behind, self._walks, ahead)
             if places.decides:
                 ending.add(handler.event)
             for glob, (why, span) in places.demoted.items():

@@ -19,6 +19,7 @@ PREALLOCATED = 16384  # a larger table costs more to allocate than its keys do o
 PREALLOCATED_PLAIN = (
     131072  # one without a value for each CPU: 7 ms; its inserts don't fail when many come at once
 )
+_OURS = ("ctl", "cpu", "rings", "delta", "zero")  # maps that no global is
 
 
 class Shape:
@@ -137,6 +138,7 @@ class Layout:
         self.maps: list[MapSpec] = []
         self.specs: list[GlobalSpec] = []
         self.renders: list[UserFunction] = []
+        self._taken = set(_OURS)
         self.ctl = CTL_SIZE
         self.delta = 0
         self.ring = cpu_ring
@@ -151,13 +153,13 @@ class Layout:
         key_size = sum((p.size + 7) & ~7 for p in parts)
         map_name, offset, front = "", 0, 0
         if home == DELTA:
-            map_name = glob.name if glob.keys else "delta"
+            map_name = self._named(glob) if glob.keys else "delta"
             if glob.keys:
                 front = FRONT_SLOTS
             else:
                 offset, self.delta = self.delta, self.delta + value_size
         elif home == SHARED:
-            map_name = glob.name if glob.keys else "ctl"
+            map_name = self._named(glob) if glob.keys else "ctl"
             if not glob.keys:
                 offset, self.ctl = self.ctl, self.ctl + value_size
         stat = glob.stat
@@ -190,6 +192,12 @@ class Layout:
         if glob.keys and home != USER:
             self._maps(spec, glob.internal)
         return spec
+
+    def _named(self, glob: Global) -> str:
+        """Return the name of a global's map: its own, and its number where something else is called so."""
+        name = f"{glob.name}:{len(self.specs)}" if glob.name in self._taken else glob.name
+        self._taken.add(name)
+        return name
 
     def _maps(self, spec: GlobalSpec, internal: bool) -> None:
         most = PREALLOCATED_PLAIN if spec.home == SHARED and not internal else PREALLOCATED

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..source import Span
+    from .ahead import Ahead
 
 USER = "user"
 _ERROR = frozenset((None,))
@@ -67,14 +68,25 @@ class Places:
     demoted: globals that must live in the user stage, and why; late: reads that only the user
     stage has the address for; walked: ids of loops and try blocks that both stages run; decides: the user stage may
     end the whole run (exit, an error).
+    ahead: what is run ahead of the user stage (`ahead.py`), under conditions that it decides: running_ahead are the ids of
+    the scopes where that is so.
     behind: a handler before this one at the same event decides, so that nothing here is certain to happen (R14); walks:
     whether loops may be walked.
     """
 
     def __init__(
-        self, handler: Handler, homes: dict[Global, str], behind: bool = False, walks: bool = True
+        self,
+        handler: Handler,
+        homes: dict[Global, str],
+        behind: bool = False,
+        walks: bool = True,
+        ahead: Ahead | None = None,
     ) -> None:
         self._walks = walks
+        self._scopes = ahead.scopes if ahead is not None else frozenset()
+        self._shared = ahead.shared if ahead is not None else frozenset()
+        self.running_ahead: set[int] = set()
+        self._is_ahead = False
         self.decides = False
         self.behind = behind
         self.body = handler.body
@@ -108,6 +120,7 @@ class Places:
         self.split: set[int] = set()
         # made in several places, a wide string is put together in the user stage from what each one captures
         self.locals: set[Local] = {local for local in self.wide if not self._once(local)}
+        self.locals |= self._shared
         self.demoted: dict[Global, tuple[str, Span]] = {}
         self.late: list[Op] = []
         self._turns = 0  # loops around what is being placed
@@ -121,6 +134,7 @@ class Places:
             before = self._size()
             self.hoisted.clear()
             self.late.clear()
+            self.running_ahead.clear()
             self._seen_effect = self.behind
             self.decides = None in self._block(self.body, False)
             if self.walked & self._left:
@@ -168,6 +182,8 @@ class Places:
         if isinstance(stmt, Leave):
             return {stmt.label} if forced else set()
         if isinstance(stmt, Scope):
+            if forced and id(stmt) in self._scopes and not self._turns:
+                return self._run_ahead(stmt)
             return self._block(stmt.body, forced) - {stmt.label}
         if isinstance(stmt, If):
             forced = forced or stmt.cond in self.locals
@@ -181,6 +197,14 @@ class Places:
             self.locals.update(defs(stmt))
             return set()
         return self._compound(stmt, forced)
+
+    def _run_ahead(self, scope: Scope) -> set[Any]:
+        """Place what the kernel runs whether or not the user stage comes there."""
+        self.running_ahead.add(id(scope))
+        self._is_ahead = True
+        tainted = self._block(scope.body, False)
+        self._is_ahead = False
+        return tainted - {scope.label}
 
     def _compound(self, stmt: Stmt, forced: bool) -> set[Any]:
         own = {stmt.label} if isinstance(stmt, (Loop, ForEach)) else set()
@@ -266,7 +290,7 @@ class Places:
             where = "u"
         needs_user = [a for a in op.args if isinstance(a, Local) and a in self.locals]
         control = "control" in effects(op)
-        forced_control = forced or self._risky
+        forced_control = forced or self._risky or (self._is_ahead and op.name == "exit")
         if where == "k" and needs_user:
             self.late.append(op)
             self._to_user(op)
@@ -328,7 +352,7 @@ class Places:
                 return
         if OPS[op.name].place == "u":
             self._demote(glob, f"'{op.name}' needs the whole of it", op.span)
-        elif not forced and not (self._risky and "write" in OPS[op.name].effects):
+        elif not forced and not ((self._risky or self._is_ahead) and "write" in OPS[op.name].effects):
             if op.dst is not None and op.dst in self.locals:
                 self.split.add(id(op))
         elif OPS[op.name].effects == "read" and op.dst is not None and self._once(op.dst):

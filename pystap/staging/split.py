@@ -54,6 +54,8 @@ class Splitter:
                 self._seen_effect = True
             elif isinstance(stmt, If):
                 self._if(stmt, kernel, user)
+            elif id(stmt) in self.places.running_ahead:
+                user.append(self._ahead(stmt, kernel))
             elif isinstance(stmt, Scope):
                 inner_kernel, inner_user = self.block(stmt.body)
                 kernel.append(Scope(stmt.label, inner_kernel, stmt.span))
@@ -229,6 +231,8 @@ class Splitter:
 
     def _region(self, stmt: Stmt, kernel: list[Stmt]) -> Stmt:
         """Return a region's statement for the user stage; the captures inside it go to the kernel half."""
+        if id(stmt) in self.places.running_ahead:
+            return self._ahead(stmt, kernel)
         if isinstance(stmt, If):
             return If(stmt.cond, self._inner(stmt.then, kernel), self._inner(stmt.els, kernel), stmt.span)
         if isinstance(stmt, (Loop, Scope)):
@@ -238,6 +242,16 @@ class Splitter:
             return Try(body, stmt.message, self._inner(stmt.handler, kernel), stmt.span)
         assert isinstance(stmt, ForEach), stmt
         return stmt.replace(body=self._inner(stmt.body, kernel))  # type: ignore[no-any-return]
+
+    def _ahead(self, stmt: Stmt, kernel: list[Stmt]) -> Stmt:
+        """What the kernel runs ahead: an error ends that alone there, and is raised if the user stage comes to it."""
+        assert isinstance(stmt, Scope), stmt
+        caught = Label("caught")
+        outer, self._caught = self._caught, caught
+        inner_kernel, inner_user = self.block(stmt.body)
+        self._caught = outer
+        kernel.append(Scope(caught, inner_kernel, stmt.span))
+        return Scope(stmt.label, inner_user, stmt.span)
 
     def _inner(self, body: list[Stmt], kernel: list[Stmt]) -> list[Stmt]:
         out: list[Stmt] = []

@@ -35,6 +35,26 @@ FOUND = {
           p = {SOMEWHERE:#x}; for (i = 0; i < 4; i++) {{
             try {{ printf("%d ", kernel_char(p)); s = kernel_string(p) }} catch (e) {{ printf("%s;", e); p = {SOMEWHERE:#x} }}
             printf("%s ", s); p = i == 1 ? {NOWHERE:#x} : p + kernel_char(p) }} }}""",
+    "an address is chosen behind a condition of the user stage": f"""
+        probe syscall.lseek {{
+          if (strlen(execname()) > offset) next
+          a = whence ? {SOMEWHERE:#x} : {SOMEWHERE + 8:#x}; if (fildes == 3) a += 8
+          printf("%d %d\\n", whence, kernel_uint16(a)) }}""",
+    "an address comes by a read that fails, behind a condition of the user stage": f"""
+        probe syscall.lseek {{
+          if (strlen(execname()) == 4) {{ a = {SOMEWHERE:#x}; try {{ println(1)
+            if (whence) a = kernel_long({NOWHERE:#x}) + whence; else a = offset / whence; printf("%d\\n", kernel_char(a)) }} catch (e) {{
+            printf("%s %d\\n", e, kernel_char(a)) }} }} else {{ if (whence) a = kernel_long({NOWHERE:#x}); println(a) }} }}""",
+    "an error that nothing comes to, behind a condition of the user stage": f"""
+        probe syscall.lseek {{
+          if (strlen(execname()) == 77) {{ a = {NOWHERE:#x}; if (whence < 9) a = kernel_long(a); printf("%d\\n", kernel_char(a)) }}
+          n++; printf("%d %d\\n", n, a) }}""",
+    "a variable is an address, and another thing elsewhere": f"""
+        probe syscall.lseek {{
+          a = offset; printf("%d ", a)
+          if (strlen(execname()) == 4) {{ a = {SOMEWHERE:#x}; if (whence) a += 2; printf("%d ", kernel_uint16(a)); a = fildes; a += whence }}
+          else a++
+          printf("%d\\n", a) }}""",
     "the least and the greatest": """
         probe syscall.lseek { a <<< offset; a <<< whence }
         probe end { printf("%d %d %d\\n", @min(a), @max(a), @avg(a)) }""",
