@@ -31,5 +31,6 @@ CHECKS = (
     "tests/live/listing/test_live_files.py",
     "tests/live/variables/test_entry.py",
     "tests/live/variables/test_files.py",
+    "tests/live/variables/test_missed.py",
     "tests/live/variables/test_tapset.py",
 )

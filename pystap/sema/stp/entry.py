@@ -4,9 +4,10 @@
     open_frame(lo, derived)       the return's first statements: take the values of the entry that returns now
     handlers(unit, made)          the entries' own handlers, which keep the values
 
-A thread's unfinished calls are a stack: its depth is a global by task, each value one by task and depth. What returns
-first entered last. A return whose entry wasn't seen finds no depth, and its handler doesn't run. System calls don't
-nest in a thread, so that their depth is 1 always: a call that ends its thread leaves nothing that counts. Tasks are
+A call is known by its task, by where on the stack it began, and by its function: so it doesn't matter which entries and returns of calls
+inside it the kernel leaves out, nor that an interrupt's calls lie on another stack. A return whose entry wasn't seen finds
+nothing, and its handler doesn't run; an entry whose return wasn't seen is written over by the next call at that place.
+System calls, and tracepoints that stand in for functions, don't nest in a thread, and their place is 1 always. Tasks are
 told apart by address, since the idle tasks of all processors have the same number.
 """
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .unit import Unit
 
 DEEPEST = 65536  # unfinished calls in all
-_CALLS = ("sys_enter", "sys_exit")
+_FUNCTIONS = frozenset(("fentry", "fexit", "kprobe", "kretprobe"))
 # How the entry of a return is attached.
 _RUNGS = {"fexit": "fentry", "kretprobe": "kprobe"}
 
@@ -51,14 +52,17 @@ class Slot:
 class Entry:
     """The entry of a return that a handler is of: a handler to be, of the values that are wanted."""
 
-    __slots__ = ("depth", "derived", "known", "number", "slots")
+    __slots__ = ("derived", "framed", "known", "many", "number", "slots")
 
-    def __init__(self, derived: Derived, number: int) -> None:
+    def __init__(self, derived: Derived, number: int, returned: str) -> None:
         self.number = number  # among all entries
+        # whether both events see where on the stack the call began
+        self.framed = {derived.resolved.event.kind, returned} <= _FUNCTIONS
+        args = derived.resolved.event.args
+        self.many = isinstance(args, dict) and len(args.get("functions", ())) > 1
         self.derived = derived
         self.slots: list[Slot] = []
         self.known: dict[tuple[FileScope, str], Slot] = {}
-        self.depth: Global | None = None
 
 
 def slot(c: Checker, e: ast.Expr, expr: ast.Expr) -> T:
@@ -133,7 +137,7 @@ def _make(c: Checker, derived: Derived, span: Span) -> Entry:
             inner.scope = part[0]
             inner.stmt(part[1])
     c.unit.entries.append((derived, made))
-    return Entry(made, len(c.unit.entries))
+    return Entry(made, len(c.unit.entries), derived.resolved.event.kind)
 
 
 def _entry_event(unit: Unit, derived: Derived, span: Span) -> Resolved:
@@ -214,15 +218,13 @@ def _numbers(event: Event) -> tuple[list[int] | None] | None:
 
 def _globals(entry: Entry) -> None:
     """Make the globals that the entry's values lie in."""
-    # the same function may be probed twice: globals are told apart by name
     name = f"{entry.derived.resolved.text} ({entry.number})"
-    if entry.depth is None:
-        entry.depth = Global(f"calls of {name}", (I64,), I64, capacity=DEEPEST, full="warn", internal=True)
     for number, one in enumerate(entry.slots, 1):
         if one.glob is None:
             kind = IR_TYPE[one.type.find().kind]
             words = f"entry value {number} of {name}"
-            one.glob = Global(words, (I64, I64), kind, capacity=DEEPEST, full="warn", internal=True)
+            keys = (I64,) * (3 if entry.many else 2)
+            one.glob = Global(words, keys, kind, capacity=DEEPEST, full="warn", internal=True)
             one.local = Local(f"entry{number}", kind)
 
 
@@ -234,23 +236,21 @@ def open_frame(lo: Lower, derived: Derived) -> None:
     _globals(entry)
     b = lo.b
     b.span = derived.span
-    task = b.op("call", (), "task_current")
-    depth = b.op("get", (task,), entry.depth)
-    _leave_unless(lo, depth)
+    key = _call(lo, entry)
     sure = next((s for s in entry.slots if s.local is not None and s.local.type == I64), entry.slots[0])
-    seen = b.op("has", (task, depth), sure.glob)
+    seen = b.op("has", key, sure.glob)
     for one in entry.slots:
         assert one.local is not None and one.glob is not None
-        b.mov(one.local, b.op("get", (task, depth), one.glob, one.glob.value))
-        b.do("delete", (task, depth), one.glob)
-    less = b.op("sub", (depth, Const(1)))
-    then, els = b.branch(less)
-    before = b.into(then)
-    b.do("set", (task, less), entry.depth)
-    b.into(els)
-    b.do("delete", (task,), entry.depth)
-    b.into(before)
+        b.mov(one.local, b.op("get", key, one.glob, one.glob.value))
+        b.do("delete", key, one.glob)
     _leave_unless(lo, seen)
+
+
+def _call(lo: Lower, entry: Entry) -> tuple[Local | Const, ...]:
+    """Write what a call is known by, at its entry and at its return: by the function too, as one may end in another."""
+    task = lo.b.op("call", (), "task_current")
+    key = (task, lo.b.op("call", (), "frame_address") if entry.framed else Const(1))
+    return (*key, lo.b.op("call", (), "probe_number")) if entry.many else key
 
 
 def _leave_unless(lo: Lower, condition: Local) -> None:
@@ -284,13 +284,9 @@ def _handler(unit: Unit, entry: Entry, made: list[FunctionInstance]) -> Handler:
     for one in entry.slots:
         lo.scope = one.scope
         values.append(b.copy(lo.expr(one.expr)))
-    task = b.op("call", (), "task_current")
-    depth: Local | Const = Const(1)
-    if derived.resolved.event.kind not in _CALLS:
-        depth = b.op("add", (b.op("get", (task,), entry.depth), Const(1)))
+    key = _call(lo, entry)
     for one, value in zip(entry.slots, values, strict=True):
-        b.do("set", (task, depth, value), one.glob)
-    b.do("set", (task, depth), entry.depth)
+        b.do("set", (*key, value), one.glob)
     return Handler(derived.resolved.event, f"entry of {derived.resolved.text}", label, b.out, derived.span)
 
 
@@ -299,7 +295,6 @@ def frame_globals(unit: Unit) -> list[Global]:
     found: list[Global] = []
     for returns, _ in unit.entries:
         entry: Entry | None = returns.entry
-        if entry is not None and entry.depth is not None:
-            found.append(entry.depth)
+        if entry is not None:
             found += [one.glob for one in entry.slots if one.glob is not None]
     return found

@@ -37,9 +37,10 @@ class Acceptor(threading.Thread):
         self.accepted = threading.Semaphore(0)
 
     def run(self) -> None:
-        for _ in range(2):
-            self.server.accept()[0].close()
-            self.accepted.release()
+        with self.server:
+            for _ in range(2):
+                self.server.accept()[0].close()
+                self.accepted.release()
 
     def waits(self) -> None:
         path = Path(f"/proc/self/task/{self.native_id}/syscall")
