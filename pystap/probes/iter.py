@@ -16,6 +16,7 @@ from .kernel import value_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from ..btf import Btf
     from .base import Part
@@ -41,11 +42,17 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
 
 def objects(btf: Btf, kind: str) -> list[Variable] | None:
     """Return what a program of that iterator is given; None if the kernel has no such iterator."""
+    params = arguments_of(btf, kind)
+    if params is None:
+        return None
+    return [value_of(p.name or f"arg{n + 1}", n, p.type) for n, p in enumerate(params)]
+
+
+def arguments_of(btf: Btf, kind: str) -> Sequence[Any] | None:
+    """Return the parameters of the kernel's function for that iterator; None if it has no such iterator."""
     func = btf.find_func(PREFIX + kind)
     proto = func.type if func is not None else None
-    if not isinstance(proto, t.FuncProto):
-        return None
-    return [value_of(p.name or f"arg{n + 1}", n, p.type) for n, p in enumerate(proto.params)]
+    return proto.params if isinstance(proto, t.FuncProto) else None
 
 
 def kinds(btf: Btf) -> list[str]:

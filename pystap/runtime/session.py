@@ -174,6 +174,14 @@ class Session:
             self._drain()
         if passes is not None and passes.error is not None:
             raise passes.error
+        if passes is not None and self._only_iterators():
+            self.stopping = True
+
+    def _only_iterators(self) -> bool:
+        """Whether no event can come any more: bpftrace's scripts of iterators end with them."""
+        others = self.program.timers or self.program.signals or self.options.timeout
+        kinds = {one.kind for one in self.door.attachments}
+        return self.program.lang == "bt" and not others and kinds == {"iter"}
 
     def _say_attached(self) -> None:
         """bpftrace's line of how many probes there are."""

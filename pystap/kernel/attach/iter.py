@@ -79,5 +79,7 @@ def attach_iter(
         info = map_fd.to_bytes(4, "little").ljust(16, b"\0")
     elif tid or pid or pid_fd:
         info = _TASK.pack(tid, pid, pid_fd).ljust(16, b"\0")
+    elif kind == "cgroup":  # which needs an order: every group before those in it, from the root on
+        info = abi.BPF_CGROUP_ITER_DESCENDANTS_PRE.to_bytes(4, "little").ljust(16, b"\0")
     rest = _INFO.pack(address(info), len(info)) if info else b""
     return Iterator("iter", what, (link_create(prog_fd, 0, abi.BPF_TRACE_ITER, what, rest),))

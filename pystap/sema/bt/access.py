@@ -33,6 +33,12 @@ def member(body: Body, e: ast.Member) -> Val:
         and body.scope.bound("args") is None
     ):
         return body.point.argument(body, e.name, where)
+    if (
+        isinstance(base, (ast.Identifier, ast.Call))
+        and base.name == "ctx"
+        and body.scope.bound("ctx") is None
+    ):
+        return body.point.context(e.name, where)(body)
     value = body.value(base)
     type = value.type
     if type.kind == "none":

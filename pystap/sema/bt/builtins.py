@@ -111,7 +111,8 @@ def _args(body: Body, e: Any) -> Val:
 def _ctx(body: Body, e: Any) -> Val:
     from .body import later
 
-    raise later("ctx", e.span)
+    words = [f"ctx.{word}" for word in body.point.ctx]
+    raise later("ctx as a whole", e.span, "there are " + ", ".join(words) if words else "")
 
 
 def _argument(n: int) -> Callable[[Body, Any], Val]:

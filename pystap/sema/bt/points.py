@@ -31,14 +31,14 @@ class Point:
     """One event of one attach point.
 
     text: what `probe` gives; probe_text, function_text: what makes that text, and what `func` gives, where they are only
-    known at run time; fields: of `args`;
+    known at run time; fields: of `args`; ctx: of `ctx`;
     arguments: argN by number; names: words that are bound here; space: what plain numbers point to; guard: what
     writes the conditions without which the handler doesn't run.
     """
 
     __slots__ = (
         *("arguments", "event", "fields", "function", "guard", "kind", "names", "probe_text", "provider"),
-        *("function_text", "registers", "retval", "space", "span", "text", "unsupported"),
+        *("ctx", "function_text", "registers", "retval", "space", "span", "text", "unsupported"),
     )
 
     def __init__(self, provider: str, text: str, event: Event, span: Span, kind: str = "") -> None:
@@ -50,6 +50,7 @@ class Point:
         self.fields: dict[str, Make] = {}
         self.unsupported: tuple[str, ...] = ()  # fields that exist and can't be read yet
         self.arguments: list[Make] | None = None
+        self.ctx: dict[str, Make] = {}
         self.names: dict[str, Make] = {}
         self.retval: Make | None = None
         self.function = ""
@@ -74,6 +75,17 @@ class Point:
             hint = ("there are " + ", ".join(known)) if known else ""
         what = "no arguments" if not known else f"no argument '{name}'"
         raise error("E230", f"{self.text} has {what}", span, hint)
+
+    def context(self, name: str, span: Span) -> Make:
+        """Return what reads `ctx.name`."""
+        make = self.ctx.get(name)
+        if make is not None:
+            return make
+        if not self.ctx:
+            raise later(f"ctx of a {self.provider} probe", span, "args.name are a tracepoint's arguments")
+        near = did_you_mean(name, self.ctx)
+        hint = f"did you mean '{near}'?" if near else "there are " + ", ".join(self.ctx)
+        raise error("E230", f"ctx of {self.text} has no '{name}'", span, hint)
 
     def numbered(self, body: Body, n: int, span: Span) -> Val:
         """Return `argN`."""
@@ -230,6 +242,12 @@ def _function(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
     return functions(unit, attach)
 
 
+def _iter(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
+    from .points_iter import resolve as iterators
+
+    return iterators(unit, attach)
+
+
 PROVIDERS: dict[str, Callable[[Unit, ast.AttachPoint], list[Point]]] = {
     "begin": _user("begin"),
     "end": _user("end"),
@@ -244,5 +262,6 @@ PROVIDERS: dict[str, Callable[[Unit, ast.AttachPoint], list[Point]]] = {
     "kretprobe": _function,
     "fentry": _function,
     "fexit": _function,
-    **dict.fromkeys(("uprobe", "uretprobe", "usdt", "watchpoint", "iter", "test", "bench"), _later),
+    "iter": _iter,
+    **dict.fromkeys(("uprobe", "uretprobe", "usdt", "watchpoint", "test", "bench"), _later),
 }
