@@ -10,6 +10,7 @@ modules that aren't loaded are nobody's: they are neither attached nor refused.
 from __future__ import annotations
 
 import errno as _errno
+import os
 
 from ..sys import KernelError, close_all
 from .base import Attachment
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 _ONE = frozenset(
     {_errno.EINVAL, _errno.ENOENT, _errno.ESRCH, _errno.EILSEQ, _errno.ERANGE, _errno.EADDRNOTAVAIL}
 )
+
+
+_SPARE_FILES = 256  # for what is opened later
 
 
 class Refused:
@@ -96,6 +100,7 @@ def attach_functions(
         if multi and places:
             _by_link(made, prog_fd, places, ret)
         else:
+            _make_room(2 * len(places))
             for place in places:
                 _by_event(made, prog_fd, place, ret)
     except BaseException:
@@ -114,6 +119,20 @@ def _places(functions: Sequence[Listed], table: Kallsyms, offset: int) -> list[_
         for address in known[listed[1], listed[3]]:
             found.setdefault(address, _Place(address, listed, offset))
     return [found[address] for address in sorted(found)]
+
+
+def _make_room(files: int) -> None:
+    """See that so many more files may be open (setrlimit(2), RLIMIT_NOFILE): a usual limit is 1024."""
+    from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    wanted = len(os.listdir("/proc/self/fd")) + files + _SPARE_FILES
+    if soft >= wanted:
+        return
+    try:
+        setrlimit(RLIMIT_NOFILE, (wanted, max(hard, wanted)))
+    except (OSError, ValueError):  # attaching says which file was one too many
+        setrlimit(RLIMIT_NOFILE, (hard, hard))
 
 
 def _by_event(made: Many, prog_fd: int, place: _Place, ret: bool) -> None:
