@@ -88,8 +88,8 @@ class Capture:
         marked = isinstance(stmt, Mark) and isinstance(stmt.target, If) and not stmt.deep
         last = needs[-1] == first or (marked and needs[-1] == first + 1)
         if last and isinstance(guard, If) and (marked or guard is stmt):
-            then, els = _any_needs(guard.then), _any_needs(guard.els)
-            if then != els:
+            then, els = _any_marks(guard.then), _any_marks(guard.els)
+            if then != els:  # the other runs have no record
                 if isinstance(stmt, Mark):
                     self._flat[id(stmt.target)] = "then" if then else "els"
                     del block[first]
@@ -317,6 +317,10 @@ def _needs_record(stmt: Stmt) -> bool:
 
 def _any_needs(body: list[Stmt]) -> bool:
     return any(_needs_record(s) for s in body)
+
+
+def _any_marks(body: list[Stmt]) -> bool:
+    return any(isinstance(s, Mark) for s in statements(body))
 
 
 def _without_dead_marks(body: list[Stmt], live: set[int]) -> list[Stmt]:

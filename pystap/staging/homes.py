@@ -10,11 +10,12 @@ from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt, 
 from ..ir.ops import OPS
 from ..ir.walk import statements
 from .ahead import Ahead
-from .locks import clusters, refusal, watched, written_once
+from .locks import Cluster, clusters, refusal, watched, written_once
 from .merge import EventSet
 from .places import USER as USER
 from .places import Places, global_of, key_operands
 from .sizes import sizes_of
+from .spread import spread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,10 +186,13 @@ class Homes:
             touched.append({glob for _, glob in shared})
             atomic.append(_is_atomic([(op, glob) for op, glob in shared if id(op) not in self._guards]))
         moved = False
+        parts = clusters(touched, atomic)
+        if any(self._spread(cluster) for cluster in parts):
+            return True
         self.locked = set()
         self.written_once = set()
         self.lockers = set()
-        for cluster in clusters(touched, atomic):
+        for cluster in parts:
             why = refusal(self._live, self.events, self.places, cluster)
             if why is None:
                 self.locked |= cluster.globs
@@ -199,6 +203,11 @@ class Homes:
                     for op, glob in global_ops(self.events[at].body):
                         moved |= glob in cluster.globs and self._move(glob, why, op.span)
         return moved
+
+    def _spread(self, cluster: Cluster) -> bool:
+        """Let fewer runs of a cluster's handlers make records."""
+        moved = [spread(self.events[at].body, self.places[at]) for at in cluster.handlers]
+        return any(moved)
 
     def _by_thread(self) -> set[Global]:
         """Return the globals of which every access has the current thread's id at the same place of the key."""

@@ -139,9 +139,9 @@ def _rare(body: list[Stmt], places: Places, decided: set[Local]) -> bool:
         return _rare(stmt.body, places, decided)
     if not isinstance(stmt, If) or _by_user(stmt, places):
         return False
-    inner = [block for block in blocks(stmt) if any(_needs(s, places) for s in block)]
     if stmt.cond in decided:
         return True
+    inner = [block for block in blocks(stmt) if any(_by_user(s, places) for s in statements(block))]
     return len(inner) == 1 and _rare(inner[0], places, decided)
 
 
@@ -208,7 +208,7 @@ def hold(body: list[Stmt], globs: set[Global], once: set[Global]) -> list[Stmt]:
             stmt.body = hold(stmt.body, globs, once)
             return body
         if isinstance(stmt, If):
-            then, els = (any(_inside(s, globs) for s in block) for block in (stmt.then, stmt.els))
+            then, els = (_touches(block, globs) for block in (stmt.then, stmt.els))
             if then != els:
                 if then:
                     stmt.then = hold(stmt.then, globs, once)
@@ -237,11 +237,14 @@ def _unless_in_vain(
 
     if (x > max) max = x    ->    if (x > max) { lock; if (x > max) max = x; unlock }
 
-    One value of one global, read without the lock, says that the run does nothing: then it has happened at that moment.
+    One value of one global, read without the lock, says that the run does nothing (or nothing with what is locked): then
+    it has happened at that moment.
     """
     *ops, guard = region
     reads = [s for s in ops if isinstance(s, Op) and global_of(s) is not None]
-    if not isinstance(guard, If) or guard.els or len(reads) != 1 or global_of(reads[0]) not in once:
+    if not isinstance(guard, If) or _touches(guard.els, globs) or len(reads) != 1:
+        return held
+    if global_of(reads[0]) not in once or not all(isinstance(s, Op) and not s.dst for s in guard.els):
         return held
     if not all(isinstance(s, Op) and _STEADY.issuperset(effects(s).split()) for s in ops):
         return held
@@ -249,14 +252,20 @@ def _unless_in_vain(
     if guard.cond not in made:
         return held
     outer = {v: v for s in ops for v in uses(s) if isinstance(v, Local) and v not in made}
+    outer |= {v: v for s in guard.els for v in uses(s) if isinstance(v, Local) and v not in made}
     cloner = Cloner(outer)
-    return [*cloner.body(ops), If(cloner.operand(guard.cond), held, [], guard.span)]
+    early = cloner.body(ops)
+    return [*early, If(cloner.operand(guard.cond), held, cloner.body(guard.els), guard.span)]
 
 
 def written_once(cluster: Cluster, events: list[Handler]) -> set[Global]:
     """Return the globals that no run writes twice."""
     bodies = [events[at].body for at in cluster.handlers]
     return {g for g in cluster.globs if all(_count(body, g, "write") < 2 for body in bodies)}
+
+
+def _touches(body: list[Stmt], globs: set[Global]) -> bool:
+    return any(isinstance(s, Op) and global_of(s) in globs for s in statements(body))
 
 
 def _inside(stmt: Stmt, globs: set[Global]) -> bool:

@@ -189,7 +189,12 @@ class Places:
             forced = forced or stmt.cond in self.locals
             if forced:
                 self.regions.add(id(stmt))
-            return self._block(stmt.then, forced) | self._block(stmt.els, forced)
+            before = self._seen_effect
+            then = self._block(stmt.then, forced)
+            after, self._seen_effect = self._seen_effect, before
+            els = self._block(stmt.els, forced)
+            self._seen_effect |= after
+            return then | els
         if isinstance(stmt, Call):
             self.user.add(id(stmt))
             for glob in _globals_of(stmt.func.body):

@@ -222,8 +222,11 @@ class Splitter:
             kernel.append(op)
 
     def _if(self, stmt: If, kernel: list[Stmt], user: list[Stmt]) -> None:
+        before = self._seen_effect
         then_kernel, then_user = self.block(stmt.then)
+        after, self._seen_effect = self._seen_effect, before
         els_kernel, els_user = self.block(stmt.els)
+        self._seen_effect |= after
         residual = If(stmt.cond, then_user, els_user, stmt.span)
         kernel.append(Mark(residual, False))
         kernel.append(If(stmt.cond, then_kernel, els_kernel, stmt.span))

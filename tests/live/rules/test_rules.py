@@ -77,6 +77,16 @@ def test_r5_no_update_is_lost(tmp_path: Path, stage: str) -> None:
 
 
 @BOTH
+def test_r5_an_effect_in_front_of_a_guarded_print(tmp_path: Path, stage: str) -> None:
+    """Each new greatest number is printed once, in order, and what comes before the guard happens in every run."""
+    script = "global calls, max, had\n" + OURS + "calls[tid()]++ }\n"
+    script += OURS_RETURN + "d = calls[tid()]; had[tid()] = d; if (d > max) { max = d; println(d) } }\n"
+    script += 'probe end { foreach (t in had) printf("had %d\\n", had[t]) }\n'
+    lines = trace_calls(tmp_path, script, 3000, stage=stage, words=("-s16",)).clean().splitlines()
+    assert lines == [*map(str, range(1, 3001)), "had 3000", "had 3000"]
+
+
+@BOTH
 def test_r6_nothing_after_exit(tmp_path: Path, stage: str) -> None:
     """exit() lets its handler finish; what other CPUs did in the meantime is dropped, and no loss."""
     script = "global n\n" + OURS + 'if (++n == 100) exit(); printf("%d\\n", n) }\n'

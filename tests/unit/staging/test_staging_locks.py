@@ -31,6 +31,9 @@ def locked(text: str) -> list[bool]:
         "n = n * 3 + 1",
         "n = offset; m = offset",
         'if (offset > n) { n = offset; printf("%d\\n", n) }',
+        "n = n * 2; if (n > 50) println(offset)",
+        "delete t[tid()]; if (offset > n) { n = offset; println(n) }",
+        "if (whence == 3) { m++; if (offset > n) { n = offset; if (n > 7) println(n) } } else m += 2",
         'if (whence == 7) { if (offset > n) { n = offset; printf("%d\\n", n) } }',
         "if (n == 0 && t[offset] == 0) { n = 1; t[offset] = 1 } else if (n == 1) n = 2",
     ],
@@ -45,9 +48,9 @@ def test_locked(body: str) -> None:
         (f"{EVENT} {{ n = n * 2; println(offset) }}", "record in every run"),
         (f"{EVENT} {{ if (offset == 1) {{ n = n * 2; println(offset) }} }}", "record in every run"),
         (
-            f"{EVENT} {{ n = n * 2; if (n > 50) println(offset) }}",
+            f"{EVENT} {{ t[1] = n * 2; if (t[offset] > 50) println(offset) }}",
             "record in every run",
-        ),  # before the first effect
+        ),  # before the first effect, whose result the guard may need
         (f"{EVENT} {{ n = n * 2 }} {OTHER} {{ println(n) }}", "record in every run"),
         (f"{EVENT} {{ n = n * 2 }} probe timer.profile {{ n++ }}", "an interrupt's handler"),
         (f'{EVENT} {{ n = n * 2 }} probe kernel.trace("sched_switch") {{ n++ }}', "an interrupt's handler"),
@@ -113,6 +116,24 @@ def test_a_look_without_the_lock_that_says_there_is_nothing_to_do(body: str, rea
     made = Made(f"{HEAD}{EVENT} {{ {body} }}\n{END} probe begin {{ last = 4; m = 1; delete t }}")
     assert made.kernel.count("get n") == reads
     assert order(made.kernel, *(["get n", "if ", "lock"] if reads == 2 else ["lock", "get n"]), "unlock")
+
+
+def test_an_effect_goes_behind_a_guard_that_prints() -> None:
+    made = Made(f"{HEAD}{EVENT} {{ delete t[tid()]; t[tid()] = 3; if (offset > n) {{ n = offset; println(n) }} }}")
+    assert order(made.kernel, "get n", "lock", "get n", "reserve", "delete t", "set t t2 3", "set n", "else", "unlock", "else")
+    assert made.kernel.count("delete t") == made.kernel.count("set t t2 3") == 3  # with the lock, either way, and without it
+    for body in (
+        "t[1] = 3; if (offset > n + t[offset]) { n = offset; println(n) }",  # read behind it
+        "delete t[tid()]; x = 3 / whence; if (offset > n) { n = offset; println(x) }",  # if that fails, it has happened
+        'delete t[tid()]; if (offset > n) { n = offset; println(n) } else { n++; println("no") }',
+    ):
+        assert "delete t" not in (kernel := Made(f"{HEAD}{EVENT} {{ {body} }}").kernel) or order(kernel, "reserve", "delete t", "if")
+
+
+def test_a_run_without_a_record_reserves_none() -> None:
+    made = Made(f"{HEAD}{EVENT} {{ if (offset) m <<< 1; else {{ m <<< 2; println(whence) }} }} probe end {{ println(@sum(m)) }}")
+    assert order(made.kernel, "if", "push m 1", "else", "reserve", "push m 2")
+    assert made.user == 'printf "%d\\n" whence'
 
 
 def test_next_leads_to_its_end() -> None:
