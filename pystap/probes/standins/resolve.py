@@ -27,7 +27,7 @@ def resolve(one: StandIn, env: Env, text: str) -> Resolved:
     raw = _raw(one, env)
     variables = [raw[n].replace(name=name) for name, n in one.params if n is not None and n < len(raw)]
     for name, _, typed in one.values:
-        variables.append(_local(btf, one.function, name, typed))
+        variables.append(local_of(btf, one.function, name, typed))
     variables += [v.replace(name=f"__{n}") for n, v in enumerate(raw)]
     context = Context(
         f"stand-in of {one.function}",
@@ -98,7 +98,7 @@ def nf_arguments(btf: Btf) -> list[Variable]:
     return [Variable(m.name, "ctx_arg", (n, False), m.type) for n, m in enumerate(members)]
 
 
-def _local(btf: Btf, function: str, name: str, typed: str) -> Variable:
+def local_of(btf: Btf, function: str, name: str, typed: str) -> Variable:
     """Return the variable of a value that the prologue works out."""
     kind: t.Type | None = None
     if typed.startswith("="):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.live import probing
 from tests.live.network import Namespace
 from tests.live.standins.capture import CAPTURE
-from tests.live.standins.pair import FAR, HERE, MUTE, NEAR, PING, THERE, pair
+from tests.live.standins.pair import FAR, HERE, MUTE, NEAR, PING, THERE, THERE6, pair
 from tests.live.tracer import Tracer
 
 Pair = tuple[Namespace, Namespace]
@@ -136,6 +137,61 @@ def test_places(stage, two: Pair) -> None:
         f"local_out in= out={NEAR} 5",
         f"post_routing in= out={NEAR} 5",
         f"pre_routing in={FAR} out= 5",
+    ]
+
+
+AWAY = "stp-away"
+THROUGH = """
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.connect((sys.argv[1], 3339))
+try:
+    s.send(b"x"); s.recv(1)
+except ConnectionRefusedError:
+    pass  # the gateway is known from now on
+s.connect((sys.argv[2], 3340))
+for _ in range(4):
+    s.send(b"x" * 12)
+"""
+
+
+def _route_through(here: Namespace, there: Namespace) -> None:
+    """Have a network behind the other namespace, whose only host never answers."""
+    for ns, words in (
+        (there, f"link add {AWAY} type veth peer name stp-gone"),
+        (there, f"link set {AWAY} up"),
+        (there, "link set stp-gone up"),
+        (there, f"addr add 10.213.9.1/24 dev {AWAY}"),
+        (there, f"addr add fd00:d9::1/64 dev {AWAY} nodad"),
+        (there, f"neigh add 10.213.9.2 lladdr 02:00:00:00:00:09 dev {AWAY}"),
+        (there, f"neigh add fd00:d9::2 lladdr 02:00:00:00:00:09 dev {AWAY}"),
+        (here, f"route add 10.213.9.0/24 via {THERE}"),
+        (here, f"route add fd00:d9::/64 via {THERE6}"),
+    ):
+        subprocess.run(["ip", "-n", ns.name, *words.split()], check=True)
+    for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+        there.run(f"open('/proc/sys/net/{name}', 'w').write('1')")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_places_of_what_is_forwarded(stage, two: Pair, family: int) -> None:
+    _route_through(*two)
+    host = "10.213.9.2" if family == 4 else "fd00:d9::2"
+    text = "global n " + "".join(
+        f'probe netfilter.ip.{p} {{ if (dport == 3340 && daddr == "{host}" && protocol == 17)'
+        f' n["{p}", indev_name, outdev_name, $skb->len]++ }}\n'
+        for p in ("pre_routing", "local_in", "forward", "local_out", "post_routing")
+    )
+    text += 'probe end { foreach ([p+, i, o, l] in n) printf("%s in=%s out=%s %d %d\\n", p, i, o, l, n[p, i, o, l]) }'
+    with Tracer("-e", text, stage=stage) as tracer:
+        two[0].run(THROUGH, THERE if family == 4 else THERE6, host)
+    size = 12 + 8 + (20 if family == 4 else 40)
+    assert sorted(tracer.clean().splitlines()) == [
+        f"forward in={FAR} out={AWAY} {size} 4",
+        f"local_out in= out={NEAR} {size} 4",
+        f"post_routing in= out={NEAR} {size} 4",
+        f"post_routing in={FAR} out={AWAY} {size} 4",
+        f"pre_routing in={FAR} out= {size} 4",
     ]
 
 
