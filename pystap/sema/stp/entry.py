@@ -5,9 +5,9 @@
     handlers(unit, made)          the entries' own handlers, which keep the values
 
 A call is known by its task, its place on the stack and its function: so it doesn't matter which entries and returns of
-calls inside it the kernel leaves out, nor that an interrupt's calls lie on another stack. A return whose entry wasn't seen finds
-nothing, and its handler doesn't run; an entry whose return wasn't seen is written over by the next call at that place.
-System calls, and tracepoints that stand in for functions, don't nest in a thread, and their place is 1 always. Tasks are
+calls inside it the kernel leaves out, nor that an interrupt's calls lie on another stack. A return whose entry wasn't seen
+finds nothing, and its handler doesn't run; an entry whose return wasn't seen is written over by the next call at that
+place. System calls, and tracepoints that stand in for functions, don't nest in a thread; their place is 1 always. Tasks are
 told apart by address, since the idle tasks of all processors have the same number.
 """
 
