@@ -86,14 +86,17 @@ def _optimise(c: Compilation) -> None:
 
 def _stage(c: Compilation) -> None:
     from .staging import stage
+    from .staging.compare import Names
 
     assert c.module is not None
+    functions = getattr(c.target.functions, "numbers", {})
     c.staged = stage(
         c.module,
         mirror=c.options.stage == "mirror",
         ring=c.options.buffer,
         log=c.options.max_log,
         first_error_ends=c.options.maxerrors == 0,
+        names=Names(c.target.arch, functions, c.options.maxstringlen - 1),
     )
     for note in c.staged.notes:
         if note.kind == "late":

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from ..ir.nodes import Global, Handler, Local, Module, Op, Scope, Stmt
 from ..ir.walk import blocks, labels_left, statements
-from ..opt.simplify import sweep
+from ..opt.simplify import simplify, sweep
 from ..program import ErrorSite, RecordSpec
 from .capture import LOG_ROOM, Capture
+from .compare import Names, compare_words
 from .early import mark_early_calls
 from .homes import DELTA, SHARED, USER, Homes, global_ops, user_globals
 from .inserts import find_inserts
@@ -54,12 +55,20 @@ def stage(
     ring: int = 1 << 20,
     log: int = LOG_ROOM,
     first_error_ends: bool = True,
+    names: Names | None = None,
 ) -> Staged:
     """Stage an optimised module.
 
     mirror: everything that can run in the user stage does; ring: bytes of each CPU's ring; log: bytes that a
-    run's loops may log, 0 for none of these loops; first_error_ends: the run ends with its first run-time error.
+    run's loops may log, 0 for none of these loops; first_error_ends: the run ends with its first run-time error;
+    names: what numbers stand for, in comparisons.
     """
+    if names is not None:
+        for handler in module.handlers:
+            if not handler.event.user:
+                places = handler.event.args.get("places", ()) if isinstance(handler.event.args, dict) else ()
+                if compare_words(handler.body, names, places):
+                    handler.body = simplify(handler.body, {})
     return _Stager(module, mirror, ring, log, first_error_ends).run()
 
 

@@ -55,6 +55,12 @@ FOUND = {
           if (strlen(execname()) == 4) {{ a = {SOMEWHERE:#x}; if (whence) a += 2; printf("%d ", kernel_uint16(a)); a = fildes; a += whence }}
           else a++
           printf("%d\\n", a) }}""",
+    "names of system calls are compared": """
+        probe syscall.* {
+          if (name == "lseek") n++; else if (name != "no such") m = 77
+          printf("%d%d%d", name == "lseek" || name == "read", name == "", name != "lseek")
+          t[name, name == "lseek"] = 3 }
+        probe end { foreach ([w, k] in t) printf("%s %d\\n", w, k) }""",
     "the least and the greatest": """
         probe syscall.lseek { a <<< offset; a <<< whence }
         probe end { printf("%d %d %d\\n", @min(a), @max(a), @avg(a)) }""",

@@ -56,6 +56,15 @@ def test_r3_strings_are_keys_by_what_they_are_rendered_from(tmp_path: Path, stag
 
 
 @BOTH
+def test_r3_a_name_is_compared_by_what_it_is_rendered_from(tmp_path: Path, stage: str) -> None:
+    script = "global ours, others, none\nprobe syscall.*.return { if (ppid() != target()) next\n"
+    script += 'if (name == "getppid") ours++; else others++; if (name == "no_such") none++ }\n'
+    script += 'probe end { printf("%d %d %d\\n", ours, others > 0, none) }\n'
+    done = trace_calls(tmp_path, script, 500, stage=stage)
+    assert done.clean() == "1000 1 0\n"
+
+
+@BOTH
 def test_r4_a_fault_is_raised_where_it_is_evaluated_or_never(tmp_path: Path, stage: str) -> None:
     """Whether the address is read is decided in the user stage; only then its fault counts."""
     script = "global n\n" + OURS

@@ -25,10 +25,10 @@ EVENT = "probe syscall.lseek "
 class Made:
     """A compiled script. `kernel` and `user` are texts: of the first program, of the first record's function."""
 
-    def __init__(self, text: str, stage: str = "auto", **options: Any) -> None:
+    def __init__(self, text: str, stage: str = "auto", target: Target = TARGET, **options: Any) -> None:
         bag = Bag()
         settings = Options(stage=stage, target_pid=7, **options)
-        self.c = Compilation(Source("t.stp", text), "stp", TARGET, settings, bag)
+        self.c = Compilation(Source("t.stp", text), "stp", target, settings, bag)
         assert run_passes(self.c, 3), [d.message for d in bag.errors]
         assert self.c.staged is not None
         self.staged: Staged = self.c.staged

@@ -119,19 +119,39 @@ def test_a_look_without_the_lock_that_says_there_is_nothing_to_do(body: str, rea
 
 
 def test_an_effect_goes_behind_a_guard_that_prints() -> None:
-    made = Made(f"{HEAD}{EVENT} {{ delete t[tid()]; t[tid()] = 3; if (offset > n) {{ n = offset; println(n) }} }}")
-    assert order(made.kernel, "get n", "lock", "get n", "reserve", "delete t", "set t t2 3", "set n", "else", "unlock", "else")
-    assert made.kernel.count("delete t") == made.kernel.count("set t t2 3") == 3  # with the lock, either way, and without it
+    made = Made(
+        f"{HEAD}{EVENT} {{ delete t[tid()]; t[tid()] = 3; if (offset > n) {{ n = offset; println(n) }} }}"
+    )
+    assert order(
+        made.kernel,
+        "get n",
+        "lock",
+        "get n",
+        "reserve",
+        "delete t",
+        "set t t2 3",
+        "set n",
+        "else",
+        "unlock",
+        "else",
+    )
+    assert (
+        made.kernel.count("delete t") == made.kernel.count("set t t2 3") == 3
+    )  # with the lock, either way, and without it
     for body in (
         "t[1] = 3; if (offset > n + t[offset]) { n = offset; println(n) }",  # read behind it
         "delete t[tid()]; x = 3 / whence; if (offset > n) { n = offset; println(x) }",  # if that fails, it has happened
         'delete t[tid()]; if (offset > n) { n = offset; println(n) } else { n++; println("no") }',
     ):
-        assert "delete t" not in (kernel := Made(f"{HEAD}{EVENT} {{ {body} }}").kernel) or order(kernel, "reserve", "delete t", "if")
+        assert "delete t" not in (kernel := Made(f"{HEAD}{EVENT} {{ {body} }}").kernel) or order(
+            kernel, "reserve", "delete t", "if"
+        )
 
 
 def test_a_run_without_a_record_reserves_none() -> None:
-    made = Made(f"{HEAD}{EVENT} {{ if (offset) m <<< 1; else {{ m <<< 2; println(whence) }} }} probe end {{ println(@sum(m)) }}")
+    made = Made(
+        f"{HEAD}{EVENT} {{ if (offset) m <<< 1; else {{ m <<< 2; println(whence) }} }} probe end {{ println(@sum(m)) }}"
+    )
     assert order(made.kernel, "if", "push m 1", "else", "reserve", "push m 2")
     assert made.user == 'printf "%d\\n" whence'
 
