@@ -110,7 +110,15 @@ ROWS: tuple[tuple[str, str, str], ...] = (
         "net:net_dev_start_xmit",
         "",
         "name = dev->name; queue_mapping = skb->queue_mapping; skbaddr = skb; protocol = bswap(skb->protocol); "
-        "ip_summed = skb->ip_summed; len = skb->len; data_len = skb->data_len;",
+        "ip_summed = skb->ip_summed; len = skb->len; data_len = skb->data_len; "
+        "network_offset = (int64)(uint64)skb->head + skb->network_header - (int64)(uint64)skb->data; "
+        "transport_offset_valid = skb->transport_header != 65535; transport_offset = skb->transport_header == 65535 ? 0 : "
+        "(int64)(uint64)skb->head + skb->transport_header - (int64)(uint64)skb->data; "
+        + "".join(
+            f"{name} = ((struct skb_shared_info *)(skb->head + skb->end))->{name}; "
+            for name in ("tx_flags", "gso_size", "gso_segs", "gso_type")
+        )
+        + "vlan_tagged = skb->vlan_all != 0; vlan_proto = bswap(skb->vlan_proto); vlan_tci = skb->vlan_tci;",
     ),
     ("napi:napi_poll", "", 'dev_name = napi->dev ? str(&napi->dev->name[0], 15) : "(no_device)";'),
     ("skb:kfree_skb", "", "skbaddr = skb; protocol = bswap(skb->protocol);"),
@@ -144,7 +152,11 @@ ROWS: tuple[tuple[str, str, str], ...] = (
         "block_bio",
         _BIO,
     ),
-    ("block:block_bio_complete", "", _BIO),
+    (
+        "block:block_bio_complete",
+        "",
+        _BIO + f"error = {_STATUS.replace('error', 'bio->bi_status')}bio->bi_status ? -5 : 0;",
+    ),
     (
         "block:block_rq_issue block:block_rq_insert block:block_rq_merge block:block_io_start block:block_io_done",
         "block_rq",
@@ -180,9 +192,12 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 def fields_of(subsystem: str, event: str) -> tuple[str, dict[str, str]]:
     """Return (the record's name, field -> expression) of a tracepoint, ("", {}) where no row has it."""
     word = f"{subsystem}:{event}"
-    for words, record, text in ROWS:
-        if word in words.split():
-            return record or event, dict(_pairs(text))
+    from .bt_tracepoints_more import ROWS as MORE
+
+    for rows in (ROWS, MORE):
+        for words, record, text in rows:
+            if word in words.split():
+                return record or event, dict(_pairs(text))
     return event, {}
 
 

@@ -47,7 +47,8 @@ def analyse(tree: ast.Program, target: Target, options: Options, bag: Bag) -> ir
     if not tree.probes and not bag.errors:
         bag.error("E306", "the script has no probe", None, 'write: BEGIN { printf("hello\\n"); }')
     handlers = _settle(unit, probes)
-    _undefined(unit)
+    if all(found for _, found in probes):  # what a probe that isn't there would have assigned isn't known
+        _undefined(unit)
     for diagnostic in unit.bag.items:
         bag.add(diagnostic)
     return _module(unit, handlers)

@@ -6,7 +6,7 @@ A pattern is one event with a list of numbers, whatever number of calls it names
 from __future__ import annotations
 
 from ...diag import did_you_mean
-from ...ir.nodes import Event, Text
+from ...ir.nodes import Const, Event, Text
 from ...probes.base import glob_filter, has_glob
 from ...probes.bt_syscalls import NUMBERS, arguments, names
 from . import types
@@ -34,7 +34,7 @@ def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
         if has_glob(func):
             found = glob_filter(func, [prefix + n for n in names()])
             if found:
-                out.append(_many(attach, kind, [w.removeprefix(prefix) for w in found], prefix))
+                out.append(_many(unit, attach, kind, [w.removeprefix(prefix) for w in found], prefix))
         elif func.startswith(prefix):
             word = func.removeprefix(prefix)
             if word in NUMBERS:
@@ -116,13 +116,46 @@ def c_words(body: Body, text: str) -> T:
     return type if type.kind in ("int", "bool", "ptr") else types.UINT64
 
 
-def _many(attach: ast.AttachPoint, kind: str, words: list[str], prefix: str) -> Point:
+def _common(unit: Unit, words: list[str]) -> dict[str, Make]:
+    """Return what reads the arguments that all of some calls have, wherever each has it."""
+    places: dict[str, list[tuple[int, int, str]]] = {}
+    for word in words:
+        for n, (name, ctype) in enumerate(arguments(word)):
+            places.setdefault(name, []).append((NUMBERS[word], n, ctype))
+    return {name: _placed(unit, found) for name, found in places.items() if len(found) == len(words)}
+
+
+def _placed(unit: Unit, found: list[tuple[int, int, str]]) -> Make:
+    """Return what reads an argument that has, by the call's number, one place or another."""
+    first, ctype = found[0][1], found[0][2]
+    if all(n == first for _, n, _ in found):
+        return _argument(unit, first, ctype)
+
+    def make(body: Body) -> Val:
+        value = _argument(unit, first, ctype)(body)
+        local = body.local("i64", "a")
+        body.b.mov(local, value.ops[0])  # type: ignore[index]
+        nr = body.b.op("sys_nr", ())
+        for number, n, other in found:
+            if n != first:
+                then, _ = body.b.branch(body.b.op("eq", (nr, Const(number))))
+                before = body.b.into(then)
+                body.b.mov(local, _argument(unit, n, other)(body).ops[0])  # type: ignore[index]
+                body.b.into(before)
+        return Val(value.type, [local])
+
+    return make
+
+
+def _many(unit: Unit, attach: ast.AttachPoint, kind: str, words: list[str], prefix: str) -> Point:
     every = len(words) == len(names())
     numbers = None if every else [NUMBERS[w] for w in words]
     text = f"tracepoint:syscalls:{prefix}{words[0]}" if len(words) == 1 else attach.name
     point = _point(attach, kind, words[0] if len(words) == 1 else "", numbers, text)
     if len(words) > 1:
         point.probe_text = _probe_text(kind)
+    if kind == "sys_enter":
+        point.fields.update(_common(unit, words))
     return point
 
 
