@@ -14,6 +14,7 @@ import os
 from struct import pack, unpack_from
 from zlib import crc32
 
+from .. import cachefile
 from .errors import BtfError
 from .index import BtfIndex
 from .lookup import Btf
@@ -55,7 +56,7 @@ def open_btf(
     if index is not None:
         btf.use_index(index)
     else:
-        btf.unsaved = (cache_dir, path, key, stamp)
+        btf.unsaved = (path, key, stamp)
         if not defer:
             store_index(btf)
     return btf
@@ -67,10 +68,10 @@ def store_index(btf: Btf) -> None:
         return
     from .build import build_index  # and `array`: not wanted where the cache is warm
 
-    cache_dir, path, key, stamp = btf.unsaved
+    path, key, stamp = btf.unsaved
     btf.unsaved = None
     index = getattr(btf.index, "made", None) or build_index(btf)
-    _store(cache_dir, path, key, stamp, index)
+    _store(path, key, stamp, index)
     btf.use_index(BtfIndex(index))
 
 
@@ -94,28 +95,9 @@ def _index(data: memoryview, blob: Blob) -> BtfIndex | None:
     return index if not index.count or index.starts[-1] < len(blob.words) else None
 
 
-def _read(path: str) -> bytes | None:
-    """Return the content of a file that is ours alone to write, or None."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        info = os.fstat(fd)
-        regular = info.st_mode & 0o170000 == 0o100000
-        if not regular or info.st_uid != os.geteuid() or info.st_mode & 0o022 or info.st_size > _LARGEST:
-            return None
-        data = os.read(fd, info.st_size)
-        return data if len(data) == info.st_size else None
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-
-
 def _load(path: str, key: bytes, stamp: tuple[int, int]) -> memoryview | None:
     """Return the index's bytes from a valid file, or None."""
-    data = _read(path)
+    data = cachefile.read(path, _LARGEST)
     if data is None or len(data) < _HEADER_SIZE:
         return None
     magic, version, key_len, index_len, btf_len, btf_sum, checksum = unpack_from(_HEADER, data)
@@ -128,27 +110,7 @@ def _load(path: str, key: bytes, stamp: tuple[int, int]) -> memoryview | None:
     return view[at:]
 
 
-def _store(cache_dir: str, path: str, key: bytes, stamp: tuple[int, int], index: bytes) -> None:
-    """Write the file whole or not at all; failures are nobody's business."""
+def _store(path: str, key: bytes, stamp: tuple[int, int], index: bytes) -> None:
     body = key + bytes(-len(key) % 4) + index
     header = pack(_HEADER, _MAGIC, _VERSION, len(key), len(index), *stamp, crc32(body))
-    temporary = f"{path}.{os.getpid()}"
-    try:
-        os.makedirs(cache_dir, 0o700, exist_ok=True)
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError:
-        return
-    try:
-        try:
-            whole = os.write(fd, header + body) == len(header) + len(body)
-        finally:
-            os.close(fd)
-        if whole:
-            os.rename(temporary, path)
-            return
-    except OSError:
-        pass
-    try:
-        os.unlink(temporary)
-    except OSError:
-        pass
+    cachefile.write(path, header + body)

@@ -57,7 +57,7 @@ class Btf(Blob):
     ) -> None:
         super().__init__(data, index, base)
         self._found: dict[tuple[int, str], t.Type | None] = {}
-        self.unsaved: tuple[str, str, bytes, tuple[int, int]] | None = None  # see cache.store_index
+        self.unsaved: tuple[str, bytes, tuple[int, int]] | None = None  # see cache.store_index
 
     def find_all(self, group: int, name: str) -> Iterator[t.Type]:
         """Yield all types of that name in a group (`kinds.G_*`), by rising id."""

@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import os
 
+from .. import cachefile
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mmap import mmap
@@ -90,48 +92,10 @@ def load(cache_dir: str | None) -> bytes | mmap:
     with open(SHIPPED, "rb") as file:
         head = file.read(_HEADER)
         path = os.path.join(cache_dir, f"functions-{head[8:16].hex()}.txt") if cache_dir else ""
-        kept = _kept(path, int.from_bytes(head[12:16], "little")) if path else None
+        kept = cachefile.mapped(path, int.from_bytes(head[12:16], "little")) if path else None
         if kept is not None:
             return kept
         text = unpack(head + file.read())
-    if cache_dir and path:
-        _keep(cache_dir, path, text)
+    if path:
+        cachefile.write(path, text)
     return text
-
-
-def _kept(path: str, size: int) -> mmap | None:
-    """Return the mapped text of a file that only we can write and that was written whole, or None."""
-    from mmap import MAP_PRIVATE, PROT_READ, mmap
-
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        info = os.fstat(fd)
-        if info.st_mode & 0o170022 != 0o100000 or info.st_uid != os.geteuid() or info.st_size != size:
-            return None
-        return mmap(fd, size, MAP_PRIVATE, PROT_READ)
-    except (OSError, ValueError):
-        return None
-    finally:
-        os.close(fd)
-
-
-def _keep(cache_dir: str, path: str, text: bytes) -> None:
-    """Write the text whole or not at all; a cache that can't be written costs time, never an error."""
-    temporary = f"{path}.{os.getpid()}"
-    try:
-        os.makedirs(cache_dir, 0o700, exist_ok=True)
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError:
-        return
-    try:
-        with open(fd, "wb") as file:
-            file.write(text)
-        os.rename(temporary, path)
-    except OSError:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass

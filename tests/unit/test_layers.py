@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent.parent / "pystap"
 # Bottom to top. A part may import what stands on a lower line; of its own line only itself.
 ORDER: tuple[tuple[str, ...], ...] = (
     ("source", "node"),
-    ("diag", "options"),
+    ("diag", "options", "cachefile"),
     ("types", "btf", "bpf", "program", "tapset", "debuginfo", "codeindex"),
     ("lang", "ir"),
     ("probes", "builtins"),
