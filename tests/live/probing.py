@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+import pytest
+
 from pystap.cli.live import live_target
 from pystap.kernel.features import Features
 
@@ -23,6 +25,16 @@ def lacks(*features: str) -> str:
 def functions() -> bool:
     """Say whether kernel functions can be probed one way or the other."""
     return not lacks("kprobe") or not lacks("fentry")
+
+
+RUNGS = {"fentry": ("fentry", "fexit"), "kprobe": ("kprobe", "kretprobe"), "standin": ()}
+
+
+def rung(request: pytest.FixtureRequest) -> str:
+    """Return the option for a rung of the ladder, a fixture's parameter; skip where this kernel lacks it."""
+    if why := lacks(*RUNGS[request.param]):
+        pytest.skip(why)
+    return f"--attach={request.param}"
 
 
 def point(function: str, file: str, now: str = "") -> str:

@@ -7,24 +7,17 @@ import json
 import pytest
 
 from pystap.cli.live import live_target
-from pystap.kernel.features import Features
+from tests.live import probing
 from tests.live.network import Namespace
 from tests.live.standins import test_accept, test_messages, test_segments
 from tests.live.standins.test_accept import ROW
 from tests.live.tracer import Tracer
 
-NEEDS = {"fentry": ("fentry", "fexit"), "kprobe": ("kprobe", "kretprobe"), "standin": ()}
 
-
-@pytest.fixture(scope="module", params=list(NEEDS))
+@pytest.fixture(scope="module", params=list(probing.RUNGS))
 def rung(request: pytest.FixtureRequest) -> str:
-    """A rung that is here."""
-    known = Features(live_target().btf)
-    for name in NEEDS[request.param]:
-        has, why = known.has(name)
-        if not has:
-            pytest.skip(why)
-    return f"--attach={request.param}"
+    """A way to probe functions that is here."""
+    return probing.rung(request)
 
 
 def test_accepted(script, stage, rung: str, net: Namespace) -> None:

@@ -8,22 +8,14 @@ import sys
 
 import pytest
 
-from pystap.cli.live import live_target
-from pystap.kernel.features import Features
+from tests.live import probing
 from tests.live.tracer import Tracer
 
-NEEDS = {"fentry": ("fentry", "fexit"), "kprobe": ("kprobe", "kretprobe"), "standin": ()}
 
-
-@pytest.fixture(params=list(NEEDS))
+@pytest.fixture(params=list(probing.RUNGS))
 def rung(request: pytest.FixtureRequest) -> str:
     """A way to probe functions that is here."""
-    known = Features(live_target().btf)
-    for name in NEEDS[request.param]:
-        has, why = known.has(name)
-        if not has:
-            pytest.skip(why)
-    return f"--attach={request.param}"
+    return probing.rung(request)
 
 
 def run(program: str) -> str:
