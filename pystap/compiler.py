@@ -65,7 +65,9 @@ def _parse(c: Compilation) -> None:
 def _sema(c: Compilation) -> None:
     if c.lang == "bt":
         from .sema.bt import analyse as analyse_bt
+        from .sema.bt.config import with_settings
 
+        c.options = with_settings(c.options, c.tree)
         c.module = analyse_bt(c.tree, c.target, c.options, c.bag)
         return
     from .sema.stp import analyse as analyse_stp

@@ -24,7 +24,8 @@ class Options(Node):
     display_globals: print what SystemTap calls unread globals (bpftrace: maps) at the end. standins: let
     tracepoints stand in for functions that this kernel can't probe. attach: the rung of the attach ladder that
     functions must be probed by ("fentry", "kprobe" or "standin"), "" for the best that there is. macros: definitions
-    that a SystemTap script may use beside its own and the tapset's.
+    that a SystemTap script may use beside its own and the tapset's. settings: (name, text) of bpftrace's settings that the
+    environment has (BPFTRACE_NAME); they count more than the script's own.
     """
 
     lang: str = ""
@@ -55,3 +56,4 @@ class Options(Node):
     standins: bool = True
     attach: str = ""
     macros: str = ""
+    settings: tuple[tuple[str, str], ...] = ()

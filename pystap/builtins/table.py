@@ -142,7 +142,7 @@ TABLE: dict[str, Builtin] = {**CONTEXT, **CLOCKS, **NUMBERS, **RENDERED, **STRIN
 BPFTRACE: dict[str, Builtin] = {
     "ncpus": Builtin("", "i", "u"),  # CPUs of this machine
     "enum_text": Builtin("is", "s", "u"),  # value, "0=A;5=B": the name of the value, else the number
-    "cat_file": Builtin("s", "", "u", "output"),  # prints a file's content
+    "cat_file": Builtin("si", "", "u", "output"),  # prints a file's content, so many bytes at most
     # around output that is one event of this kind in JSON
     "begin_event": Builtin("s", "", "u", "output"),
     "end_event": Builtin("", "", "u", "output"),

@@ -10,6 +10,10 @@ import sys
 
 from ..diag import CompileError, did_you_mean, fail
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 # option -> our words; None: it is taken and means nothing here. Of those that take a value it follows the words.
 _FLAGS: dict[str, tuple[str, ...] | None] = {
     "-q": ("-q",),
@@ -17,13 +21,15 @@ _FLAGS: dict[str, tuple[str, ...] | None] = {
     "-l": ("-l",),
     "-h": ("--help",),
     "-V": ("--version",),
-    "-k": None,
+    "-k": None,  # what a map couldn't take is counted and told anyway
     "--help": ("--help",),
     "--version": ("--version",),
+    "--verbose": ("-v",),
     "--unsafe": ("--unsafe",),
     "--no-warnings": ("-w",),
     "--quiet": ("-q",),
     "--dry-run": ("-p", "4"),
+    "--fmt": ("-p", "1"),
     "--usdt-file-activation": None,
 }
 _VALUES: dict[str, tuple[str, ...] | None] = {
@@ -32,27 +38,77 @@ _VALUES: dict[str, tuple[str, ...] | None] = {
     "-e": ("-e",),
     "-f": ("--format",),
     "-o": ("-o",),
-    "-B": None,
-    "-I": None,
+    "-I": None,  # types come from BTF
     "--include": None,
     "--traceable-functions": None,
     "--no-feature": None,
 }
+_NO_LLVM = "there is no LLVM in pystap: -d codegen prints the programs"
 _REFUSED: dict[str, str] = {
-    "-d": "pystap --dump-after=PASS prints what a pass made, and pystap explain says what runs where",
-    "--info": "pystap doctor says what this kernel can do",
-    "--emit-elf": "pystap --dump-after=ebpf prints the programs",
-    "--emit-llvm": "there is no LLVM in pystap: --dump-after=ebpf prints the programs",
+    "--emit-elf": "-d dis prints the programs",
+    "--emit-llvm": _NO_LLVM,
     "--aot": "",
-    "--mode": "pystap -p 4 loads a script without running it",
     "--test": "",
     "--bench": "",
-    "--fmt": "pystap -p 1 prints a script as it was read",
-    "--debuginfo": "",
+    "--debuginfo": "SYSTEMTAP_DEBUGINFO_PATH in the environment says where debug information is",
     "--dwarf-pid": "",
-    "--probe-filter": "",
-    "--verify-llvm-ir": "",
+    "--probe-filter": "a pattern in the attach point picks probes",
+    "--verify-llvm-ir": _NO_LLVM,
 }
+# Values of options that take one of a few words.
+_WORDS: dict[str, dict[str, tuple[str, ...] | str]] = {
+    "-B": {"none": (), "line": (), "full": ()},  # output is written with every batch of events
+    "-d": {
+        "parse": ("-p", "1", "--dump-after", "parse"),
+        "ast": ("-p", "1", "--dump-after", "parse"),
+        "types": ("-p", "2", "--dump-after", "sema"),
+        "codegen": ("-p", "3", "--dump-after", "ebpf"),
+        "codegen-opt": ("-p", "3", "--dump-after", "ebpf"),
+        "dis": ("-p", "3", "--dump-after", "ebpf"),
+        "all": "one at a time: -d ast, -d types, -d dis",
+        "libbpf": "there is no libbpf in pystap",
+        "verifier": "what the verifier refuses is shown at its line of the script",
+    },
+    "--mode": {
+        "codegen": ("-p", "3"),
+        "format": ("-p", "1"),
+        "compiler-bench": "-v says how long each pass takes",
+        "bench": "",
+        "test": "",
+    },
+}
+
+_SETTINGS = "BPFTRACE_"
+# of the environment alone: what they would change
+_ELSEWHERE = {
+    "BTF": "types come from /sys/kernel/btf",
+    "KERNEL_SOURCE": "types come from /sys/kernel/btf",
+    "KERNEL_BUILD": "types come from /sys/kernel/btf",
+    "VMLINUX": "types come from /sys/kernel/btf",
+    "COLOR": "",
+}
+
+
+def settings() -> tuple[tuple[str, str], ...]:
+    """Return the settings of scripts that the environment has; say which of its words are not used."""
+    from ..sema.bt.config import KEYS, OLD_NAMES
+
+    out = []
+    for name, text in os.environ.items():
+        if not name.startswith(_SETTINGS):
+            continue
+        word = name.removeprefix(_SETTINGS)
+        key = OLD_NAMES.get(word.lower(), word.lower())
+        if key in KEYS:
+            out.append((key, text))
+        elif hint := _ELSEWHERE.get(word, _near(key, KEYS)):
+            sys.stderr.write(f"warning: {name} is not used: {hint}\n")
+    return tuple(out)
+
+
+def _near(key: str, known: Iterable[str]) -> str:
+    near = did_you_mean(key, known)
+    return f"did you mean {_SETTINGS}{near.upper()}?" if near else "there is no such setting"
 
 
 def main_and_leave() -> None:
@@ -76,6 +132,8 @@ def _words_or_leave(words: list[str]) -> list[str]:
 def translate(words: list[str]) -> list[str]:
     """Return our words for bpftrace's; CompileError (E4xx, E9xx) for those that have none."""
     out = ["--lang", "bt"]
+    if "--info" in words:
+        return ["doctor"]
     if not words:
         return [*out, "--help"]
     at = 0
@@ -99,7 +157,7 @@ def _letters(letters: str, words: list[str], at: int, out: list[str]) -> int:
     """Take `-lv`, `-p123`, `-p 123`."""
     while letters:
         name, letters = f"-{letters[0]}", letters[1:]
-        if name in _VALUES or name == "-d":
+        if name in _VALUES or name in _WORDS:
             return _option(name, letters or None, words, at, out)
         at = _option(name, None, words, at, out)
     return at
@@ -115,15 +173,30 @@ def _option(name: str, value: str | None, words: list[str], at: int, out: list[s
             raise fail("E902", f"option '{name}' takes no value")
         out += _FLAGS[name] or ()
         return at
-    if name not in _VALUES:
-        near = did_you_mean(name, (*_FLAGS, *_VALUES)) if name.startswith("--") else None
+    if name not in _VALUES and name not in _WORDS:
+        near = did_you_mean(name, (*_FLAGS, *_VALUES, *_WORDS)) if name.startswith("--") else None
         raise fail("E901", f"unknown option '{name}'", None, *([f"did you mean '{near}'?"] if near else []))
     if value is None:
         if at >= len(words):
             raise fail("E902", f"option '{name}' needs a value")
         value = words[at]
         at += 1
+    if name in _WORDS:
+        out += _word(name, value)
+        return at
     ours = _VALUES[name]
     if ours is not None:
         out += [*ours, value]
     return at
+
+
+def _word(name: str, value: str) -> tuple[str, ...]:
+    """Return our words for an option that takes one of a few."""
+    known = _WORDS[name]
+    if value not in known:
+        raise fail("E903", f"{name} takes {', '.join(known)}, not '{value}'")
+    ours = known[value]
+    if isinstance(ours, str):
+        hints = [ours] if ours else []
+        raise fail("E401", f"not supported yet: bpftrace's option '{name} {value}'", None, *hints)
+    return ours

@@ -117,6 +117,11 @@ def _drop_stdout() -> None:
 
 def _main(words: list[str]) -> int:
     word = words[0] if words else ""
+    if word == "bpftrace":  # its command line, as the shim has it
+        from .bpftrace import translate
+
+        words = translate(words[1:])
+        word = words[0]
     args = parse(words[1:] if word in COMMANDS else words)
     if word not in COMMANDS and args.file in COMMANDS and not os.path.exists(args.file):
         word = args.file  # options stood before it
@@ -142,6 +147,10 @@ def _main(words: list[str]) -> int:
 
         return run(args)
     source, lang = read_script(args)
+    if lang == "bt":
+        from .bpftrace import settings
+
+        args.options = args.options.replace(settings=settings())
     from .drive import Driver
 
     driver = Driver(args, source, lang)

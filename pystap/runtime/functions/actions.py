@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from ..context import Context
 
 PURE: dict[str, Callable[..., Any]] = {}
-_CAT_BYTES = 10240
 _LOG = "/dev/kmsg"
 _MARKERS = ("/sys/kernel/tracing/trace_marker", "/sys/kernel/debug/tracing/trace_marker")
 
@@ -56,12 +55,12 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         finally:
             os.close(fd)
 
-    def cat_file(path: str) -> None:
+    def cat_file(path: str, most: int) -> None:
         """Print a file, or the first part of a long one."""
         try:
             with open(path.encode("latin-1"), "rb") as file:
                 context.sink.begin("cat")
-                context.sink.emit(file.read(_CAT_BYTES).decode("latin-1"))
+                context.sink.emit(file.read(most).decode("latin-1"))
                 context.sink.end()
         except OSError as error:
             context.warn(f"cat(): {path}: {error.strerror}")

@@ -32,13 +32,14 @@ for _table in (expr.TABLE, access.TABLE, assign.TABLE, calls.TABLE):
     body.EXPRESSIONS.update(_table)
 body.STATEMENTS.update(stmts.TABLE)
 
+ENOUGH = 12  # walks over a script with mistakes
 MOST_PASSES = 400  # types only grow, by one step of one thing in a walk at least
 
 
 def analyse(tree: ast.Program, target: Target, options: Options, bag: Bag) -> ir.Module:
     """Check a script and return its IR; mistakes are in the bag."""
     unit = Unit(tree, target, options, bag)
-    unit.config.take(tree.config, bag)
+    unit.config.take(tree.config, bag, options.settings)
     _script_types(unit)
     unit.declare_maps()
     for item in tree.imports:
@@ -46,6 +47,7 @@ def analyse(tree: ast.Program, target: Target, options: Options, bag: Bag) -> ir
     probes = [(probe, points.resolve(unit, probe)) for probe in tree.probes]
     if not tree.probes and not bag.errors:
         bag.error("E306", "the script has no probe", None, 'write: BEGIN { printf("hello\\n"); }')
+    _not_too_many(unit, probes)
     handlers = _settle(unit, probes)
     if all(found for _, found in probes):  # what a probe that isn't there would have assigned isn't known
         _undefined(unit)
@@ -61,12 +63,27 @@ def _script_types(unit: Unit) -> None:
         define(unit)
 
 
+def _not_too_many(unit: Unit, probes: list[tuple[ast.Probe, list[Point]]]) -> None:
+    """Hold the script to the setting max_probes."""
+    count, most = 0, unit.config.max_probes
+    for probe, found in probes:
+        for point in found:
+            args = point.event.args
+            count += len(args["functions"]) if isinstance(args, dict) and "functions" in args else 1
+        if count > most:
+            hint = f"config = {{ max_probes = {count} }}, or BPFTRACE_MAX_PROBES={count}, allows so many"
+            unit.bag.error("E309", f"{count} probes are more than the {most} of max_probes", probe.span, hint)
+            return
+
+
 def _settle(unit: Unit, probes: list[tuple[ast.Probe, list[Point]]]) -> list[ir.Handler]:
     """Walk until the types are right; the last walk's IR counts."""
     handlers: list[ir.Handler] = []
-    for _ in range(MOST_PASSES):
+    for number in range(MOST_PASSES):
         handlers = _walk(unit, probes)
         if unit.dirty:
+            if number > ENOUGH and unit.bag.errors:
+                return handlers
             unit.guessing = False
         elif unit.guessing or unit.settled():
             return handlers

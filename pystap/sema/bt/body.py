@@ -194,9 +194,9 @@ class Body:
         """Let the variable of a wrong assignment be there, so that its uses aren't reported too."""
         target = node.target if isinstance(node, ast.Assign) else node
         if isinstance(target, (ast.Variable, ast.Let)) and self.scope.find(target.name) is None:
-            from .scope import Var
+            from .assign import make
 
-            self.scope.vars[target.name] = Var(target.name, node.span, (self.number, node.span.start))
+            make(self, target.name, node.span)
 
     def block(self, node: ast.Block) -> None:
         """Write a block in a scope of its own."""

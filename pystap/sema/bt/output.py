@@ -206,17 +206,17 @@ def system(body: Body, call: ast.Call) -> Val:
 
 def cat(body: Body, call: ast.Call) -> Val:
     """`cat(format, ...)`: a file's content."""
-    return _with_text(body, call, "cat_file")
+    return _with_text(body, call, "cat_file", Const(body.unit.config.max_cat_bytes))
 
 
-def _with_text(body: Body, call: ast.Call, builtin: str) -> Val:
+def _with_text(body: Body, call: ast.Call, builtin: str, *more: Operand) -> Val:
     format_, ops = formatted(body, call)
     parts = format_.parts
     if not parts or (len(parts) == 1 and isinstance(parts[0], str)):
         text: Operand = Text(str(parts[0]) if parts else "")
     else:
         text = body.b.op("sprintf", tuple(ops), format_, STR)
-    body.b.do("call", (text,), builtin)
+    body.b.do("call", (text, *more), builtin)
     return Val(types.VOID, [])
 
 

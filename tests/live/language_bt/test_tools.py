@@ -56,7 +56,7 @@ SHOWS: dict[str, str | None] = {
 # what this kernel may lack
 LACKS = re.compile(
     r"this kernel can't probe functions, and '[\w*]+' has no stand-in|this kernel has no function|"
-    r"this kernel has no tracepoint|this kernel has no symbol|no function of this kernel matches|can't be traced"
+    r"this kernel has no tracepoint|this kernel has no symbol|no function of this kernel matches|can't be traced|has no member 'h_nr_queued'"
 )
 
 

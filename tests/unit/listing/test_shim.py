@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pystap.cli.bpftrace import translate
+from pystap.cli.bpftrace import settings, translate
 from pystap.cli.shim import shim, text
 from pystap.diag import CompileError
 
@@ -62,7 +62,7 @@ def test_they_run(tmp_path: Path) -> None:
     assert "println" in done.stdout
     done = subprocess.run(["bpftrace", "--version"], env=env, cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.startswith("pystap ")
-    done = subprocess.run(["bpftrace", "-d", "ast", "x"], env=env, capture_output=True, text=True)
+    done = subprocess.run(["bpftrace", "-d", "all", "x"], env=env, capture_output=True, text=True)
     assert done.returncode == 1
     assert "error[E401]" in done.stderr
 
@@ -84,10 +84,36 @@ def test_they_run(tmp_path: Path) -> None:
         ("x.bt -- -v", "x.bt -- -v"),
         ("--dry-run x.bt", "-p 4 x.bt"),
         ("-", "-"),
+        ("-d ast x.bt", "-p 1 --dump-after parse x.bt"),
+        ("-ddis -e X", "-p 3 --dump-after ebpf -e X"),
+        ("--mode=format x.bt", "-p 1 x.bt"),
+        ("--mode codegen x.bt", "-p 3 x.bt"),
+        ("--fmt x.bt", "-p 1 x.bt"),
+        ("--no-warnings --verbose x.bt", "-w -v x.bt"),
+        ("-p 1 -o out -c ls -Bline x.bt", "-x 1 -o out -c ls x.bt"),
     ],
 )
 def test_bpftrace_options(words: str, expected: str) -> None:
     assert translate(words.split()) == ["--lang", "bt", *expected.split()]
+
+
+def test_information_is_doctors() -> None:
+    assert translate(["--info"]) == ["doctor"]
+
+
+def test_settings_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [n for n in os.environ if n.startswith("BPFTRACE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("BPFTRACE_MAX_STRLEN", "64")
+    monkeypatch.setenv("BPFTRACE_MAP_KEYS_MAX", "10")  # a name of old
+    monkeypatch.setenv("BPFTRACE_BTF", "/x")
+    monkeypatch.setenv("BPFTRACE_MAX_STRLN", "64")
+    assert sorted(settings()) == [("max_map_keys", "10"), ("max_strlen", "64")]
+    said = capsys.readouterr().err
+    assert "BPFTRACE_BTF is not used: types come from" in said
+    assert "did you mean BPFTRACE_MAX_STRLEN?" in said
 
 
 @pytest.mark.parametrize(
@@ -95,7 +121,14 @@ def test_bpftrace_options(words: str, expected: str) -> None:
     [
         ("-d all x", "E401"),
         ("-dall", "E401"),
-        ("--info", "E401"),
+        ("--emit-elf x", "E401"),
+        ("--emit-llvm x", "E401"),
+        ("--mode test", "E401"),
+        ("--mode tset", "E903"),
+        ("-B lines x", "E903"),
+        ("-d asts x", "E903"),
+        ("-d verifier x", "E401"),
+        ("--bench", "E401"),
         ("-x", "E901"),
         ("--nosuch", "E901"),
         ("-p", "E902"),

@@ -144,3 +144,8 @@ def test_what_has_no_type_is_an_error_at_its_place() -> None:
 def test_a_tuple_of_what_is_counted_has_a_type() -> None:
     rows = begin("@s = @t; @t = (@n, 1); @n = @n + 1;")
     assert [row.split()[1] for row in rows if row.startswith("set")] == ["@s", "@t", "@n"]
+
+
+def test_a_mistake_keeps_nothing_from_settling() -> None:
+    body = "$t = curtask; $len = $t->no_such_member; $len = $len > 0 ? $len - 1 : 0; @n = $len;"
+    assert [code for code, _ in errors(f"BEGIN {{ {body} }}")] == ["E231"]
