@@ -14,10 +14,12 @@ from ..ir.walk import blocks, count_defs, statements, substitute, uses
 from ..opt.simplify import effects
 from ..program import REC_HEADER, Field
 from .log import Log
+from .overlay import overlay
 from .plan import LogLoop, RecordLocal, RecordPlan
 from .sizes import sizes_of
 from .split import Mark, deep_uses
 from .turns import most_logged
+from .ways import number_ways
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,9 +71,12 @@ class Capture:
         self._size = REC_HEADER
         self._slots: dict[Local, tuple[Local, Field]] = {}
         self._whole: dict[Local, Local] = {}
+        self.user = number_ways(self.kernel, self.user, self._new)
         self.kernel = self._puts(self.kernel, set(), None)
         self._in_place()
         substitute(self.user, self._whole)
+        self.fields, self.params, moved, self._size = overlay(self.kernel, self.fields, self.params)
+        substitute(self.user, moved)
         if self.log.entries:
             self._add_log()
         self.record.size = self._size

@@ -61,6 +61,22 @@ FOUND = {
           printf("%d%d%d", name == "lseek" || name == "read", name == "", name != "lseek")
           t[name, name == "lseek"] = 3 }
         probe end { foreach ([w, k] in t) printf("%s %d\\n", w, k) }""",
+    "a long chain, and what is left in its middle": f"""
+        probe syscall.lseek {{
+          println(0); x = kernel_char({SOMEWHERE:#x})
+          if (offset == 1 && x > 300) printf("one %s\\n", execname())
+          else if (offset == 2) printf("two %d %d\\n", whence, kernel_char({NOWHERE:#x}))
+          else if (whence == 7) {{ if (fildes == 3) next; println("seven") }}
+          else if (whence == 0) {{ printf("%d %s %d\\n", whence, name, tid()); n++ }}
+          else if (kernel_char({NOWHERE:#x})) println(4)
+          else printf("%s\\n", kernel_string({SOMEWHERE:#x}))
+          printf("%d %d\\n", offset + whence, x) }}""",
+    "branches that exclude one another, and a value that both and neither want": """
+        probe syscall.lseek {
+          x = offset * 3; y = fildes * 5; z = whence * 7
+          if (whence) { printf("%d %s\\n", x, execname()); m = 1 } else { printf("%d %s\\n", y, name); m = 2 }
+          if (fildes) printf("%d\\n", z); else printf("%d %d\\n", z * 2, x)
+          printf("%d %d %s\\n", y, m, execname()) }""",
     "the least and the greatest": """
         probe syscall.lseek { a <<< offset; a <<< whence }
         probe end { printf("%d %d %d\\n", @min(a), @max(a), @avg(a)) }""",
