@@ -13,11 +13,12 @@ from ..program import ErrorSite, RecordSpec
 from .capture import LOG_ROOM, Capture
 from .compare import Names, compare_words
 from .early import mark_early_calls
-from .homes import DELTA, SHARED, USER, Homes, global_ops, user_globals
+from .facts import global_of, global_ops, key_operands, user_globals
+from .homes import DELTA, SHARED, USER, Homes
 from .inserts import find_inserts
 from .layout import Layout, Shape
 from .locks import hold
-from .places import Places, global_of, key_operands
+from .places import Places
 from .plan import Home, KernelProgram, LogLoop, Staged, UserFunction
 from .returns import pair_returns
 from .shape import flatten, nest

@@ -13,6 +13,7 @@ from ..ir.nodes import BUF, I64, STR, If, Local, Loop, Op, Scope, Stmt
 from ..ir.walk import blocks, count_defs, statements, substitute, uses
 from ..opt.simplify import effects
 from ..program import REC_HEADER, Field
+from .facts import has_effect
 from .log import Log
 from .overlay import overlay
 from .plan import LogLoop, RecordLocal, RecordPlan
@@ -316,7 +317,7 @@ def _needs_record(stmt: Stmt) -> bool:
     if isinstance(stmt, Mark):
         return True
     if isinstance(stmt, Op):
-        return bool({"write", "control"} & set(effects(stmt).split()))
+        return has_effect(stmt, "write", "control")
     return any(_any_needs(block) for block in blocks(stmt))
 
 

@@ -10,10 +10,11 @@ from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt, 
 from ..ir.ops import OPS
 from ..ir.walk import statements
 from .ahead import Ahead
+from .facts import global_of, global_ops, key_operands, user_globals
 from .locks import Cluster, clusters, refusal, watched, written_once
 from .merge import EventSet
 from .places import USER as USER
-from .places import Places, global_of, key_operands
+from .places import Places
 from .sizes import sizes_of
 from .spread import spread
 
@@ -269,11 +270,6 @@ def _is_atomic(shared: list[tuple[Op, Global]]) -> bool:
     return steps == 1 and not adds
 
 
-def global_ops(body: list[Stmt]) -> list[tuple[Op, Global]]:
-    """Return the body's operations on globals, each with its global."""
-    return [(s, g) for s in statements(body) if isinstance(s, Op) and (g := global_of(s)) is not None]
-
-
 def _user_texts(module: Module) -> dict[Global, list[tuple[Text | None, Span]]]:
     """Return the text keys that user handlers may put into globals: None for those that aren't constant.
 
@@ -305,19 +301,3 @@ def _user_bodies(module: Module) -> list[list[Stmt]]:
                 seen.add(id(stmt.func))
                 bodies.append(stmt.func.body)
     return bodies
-
-
-def user_globals(body: list[Stmt], seen: set[int] | None = None) -> dict[Global, set[str]]:
-    """Return the globals that a user-stage body touches, calls included, with the names of the operations."""
-    seen = set() if seen is None else seen
-    found: dict[Global, set[str]] = {}
-    for stmt in statements(body):
-        if isinstance(stmt, Op) and (glob := global_of(stmt)) is not None:
-            found.setdefault(glob, set()).add(stmt.name)
-        elif isinstance(stmt, ForEach):
-            found.setdefault(stmt.glob, set()).add("foreach")
-        elif isinstance(stmt, Call) and id(stmt.func) not in seen:
-            seen.add(id(stmt.func))
-            for glob, names in user_globals(stmt.func.body, seen).items():
-                found.setdefault(glob, set()).update(names)
-    return found

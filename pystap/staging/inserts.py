@@ -12,6 +12,7 @@ from __future__ import annotations
 from ..ir.nodes import I64, Const, Global, If, Local, Op, Stmt, Text
 from ..ir.walk import blocks, count_defs, count_uses
 from ..opt.simplify import effects
+from .facts import DIVISIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _ABSENT, _ZERO = "absent", "zero"
 _FREE = frozenset(("ctx", "clock"))
-_DIVISIONS = frozenset(("sdiv_or_error", "smod_or_error"))
 
 
 def find_inserts(body: list[Stmt]) -> set[int]:
@@ -105,6 +105,6 @@ def _is_zero(operand: Any) -> bool:
 
 
 def _is_movable(op: Op) -> bool:
-    if op.name in _DIVISIONS:
+    if op.name in DIVISIONS:
         return isinstance(op.args[1], Const) and op.args[1].value != 0
     return _FREE.issuperset(effects(op).split())

@@ -17,7 +17,8 @@ from ..ir.nodes import ForEach, Global, Handler, If, Label, Leave, Local, Loop, 
 from ..ir.ops import OPS
 from ..ir.walk import Cloner, blocks, statements, uses
 from ..opt.simplify import effects
-from .places import Places, global_of
+from .facts import global_of, has_effect, user_globals
+from .places import Places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     Touched = list[tuple[Op, Global]]
 
 _CALLS = frozenset(("sys_enter", "sys_exit"))
-_EFFECTS = frozenset(("output", "write", "state", "control", "fault"))
 _STEADY = frozenset(("ctx", "read"))
-_WRITES = frozenset(("write", "control", "output"))
 _STEPS = "its handler reads and changes it in several steps"
 
 
@@ -72,8 +71,6 @@ def clusters(touched: list[set[Global]], atomic: list[bool]) -> list[Cluster]:
 
 def watched(module: Module) -> list[tuple[Handler, dict[Global, set[str]]]]:
     """Return the user handlers that run while events do, with the globals that they touch and how."""
-    from .homes import user_globals
-
     live = [
         h for h in module.handlers if h.event.user and h.event.kind not in ("begin", "end", "error", "never")
     ]
@@ -151,7 +148,7 @@ def _by_user(stmt: Stmt, places: Places) -> bool:
         return True
     if not isinstance(stmt, Op):
         return id(stmt) in places.user
-    return id(stmt) in places.user and bool(_EFFECTS.intersection(effects(stmt).split()))
+    return id(stmt) in places.user and has_effect(stmt, "output", "write", "state", "control", "fault")
 
 
 def _needs(stmt: Stmt, places: Places) -> bool:
@@ -159,7 +156,7 @@ def _needs(stmt: Stmt, places: Places) -> bool:
     for inner in statements([stmt]):
         if _by_user(inner, places):
             return True
-        if isinstance(inner, Op) and _WRITES.intersection(effects(inner).split()):
+        if isinstance(inner, Op) and has_effect(inner, "write", "control", "output"):
             return True
     return False
 
@@ -271,7 +268,7 @@ def _touches(body: list[Stmt], globs: set[Global]) -> bool:
 def _inside(stmt: Stmt, globs: set[Global]) -> bool:
     for inner in statements([stmt]):
         if isinstance(inner, Op) and (
-            global_of(inner) in globs or {"write", "output", "control"} & set(effects(inner).split())
+            global_of(inner) in globs or has_effect(inner, "write", "output", "control")
         ):
             return True
     return False

@@ -1,7 +1,8 @@
 """Fields of a record that no run has together lie over one another: a record is as long as the longest way through it.
 
 A field belongs to the innermost branch with all places that write it. The branches of one If begin at the same place, the
-Ifs of one list lie behind each other. What lies at one place has one type there, so that the user stage knows how to read it.
+Ifs of one list lie behind each other. What lies at one place has one type there, so that the
+user stage knows how to read it.
 """
 
 from __future__ import annotations

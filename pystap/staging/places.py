@@ -19,7 +19,9 @@ from ..ir.nodes import Call, ForEach, Global, Handler, If, Leave, Local, Loop, O
 from ..ir.ops import OPS
 from ..ir.walk import blocks, count_defs, defs, labels_left, statements, unassigned
 from ..opt.simplify import effects
+from .facts import global_of, has_effect, in_order, key_operands, may_end, place, user_globals
 from .sizes import sizes_of
+from .slices import in_the_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,33 +32,8 @@ if TYPE_CHECKING:
 
 USER = "user"
 _ERROR = frozenset((None,))
-_EFFECTS = frozenset(("output", "write", "state", "control"))
 _WIDE = 64  # bytes of a string that a program's stack has room for; wider ones go to the record only
-DIVISIONS = {"sdiv_or_error": "/", "smod_or_error": "%"}
-OVERFLOW = "Array overflow, check MAXMAPENTRIES"
 _FILLING = frozenset(("set", "add_to", "add_fetch", "insert", "push"))
-_NEVER_EMPTY = ("count", "sum")  # statistics that an empty aggregate has, too
-
-
-def place(op: Op) -> str:
-    """Return where an operation can run: "k", "ku" or "u"."""
-    return TABLE[op.attr].place if op.name == "call" else OPS[op.name].place
-
-
-def global_of(op: Op) -> Global | None:
-    """Return the global that an operation works on, or None."""
-    if not OPS[op.name].on_global:
-        return None
-    glob = op.attr[0] if isinstance(op.attr, tuple) else op.attr
-    assert isinstance(glob, Global), op
-    return glob
-
-
-def key_operands(op: Op, glob: Global) -> tuple[Any, ...]:
-    """Return the operands that are keys."""
-    if op.name in ("clear", "zero", "size", "print_map"):
-        return ()
-    return op.args[: len(glob.keys)]
 
 
 class Places:
@@ -150,12 +127,9 @@ class Places:
         """Let both stages run the loops and try blocks that make reads late; False when there are no more of them."""
         if not self.late or not self._walks:
             return False
-        wanted = slice_of(self.body, self.late)
-        found: list[Stmt] = []
-        loops = _holders(self.body, wanted, (), found)
-        found += [s for holder in found for s in _with_way_out(holder)]
-        new = ({id(s) for s in found} & self.regions) - self._left - self.walked
-        if not loops or not new:
+        found = {id(stmt) for stmt in in_the_way(self.body, self.late)}
+        new = (found & self.regions) - self._left - self.walked
+        if not new:
             return False
         self.walked |= new
         return True
@@ -197,7 +171,7 @@ class Places:
             return then | els
         if isinstance(stmt, Call):
             self.user.add(id(stmt))
-            for glob in _globals_of(stmt.func.body):
+            for glob in user_globals(stmt.func.body):
                 self._demote(glob, f"'{stmt.func.name}' is recursive", stmt.span)
             self.locals.update(defs(stmt))
             return set()
@@ -299,13 +273,13 @@ class Places:
         if where == "k" and needs_user:
             self.late.append(op)
             self._to_user(op)
-            return _ends(op)
+            return set(_ERROR) if may_end(op) else set()
         elif where == "u" or needs_user or (control and (forced_control or not _constant_message(op))):
             self._to_user(op)
-            return _ends(op)
+            return set(_ERROR) if may_end(op) else set()
         elif forced:
             self._forced(op, where)
-            return _ends(op)
+            return set(_ERROR) if may_end(op) else set()
         elif op.dst is not None and op.dst in self.locals:
             if where == "k":
                 self.split.add(id(op))
@@ -336,7 +310,7 @@ class Places:
         self.user.add(id(op))
         if op.dst is not None:
             self.locals.add(op.dst)
-        if _EFFECTS.intersection(effects(op).split()) or _ends(op):
+        if has_effect(op, "output", "write", "state", "control") or may_end(op):
             self._seen_effect = True
 
     def _kernel_global(self, op: Op, glob: Global, forced: bool) -> None:
@@ -397,69 +371,12 @@ class Places:
         return f"{name}({','.join(inner)})", leaves, injective
 
 
-def in_order(op: Op) -> bool:
-    """Whether the splitter can have an operation's error raised in the user stage where the script meets it."""
-    return op.name in ("raise", *DIVISIONS) or getattr(op.attr, "fault", "") in ("error", "zero", "capture")
-
-
-def slice_of(body: list[Stmt], ops: list[Op]) -> set[int]:
-    """Return the ids of some operations and of all that their operands may be made by."""
-    makers: dict[Local, list[Op]] = {}
-    for stmt in statements(body):
-        if isinstance(stmt, Op) and stmt.dst is not None:
-            makers.setdefault(stmt.dst, []).append(stmt)
-    found = {id(op) for op in ops}
-    todo = list(ops)
-    for op in todo:  # which grows
-        for arg in op.args:
-            for maker in makers.pop(arg, ()) if isinstance(arg, Local) else ():
-                if id(maker) not in found:
-                    found.add(id(maker))
-                    todo.append(maker)
-    return found
-
-
-def _holders(body: list[Stmt], wanted: set[int], around: tuple[Stmt, ...], found: list[Stmt]) -> bool:
-    """Add the loops and try blocks around the wanted operations; return whether some are loops."""
-    loops = False
-    for stmt in body:
-        if isinstance(stmt, Op):
-            if id(stmt) in wanted:
-                found += around
-                loops |= any(isinstance(s, Loop) for s in around)
-        else:
-            inner = (*around, stmt) if isinstance(stmt, (Loop, Try)) else around
-            for block in blocks(stmt):
-                loops |= _holders(block, wanted, inner, found)
-    return loops
-
-
-def _with_way_out(holder: Stmt) -> list[Stmt]:
-    """Return the loops and try blocks in a statement that are left for labels outside of them."""
-    found: list[Stmt] = []
-    for stmt in statements([holder]):
-        if isinstance(stmt, (Loop, Try)) and stmt is not holder:
-            inner = {s.label for s in statements([stmt]) if isinstance(s, (Loop, Scope, ForEach))}
-            if not labels_left([stmt]) <= inner:
-                found.append(stmt)
-    return found
-
-
-def _ends(op: Op) -> set[Any]:
-    """Return {None} if an operation in the user stage may raise: whether what follows happens is known there only."""
-    if "fault" not in effects(op):
-        return set()
-    if getattr(op.attr, "fault", "") == "zero" or (op.name == "stat" and op.attr[1] in _NEVER_EMPTY):
-        return set()
-    return {None}
-
-
 def _may_fault_inside(stmt: Stmt) -> bool:
     """Whether an error may leave a kernel loop (or the handler of a try)."""
     for block in blocks(stmt):
         for inner in block:
             if isinstance(inner, Op):
-                if _ends(inner) and not (isinstance(stmt, Try) and block is stmt.body):
+                if may_end(inner) and not (isinstance(stmt, Try) and block is stmt.body):
                     return True
             elif not (isinstance(stmt, Try) and block is stmt.body) and _may_fault_inside(inner):
                 return True
@@ -468,13 +385,3 @@ def _may_fault_inside(stmt: Stmt) -> bool:
 
 def _constant_message(op: Op) -> bool:
     return all(not isinstance(a, Local) for a in op.args) or op.name != "raise"
-
-
-def _globals_of(body: list[Stmt]) -> list[Global]:
-    found: list[Global] = []
-    for stmt in statements(body):
-        if isinstance(stmt, Op) and (glob := global_of(stmt)) is not None:
-            found.append(glob)
-        elif isinstance(stmt, ForEach):
-            found.append(stmt.glob)
-    return found

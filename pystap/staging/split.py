@@ -11,7 +11,8 @@ from ..ir.nodes import I64, Call, Const, ForEach, If, Label, Leave, Local, Loop,
 from ..ir.ops import Load
 from ..ir.walk import blocks, uses
 from ..opt.simplify import effects
-from .places import DIVISIONS, OVERFLOW, Places, global_of
+from .facts import DIVISIONS, OVERFLOW, global_of, has_effect
+from .places import Places
 
 
 class Mark(Stmt):
@@ -99,9 +100,7 @@ class Splitter:
         elif id(op) in places.user:
             kernel.append(Mark(op, False))
             user.append(op)
-            if isinstance(op, Call) or {"output", "write", "state", "control", "fault"} & set(
-                effects(op).split()
-            ):
+            if isinstance(op, Call) or has_effect(op, "output", "write", "state", "control", "fault"):
                 self._seen_effect = True
         elif self._in_order and isinstance(op, Op) and "fault" in effects(op):
             self._fault_in_order(op, kernel, user)

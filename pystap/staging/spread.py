@@ -11,16 +11,16 @@ from __future__ import annotations
 from ..ir.nodes import If, Op, Scope, Stmt
 from ..ir.walk import blocks, defs, statements
 from ..opt.simplify import effects
-from .places import Places, global_of
+from .facts import global_of, has_effect
+from .places import Places
 
 _PLAIN = frozenset(("ctx", "read", "clock"))
-_EFFECTS = frozenset(("write", "control", "output"))
 _MOST = 4  # guards that an effect goes into: each has a copy of it
 
 
 def spread(body: list[Stmt], places: Places, depth: int = 0) -> bool:
     """Move effects of a body in place; return whether any was moved."""
-    needing = [at for at, stmt in enumerate(body) if _has(stmt, _EFFECTS)]
+    needing = [at for at, stmt in enumerate(body) if _has(stmt, "write", "control", "output")]
     if not needing or depth == _MOST:
         return False
     guard = body[needing[-1]]
@@ -28,7 +28,7 @@ def spread(body: list[Stmt], places: Places, depth: int = 0) -> bool:
         return len(needing) == 1 and spread(guard.body, places, depth)
     if not isinstance(guard, If) or id(guard) in places.regions or guard.cond in places.locals:
         return False
-    printing = [block for block in blocks(guard) if any(_has(stmt, frozenset(("output",))) for stmt in block)]
+    printing = [block for block in blocks(guard) if any(_has(stmt, "output") for stmt in block)]
     if len(printing) != 1:
         return False
     moving = needing[:-1]
@@ -59,6 +59,6 @@ def _can_move(body: list[Stmt], at: int, to: int) -> bool:
     return True
 
 
-def _has(stmt: Stmt, kinds: frozenset[str]) -> bool:
+def _has(stmt: Stmt, *kinds: str) -> bool:
     """Whether a statement, or one inside it, has an effect of these kinds."""
-    return any(not kinds.isdisjoint(effects(s).split()) for s in statements([stmt]) if isinstance(s, Op))
+    return any(has_effect(s, *kinds) for s in statements([stmt]) if isinstance(s, Op))

@@ -30,9 +30,9 @@ def number_ways(
 
 def _find(body: list[Stmt], new: Callable[[Local], tuple[Local, Field]], tests: dict[int, Op]) -> None:
     for at, stmt in enumerate(body):
-        if isinstance(stmt, Mark) and id(stmt.target) not in tests and (links := _chain(body, at)):
-            if len(links) >= _LONG:
-                _number(links, new, tests)
+        links = _chain(body, at) if isinstance(stmt, Mark) and id(stmt.target) not in tests else []
+        if len(links) >= _LONG:
+            _number(links, new, tests)
     body[:] = [s for s in body if not (isinstance(s, Mark) and id(s.target) in tests)]
     for stmt in body:
         if not isinstance(stmt, Loop):  # what is in one is logged
