@@ -125,7 +125,10 @@ def no_debuginfo(module: str) -> tuple[str, ...]:
     """Say what to do where there is no debug information: what to install, and which files are another build's."""
     from ..kernel.debugfiles import candidates, how_to_install, wanted_id
 
-    foreign = candidates(module, wanted_id(module))
+    wanted = wanted_id(module)
+    foreign = (
+        candidates(module, wanted) if wanted or not module else []
+    )  # a module that isn't loaded has no build id
     other = tuple(f"{path} isn't this build's, has no lines or is damaged" for path in foreign[:2])
     return (*how_to_install(module), *other)
 

@@ -90,7 +90,8 @@ def how_to_install(module: str = "") -> tuple[str, ...]:
     """Return what to do, for this distribution."""
     name = release()
     if module and not os.path.isdir(f"/sys/module/{module}"):
-        return (f"module '{module}' isn't loaded: load it first (modprobe {module})", *how_to_install())
+        words = f"module '{module}' isn't loaded: load it first (modprobe {module})"
+        return (words,) if candidates("", wanted_id("")) else (words, *how_to_install())
     known = _distribution()
     if known & {"fedora", "rhel", "centos"}:
         return (f"install it: debuginfo-install kernel-{name}",)

@@ -13,7 +13,7 @@ from tests.live.network import Namespace, namespace
 from tests.live.tracer import Tracer
 
 ROOT = Path(__file__).parent.parent.parent.parent
-SCRIPTS = sorted(path.name for path in (ROOT / "tests" / "scripts").iterdir())
+SCRIPTS = sorted(path.name for path in (ROOT / "tests" / "scripts").iterdir() if path.is_file())
 EVERYWHERE = (
     "tp_btf",
     "raw_tracepoint",

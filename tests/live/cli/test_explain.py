@@ -21,7 +21,7 @@ MODELS = {
     "tasks.stp": "004-5.11-task.stp",
     "block-done.stp": "004-6.3.1-ioblock-end.stp",
 }
-OURS = sorted(path.name for path in SCRIPTS.iterdir())
+OURS = sorted(path.name for path in SCRIPTS.iterdir() if path.is_file())
 # those that need functions that can be probed, and modules that are loaded: not every kernel has them
 FUNCTIONS = {
     *("bridge-deliver.stp", "bridge-forward.stp", "bridge-input.stp", "bridge-module.stp"),
