@@ -8,7 +8,7 @@ from ...ir.nodes import Event
 from ..base import Context, Env, Resolved, Variable, glob_filter, has_glob
 from ..compat import RENAMED
 from ..standins import lookup
-from ..standins.resolve import numbers, warning
+from ..standins.resolve import is_here, numbers, warning
 from ..standins.resolve import resolve as stand_in
 from ..syscall_numbers import X86_64
 from .files import check, point
@@ -40,7 +40,7 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
 def _one(wanted: Wanted, env: Env) -> Resolved:
     found: StandIn | None = None
     for name in (wanted.name, *RENAMED.get(wanted.name, ())):
-        found = lookup(name, wanted.returns, env.stacks())
+        found = lookup(name, wanted.returns, env.stacks(), lambda one: is_here(one, env))
         if found is not None:
             break
     if found is None:

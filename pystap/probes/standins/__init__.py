@@ -16,6 +16,8 @@ from ..kernel import arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...btf import Btf
 
 
@@ -93,15 +95,21 @@ class StandIn(Node):
         ]
 
 
-def lookup(function: str, returns: bool = False, stacks: bool = False) -> StandIn | None:
-    """Return the best stand-in of a kernel function (or of its return), or None. stacks: the handlers show stacks."""
+def lookup(
+    function: str,
+    returns: bool = False,
+    stacks: bool = False,
+    here: Callable[[StandIn], bool] = lambda one: True,
+) -> StandIn | None:
+    """Return the best stand-in of a kernel function (or of its return), or None.
+
+    stacks: the handlers show stacks; here: whether the kernel has what stands in.
+    """
     from .table import TABLE
 
     found = TABLE.get((function, returns), ())
-    for one in found:
-        if one.stacks or not stacks:
-            return one
-    return found[0] if found else None
+    fits = [one for one in found if one.stacks or not stacks] or found
+    return next((one for one in fits if here(one)), fits[0] if fits else None)
 
 
 def find(function: str, returns: bool = False) -> StandIn | None:

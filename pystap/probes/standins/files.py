@@ -36,9 +36,9 @@ def _access(function: str, call: str, positioned: str, number: int) -> tuple[Sta
     )
 
 
-def _message(function: str, calls: tuple[str, ...]) -> tuple[StandIn, ...]:
+def _message(function: str, calls: tuple[str, ...], more: str = "") -> tuple[StandIn, ...]:
     """A function that messages of all sockets come by."""
-    differs = f"{_INSIDE}, and calls with many messages are one each"
+    differs = f"{_INSIDE}, and calls with many messages are one each{more}"
     values = (("sock", "__s_socket", "=socket"), ("size", _SIZE, ""))
     back = (("sock", "__s_socket", "=socket"), *_RESULT)
     return (
@@ -64,13 +64,16 @@ _NEW = (
 _CREATED = (("return", "__builtin_sys_ret() < 0 ? __builtin_sys_ret() : 0", ""),)
 _MADE = f"{_INSIDE}; so are the pairs of socketpair"
 _CLOSED = (
-    "sockets that end with their process are missed; each close of a descriptor is seen, the last or not"
+    "sockets that end with their process or its program (exec) are missed; each close of a descriptor is seen, "
+    "the last or not"
 )
+_SENT = "today's kernels send the calls of processes by __sock_sendmsg: sock_sendmsg itself is for the kernel's own users"
 
 FILES: tuple[StandIn, ...] = (
     *_access("vfs_read", "read", "pread64", 17),
     *_access("vfs_write", "write", "pwrite64", 18),
-    *_message("sock_sendmsg", SENDING),
+    *_message("__sock_sendmsg", SENDING),
+    *_message("sock_sendmsg", SENDING, f"; {_SENT}"),
     *_message("sock_recvmsg", RECEIVING),
     StandIn("__sock_create", calls=("socket",), values=_NEW, differs=_MADE),
     StandIn("__sock_create", calls=("socket",), values=_CREATED, differs=_MADE, returns=True),

@@ -73,12 +73,20 @@ def numbers(calls: Sequence[str], env: Env) -> list[int]:
     return [X86_64[name] for name in calls if name in X86_64]
 
 
+def is_here(one: StandIn, env: Env) -> bool:
+    """Say whether this kernel has what stands in."""
+    btf: Btf = env.target.btf
+    features = env.target.features
+    if one.hooks:
+        return btf.find_struct("bpf_nf_ctx") is not None and (features is None or features("netfilter"))
+    return not one.tracepoint or btf.find_tracepoint(one.tracepoint) is not None
+
+
 def _raw(one: StandIn, env: Env) -> list[Variable]:
     """Return the event's own arguments."""
     btf: Btf = env.target.btf
     if one.hooks:
-        features = env.target.features
-        if btf.find_struct("bpf_nf_ctx") is None or (features is not None and not features("netfilter")):
+        if not is_here(one, env):
             words = "neither functions nor netfilter hooks can be probed on this kernel"
             raise fail("E304", f"{words} ('{one.function}')", env.span)
         return nf_arguments(btf)
