@@ -15,6 +15,9 @@ SCENARIOS = (
     "tests/live/scenarios/test_language.py",
     "tests/live/scenarios/test_callers.py",
     "tests/live/scenarios/test_bridge_module.py",
+    "tests/live/scenarios/test_old_lines.py",
+    "tests/live/debuginfo/test_pages.py",
+    "tests/live/standins/test_filter.py",
     "tests/live/standins/test_rungs.py",
     "tests/live/standins/test_segments.py",
 )
@@ -23,6 +26,7 @@ CHECKS = (
     "tests/live/rules/test_rules.py",
     "tests/live/ebpf/test_live_events.py",
     *SCENARIOS,
+    "tests/live/standins/test_counted.py",
     "tests/live/functions/test_many.py",
     "tests/live/functions/test_modules.py",
     "tests/live/functions/test_refused.py",
