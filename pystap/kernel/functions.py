@@ -19,7 +19,7 @@ from .sys import KernelError, mount_detached
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Set
 
     Found = tuple[str, str, str]  # module ("" for the kernel), function, symbol
 
@@ -47,7 +47,7 @@ _CLOSED = (
 class Functions:
     """The functions of the running kernel; `table` and `traceable` can be given, for tests."""
 
-    __slots__ = ("_black", "_loaded", "_table", "_traceable", "files", "numbers")
+    __slots__ = ("_black", "_loaded", "_matched", "_table", "_traceable", "files", "numbers")
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Functions:
     ) -> None:
         self.numbers: dict[str, int] = {}  # what stands for a function's or module's name in the kernel stage
         self.files = files or ModuleFiles()
+        self._matched: dict[tuple[str, str, Set[str] | None], list[Found]] = {}
         self._loaded = None if loaded is None else frozenset(loaded)
         self._table = table
         self._traceable: frozenset[bytes] | bool | None = True if table is None else traceable
@@ -73,27 +74,38 @@ class Functions:
                 return None
         return self._table
 
-    def matching(self, pattern: str, module: str = "") -> list[Found]:
-        """The functions that can be traced whose names match, sorted. module: a name or a pattern; "": the kernel's own."""
+    def matching(self, pattern: str, module: str = "", names: frozenset[str] | None = None) -> list[Found]:
+        """The functions that can be traced whose names match, sorted.
+
+        module: a name or a pattern; "": the kernel's own. names: only these.
+        """
+        key = (pattern, module, names)
+        if key not in self._matched:
+            self._matched[key] = sorted(self._matching(pattern, module, names))
+        return self._matched[key]
+
+    def _matching(self, pattern: str, module: str, names: Set[str] | None) -> dict[Found, None]:
         table = self.table
         if table is None:
-            return []
+            return {}
         known = self.traceable()
         closed = [(start, end) for start, end, _ in self._closed()] if known is None and not module else []
         found: dict[Found, None] = {}
-        for address, symbol, owner in table.functions(pattern, module):
+        for address, symbol, owner in table.functions(pattern, module, names):
             name, _, suffix = symbol.partition(".")
-            if symbol.startswith(_NONE) or not name or not is_copy(suffix):
+            if not name or symbol.startswith(_NONE) or (suffix and not is_copy(suffix)):
                 continue
             if known is not None and _line(symbol, owner) not in known:
                 continue
-            if any(start <= address < end for start, end in closed):
+            if closed and any(start <= address < end for start, end in closed):
                 continue
             found[owner, name, symbol] = None
         for owner in self.modules(module) if module else ():
             if not self.loaded(owner):
-                found.update(dict.fromkeys(self._in_file(owner, pattern)))
-        return sorted(found)
+                found.update(
+                    (one, None) for one in self._in_file(owner, pattern) if names is None or one[1] in names
+                )
+        return found
 
     def copies(self, name: str, module: str = "") -> list[Found]:
         """A function and the compiler's copies of it: what runs when it is called; traceable or not."""

@@ -12,7 +12,7 @@ from .sys import KernelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Set
 
 _PATH = "/proc/kallsyms"
 _HEX = 16
@@ -42,7 +42,7 @@ class Symbol:
 class Kallsyms:
     """One reading of the symbols."""
 
-    __slots__ = ("_kernel_end", "_modules", "_ranges", "_text")
+    __slots__ = ("_kernel_end", "_modules", "_places", "_ranges", "_text")
 
     def __init__(self, text: bytes) -> None:
         self._text = text
@@ -51,6 +51,7 @@ class Kallsyms:
         self._kernel_end = text.rfind(b"\n", 0, tab) + 1 if tab >= 0 else len(text)
         self._modules: list[tuple[int, str, str]] | None = None
         self._ranges: tuple[tuple[int, int], ...] = ()
+        self._places: dict[tuple[str, str], list[int]] = {}  # what was asked for already
 
     # -- names to addresses
 
@@ -71,11 +72,13 @@ class Kallsyms:
 
     # -- functions
 
-    def functions(self, pattern: str, module: str = "") -> list[tuple[int, str, str]]:
+    def functions(
+        self, pattern: str, module: str = "", names: Set[str] | None = None
+    ) -> list[tuple[int, str, str]]:
         """(address, symbol, module) of code whose name, up to the first dot, matches a shell pattern.
 
-        module: a name or a pattern; "" for the kernel's own. Code that the kernel itself makes (programs, trampolines)
-        counts as nobody's.
+        module: a name or a pattern; "" for the kernel's own. names: only these, without suffixes. Code
+        that the kernel itself makes (programs, trampolines) counts as nobody's.
         """
         from re import MULTILINE, finditer
 
@@ -84,9 +87,12 @@ class Kallsyms:
         tail = rb"$" if own else rb"\t\[(" + _expression(module) + rb")\]$"
         line = rb"^([0-9a-f]{16}) [tTwW] (" + _expression(pattern) + rb"(?:\.[^\t\n]*)?)" + tail
         found = []
+        wanted = None if names is None else {name.encode("utf-8", "surrogateescape") for name in names}
         # all the text for a pattern (50 ms), for a name alone the lines that begin with it
         text = self._text[start:end] if any(c in pattern for c in "*?[") else self._lines(pattern, start, end)
         for one in finditer(line, text, MULTILINE):
+            if wanted is not None and one[2].partition(b".")[0] not in wanted:
+                continue
             owner = "" if own else one[3].decode("utf-8", "surrogateescape")
             if owner not in _NOBODY:
                 found.append((int(one[1], 16), one[2].decode("utf-8", "surrogateescape"), owner))
@@ -104,19 +110,23 @@ class Kallsyms:
 
     def places(self, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:
         """The addresses of (module, symbol) pairs, each with all that share the name, in order."""
-        found: dict[tuple[str, str], list[int]] = {pair: [] for pair in wanted}
-        if len(wanted) <= _FEW:
-            for owner, symbol in wanted:
-                pattern = "".join(f"[{c}]" if c in "*?[" else c for c in symbol.partition(".")[0])
-                for address, name, module in self.functions(pattern, owner):
-                    if name == symbol:
-                        found[module, name].append(address)
-        else:
-            for module in {owner for owner, _ in wanted}:
-                for address, name, owner in self.functions("*", module):
-                    if (owner, name) in found:
-                        found[owner, name].append(address)
-        return {pair: sorted(set(places)) for pair, places in found.items()}
+        known = self._places
+        new = {pair for pair in wanted if pair not in known}
+        found: dict[tuple[str, str], set[int]] = {pair: set() for pair in new}
+        for module in {owner for owner, _ in new}:
+            names = {symbol.partition(".")[0] for owner, symbol in new if owner == module}
+            for address, symbol, owner in self._named(names, module):
+                if (owner, symbol) in found:
+                    found[owner, symbol].add(address)
+        known.update({pair: sorted(places) for pair, places in found.items()})
+        return {pair: known[pair] for pair in wanted}
+
+    def _named(self, names: Set[str], module: str) -> list[tuple[int, str, str]]:
+        """The code of a module that is called so, with the compiler's copies."""
+        if len(names) > _FEW:
+            return self.functions("*", module, names)
+        literal = ["".join(f"[{c}]" if c in "*?[" else c for c in name) for name in names]
+        return [found for pattern in literal for found in self.functions(pattern, module)]
 
     # -- addresses to names
 

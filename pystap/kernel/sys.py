@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 ENOTSUPP = 524  # the kernel's own; not in errno, and strerror doesn't know it
 
 _NUMBERS = {
-    # machine: bpf, perf_event_open, fsopen, fsconfig, fsmount
-    "x86_64": (321, 298, 430, 431, 432),
-    "aarch64": (280, 241, 430, 431, 432),
-    "riscv64": (280, 241, 430, 431, 432),
+    # machine: bpf, perf_event_open, fsopen, fsconfig, fsmount, tgkill
+    "x86_64": (321, 298, 430, 431, 432, 234),
+    "aarch64": (280, 241, 430, 431, 432, 131),
+    "riscv64": (280, 241, 430, 431, 432, 131),
 }
 MACHINE = os.uname().machine
-_BPF, _PERF, _FSOPEN, _FSCONFIG, _FSMOUNT = _NUMBERS.get(MACHINE, (-1, -1, -1, -1, -1))
+_BPF, _PERF, _FSOPEN, _FSCONFIG, _FSMOUNT, _TGKILL = _NUMBERS.get(MACHINE, (-1,) * 6)
 
 # Two function objects of one C function: ctypes keeps the argument types with the object.
 _libc = CDLL(None, use_errno=True)
@@ -101,6 +101,11 @@ def bpf(cmd: int, attr: bytearray, what: str) -> int:
 def perf_event_open(attr: bytearray, pid: int, cpu: int, what: str, group: int = -1) -> int:
     """perf_event_open(2) with close-on-exec."""
     return syscall(what, _PERF, address(attr), pid, cpu, group, 8)  # PERF_FLAG_FD_CLOEXEC
+
+
+def thread_kill(pid: int, tid: int, number: int) -> None:
+    """tgkill(2): a signal to one thread."""
+    syscall(f"a signal to thread {tid}", _TGKILL, pid, tid, number)
 
 
 def mount_detached(filesystem: str) -> int:

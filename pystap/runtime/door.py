@@ -6,6 +6,7 @@ import os
 from _thread import allocate_lock
 from struct import Struct
 
+from ..kernel.attach.base import close_attachments
 from ..kernel.sys import KernelError
 from ..program import (
     CPU_SKIPPED,
@@ -40,8 +41,11 @@ _U64 = Struct("<Q")
 
 
 def _order(one: Loaded) -> int:
+    """What notes early calls before the returns that look for them (staging/early.py)."""
     args = one.prog.args if isinstance(one.prog.args, dict) else {}
-    return {"starting": 0, "early": 2}.get(args.get("when", ""), 1)
+    if args.get("when") == "early":
+        return 2 if one.prog.kind in ("kretprobe", "fexit") else 0
+    return 0 if args.get("when") == "starting" else 1
 
 
 class Door:
@@ -207,8 +211,7 @@ class Door:
             self.modules.close()
             self.modules = None
         self._following = []
-        for one in reversed(self.attachments):
-            one.close()
+        close_attachments(self.attachments[::-1])
         self.attachments.clear()
 
     def close(self) -> None:
@@ -257,8 +260,7 @@ class Door:
 
     def _close_all(self, attachments: list[Attachment]) -> None:
         try:
-            for one in attachments:
-                one.close()
+            close_attachments(attachments)
         finally:
             self._letting_go.release()
 

@@ -2,8 +2,10 @@
 
 Between the attaching of a return and the state RUNNING, calls begin whose entries nobody saw. A small program at the
 entries, which works in the state STARTING alone, notes each such call by its place on the stack; the runtime lets go of
-it once all runs. The return's program works in STARTING too, to forget calls that are over before; under RUNNING it
-passes the marked ones over. Calls from before the attaching never return to a probe.
+it once all runs. Where each function takes a kprobe of its own, which the kernel needs 40 ms and more to close, and the
+script has a handler of the same entries, that one's program notes the calls, and stays. The return's program works in
+STARTING too, to forget calls that are over before; under RUNNING it passes the marked ones over. Calls from before the
+attaching never return to a probe.
 """
 
 from __future__ import annotations
@@ -46,9 +48,13 @@ def _pair(module: Module, handlers: list[Handler]) -> None:
     for handler in handlers:
         handler.event = returned
         handler.body = _unless_marked(handler, marks, many)
-    entered = Event(_ENTRIES[event.kind], event.name, {**args, "ret": False, WHEN: STARTING})
+    entered = _with_entries(module, event)
     body, key = _key(span, many)
     body.append(Op(None, "set", (*key, Const(1)), marks, span))
+    if entered is None:
+        entered = Event(_ENTRIES[event.kind], event.name, {**args, "ret": False, WHEN: STARTING})
+    else:
+        body = _when_running([], body, span)
     module.handlers.append(Handler(entered, f"{words}: entries", Label("entry"), body, span))
     # behind the handlers, in their program: they have all seen the mark
     body, key = _key(span, many)
@@ -60,10 +66,42 @@ def _pair(module: Module, handlers: list[Handler]) -> None:
 
 def _unless_marked(handler: Handler, marks: Global, many: bool) -> list[Stmt]:
     span = handler.span
-    running, known = Local("running", I64), Local("known", I64)
+    known = Local("known", I64)
     body, key = _key(span, many)
     body += [Op(known, "has", key, marks, span), If(known, [], handler.body, span)]
-    return [Op(running, "call", (), "is_running", span), If(running, body, [], span)]
+    return _when_running(body, [], span)
+
+
+def _with_entries(module: Module, returned: Event) -> Event | None:
+    """Return the event of a handler of the same functions' entries that can note the early calls, too; None if none can."""
+    args = returned.args if isinstance(returned.args, dict) else {}
+    if len(args.get("functions", ())) < 2 or args.get("multi"):
+        return None
+    kind, listed = _ENTRIES[returned.kind], args["functions"]
+    for handler in module.handlers:
+        event = handler.event
+        known = event.args if isinstance(event.args, dict) else {}
+        if event.kind == kind and known.get("functions") == listed and known.get(WHEN) in (None, EARLY):
+            if known.get(WHEN) is None and not known.get("offset"):
+                return _work_early(module, event)
+            if known.get(WHEN) == EARLY:
+                return event
+    return None
+
+
+def _work_early(module: Module, event: Event) -> Event:
+    """Have the program of an event work in STARTING, too, and its handlers under RUNNING alone."""
+    early = Event(event.kind, event.name, {**event.args, WHEN: EARLY})
+    for handler in module.handlers:
+        if handler.event.kind == event.kind and repr(handler.event) == repr(event):
+            handler.event = early
+            handler.body = _when_running(handler.body, [], handler.span)
+    return early
+
+
+def _when_running(body: list[Stmt], els: list[Stmt], span: Span) -> list[Stmt]:
+    running = Local("running", I64)
+    return [Op(running, "call", (), "is_running", span), If(running, body, els, span)]
 
 
 def _key(span: Span, many: bool) -> tuple[list[Stmt], tuple[Local, ...]]:

@@ -9,9 +9,12 @@ from ..sys import bpf, close_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Iterable
 
 _LINK = Struct("<IIII")
+_MANY = 16  # descriptors that are worth threads
+_THREADS = 16
 
 
 class Attachment:
@@ -29,8 +32,42 @@ class Attachment:
 
     def close(self) -> None:
         """Detach; the program runs no more for this event when this returns, apart from runs under way."""
-        fds, self.fds = self.fds, ()
+        close_attachments((self,))
+
+
+def close_attachments(attachments: Iterable[Attachment]) -> None:
+    """Detach them all.
+
+    Many at a time: a kprobe's closing is mostly waiting for the kernel, and a part of the waits can overlap.
+    """
+    fds: list[int] = []
+    for one in attachments:
+        if type(one).close is not Attachment.close:
+            one.close()
+            continue
+        fds += one.fds
+        one.fds = ()
+    if len(fds) < _MANY:
         close_all(fds)
+        return
+    from _thread import allocate_lock, start_new_thread
+
+    def work(part: list[int], done: LockType) -> None:
+        close_all(part)
+        done.release()
+
+    started: list[LockType] = []
+    for n in range(_THREADS):
+        part, done = fds[n::_THREADS], allocate_lock()
+        done.acquire()
+        try:
+            start_new_thread(work, (part, done))
+        except RuntimeError:  # no more threads
+            close_all(part)
+        else:
+            started.append(done)
+    for done in started:
+        done.acquire()
 
 
 def link_create(prog_fd: int, target_fd: int, attach_type: int, what: str, rest: bytes = b"") -> int:

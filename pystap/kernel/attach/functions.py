@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno as _errno
 import os
 
-from ..sys import KernelError, close_all
+from ..sys import KernelError
 from .base import Attachment
 from .kprobe import attach_kprobe, attach_kprobe_multi
 
@@ -71,8 +71,9 @@ class Many(Attachment):
     def drop(self, module: str) -> None:
         """Detach from a module's functions: the module is gone."""
         fds = self.modules.pop(module, [])
-        self.fds = tuple(fd for fd in self.fds if fd not in fds)
-        close_all(fds)
+        gone = Attachment(self.kind, self.what, fds)
+        self.fds = tuple(fd for fd in self.fds if fd not in gone.fds)
+        gone.close()
 
 
 class _Place:
@@ -100,7 +101,7 @@ def attach_functions(
         if multi and places:
             _by_link(made, prog_fd, places, ret)
         else:
-            _make_room(2 * len(places))
+            _make_room(len(places))
             for place in places:
                 _by_event(made, prog_fd, place, ret)
     except BaseException:

@@ -59,9 +59,10 @@ def open_event(
 
 
 def bind(event_fd: int, prog_fd: int, what: str, cookie: int = 0) -> tuple[int, ...]:
-    """Have an open event run a program: the descriptors to close, in this order.
+    """Have an open event run a program: the descriptors to close.
 
-    By a link (from 5.15), else by ioctl, which knows no cookies. The caller's event is closed on failure.
+    By a link (from 5.15), which holds the event, else by ioctl, which knows no cookies. The caller's event is closed
+    on failure.
     """
     try:
         try:
@@ -70,8 +71,13 @@ def bind(event_fd: int, prog_fd: int, what: str, cookie: int = 0) -> tuple[int, 
             if cookie or error.errno not in (_errno.EINVAL, _errno.EOPNOTSUPP):
                 raise
             return _bind_by_ioctl(event_fd, prog_fd, what)
-        _ioctl(event_fd, _IOC_ENABLE, 0, what)
-        return (link, event_fd)
+        try:
+            _ioctl(event_fd, _IOC_ENABLE, 0, what)
+        except BaseException:
+            os.close(link)
+            raise
+        os.close(event_fd)
+        return (link,)
     except BaseException:
         os.close(event_fd)
         raise

@@ -8,7 +8,7 @@ Patterns leave out what can't be traced. A name stands for all functions that ha
 from __future__ import annotations
 
 from ...btf.kinds import G_FUNC
-from ...codeindex import files_of, inlined_in, modules_of
+from ...codeindex import files_of, functions_of, inlined_in, modules_of
 from ...diag import did_you_mean, fail
 from ...node import Node
 from ..base import Env, glob_filter, has_glob
@@ -104,14 +104,23 @@ def matching(wanted: Wanted, env: Env) -> list[Function]:
         names = env.target.btf.names(G_FUNC, wanted.name)
         found = [Function("", n, n) for n in names]
     else:
-        found = [Function(*one) for one in known.matching(wanted.name, wanted.module)]
-    if not wanted.module and not found:  # the kernel hides its symbols
+        found = [Function(*one) for one in known.matching(wanted.name, wanted.module, _of_file(wanted, env))]
+    if (
+        not wanted.module and not found and (known is None or known.table is None)
+    ):  # the kernel hides its symbols
         found = [Function("", n, n) for n in env.target.btf.names(G_FUNC, wanted.name)]
     if wanted.file:
         from .files import of_file
 
         return of_file(wanted, env, found)
     return found
+
+
+def _of_file(wanted: Wanted, env: Env) -> frozenset[str] | None:
+    """Return the names of the functions in the files that the probe point names; None without a file."""
+    if not wanted.file:
+        return None
+    return frozenset(name for name, _ in functions_of(wanted.file, env.target.release))
 
 
 def _no_match(wanted: Wanted, env: Env, known: Any) -> Exception:
