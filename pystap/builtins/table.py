@@ -38,6 +38,7 @@ CONTEXT: dict[str, Builtin] = {
     "pexecname": Builtin("", "s", "k", "ctx", size=16),
     "task_current": Builtin("", "i", "k", "ctx"),
     "cgroup_id": Builtin("", "i", "k", "ctx"),
+    "numa_node": Builtin("", "i", "k", "ctx"),
     "user_mode": Builtin("", "i", "k", "ctx"),  # needs registers
     "register": Builtin("s", "i", "k", "ctx fault"),
     "is_return": Builtin("", "i", "ku"),
@@ -115,6 +116,7 @@ STATE: dict[str, Builtin] = {
     "thread_indent": Builtin("iisi", "s", "u", "state"),  # delta, tid, execname, now in us
     "indent": Builtin("ii", "s", "u", "state"),  # delta, now in us
     "system": Builtin("s", "", "u", "output danger"),
+    "send_signal": Builtin("iii", "", "u", "output danger"),  # to a process, or one thread of it unless that is 0
     "ftrace": Builtin("s", "", "u", "output"),
     "pid2task": Builtin("i", "i", "u", "clock"),
     "kernel_addr": Builtin("s", "i", "u", "fault"),  # address of a kernel symbol (kaddr, @var)

@@ -19,8 +19,8 @@ _QUEUE = (
 )
 _QDISC = "dev = q->dev_queue->dev->name; kind = q->ops->id; parent = q->parent; handle = q->handle;"
 _NEIGHBOUR = (
-    "family = {0}->tbl->family; dev = {0}->dev->name; lladdr = {0}->ha; lladdr_len = {0}->dev->addr_len; flags = {0}->flags; "
-    "nud_state = {0}->nud_state; type = {0}->type; dead = {0}->dead; refcnt = {0}->refcnt.refs.counter; "
+    "family = {0}->tbl->family; dev = {0}->dev->name; lladdr = {0}->ha; lladdr_len = {0}->dev->addr_len; "
+    "flags = {0}->flags; nud_state = {0}->nud_state; type = {0}->type; dead = {0}->dead; refcnt = {0}->refcnt.refs.counter; "
     "confirmed = {0}->confirmed; updated = {0}->updated; used = {0}->used;"
 )
 _FLOW = (

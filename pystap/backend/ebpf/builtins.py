@@ -354,6 +354,7 @@ _CODE: dict[str, Callable[[Lower, Op], None]] = {
     "is_running": _is_running,
     "probe_number": _probe_number,
     "cpu": _zext("get_smp_processor_id"),
+    "numa_node": _zext("get_numa_node_id"),
     "cgroup_id": _plain("get_current_cgroup_id"),
     "ktime_ns": _plain("ktime_get_ns"),
     "boottime_ns": _plain("ktime_get_boot_ns"),

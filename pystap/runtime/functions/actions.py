@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import ESRCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,8 +66,23 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         except OSError as error:
             context.warn(f"cat(): {path}: {error.strerror}")
 
+    def send_signal(pid: int, tid: int, number: int) -> None:
+        """Send a signal; who has ended meanwhile gets none."""
+        try:
+            if tid:
+                from ...kernel.sys import thread_kill
+
+                thread_kill(pid, tid, number)
+            else:
+                os.kill(pid, number)
+        except OSError as error:
+            if error.errno == ESRCH:
+                return
+            context.warn(f"signal(): process {pid}: {error.strerror}")
+
     return {
         "system": system,
+        "send_signal": send_signal,
         "ftrace": ftrace,
         "cat_file": cat_file,
         "printk": printk,

@@ -47,6 +47,7 @@ def register(name: str, place: str) -> int:
 PURE: dict[str, Callable[..., Any]] = {
     "pid": os.getpid,
     "ns_pid": os.getpid,
+    "numa_node": lambda: 0,
     "tid": tid,
     "ppid": os.getppid,
     "uid": os.getuid,

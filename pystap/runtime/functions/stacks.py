@@ -29,6 +29,7 @@ PURE: dict[str, Callable[..., Any]] = {}
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """The bodies."""
     symbols = context.symbols
+
     def shown(data: bytes) -> tuple[int, ...]:
         """The frames without those of tracing itself, as many as were asked for."""
         frames = frames_of(data)

@@ -150,10 +150,11 @@ def _module(unit: Unit, handlers: list[ir.Handler]) -> ir.Module:
     if unit.elapsed is not None:
         globals_.append(unit.elapsed)
         handlers.insert(0, _start(unit.elapsed))
-    functions: list[ir.Function] = []
+    functions: list[ir.Function] = list(unit.library.values())
+    globals_ += unit.library_globals
     worked = unit.worked
     if worked is not None and worked.module is not None:
         globals_ += worked.module.globals
-        functions = worked.module.functions
+        functions += worked.module.functions
         handlers += worked.rest()
     return ir.Module("bt", globals_, functions, handlers)

@@ -154,6 +154,7 @@ BUILTINS: dict[str, Callable[[Body, Any], Val]] = {
     "rand": _number("random_u32", UINT32),
     "jiffies": _number("jiffies", UINT64),
     "ncpus": _number("ncpus", UINT32),
+    "numaid": _number("numa_node", UINT32),
     "usermode": _number("user_mode", T("int", 1, False)),
     "comm": _comm,
     "pcomm": _member("group_leader.comm"),

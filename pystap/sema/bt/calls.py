@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...diag import did_you_mean
 from ...lang.bt import ast
-from . import calls_map, calls_text, calls_type, output
+from . import calls_map, calls_more, calls_text, calls_type, output
 from .assign import STATS
 from .body import error, later
 from .builtins import BUILTINS
@@ -31,12 +31,10 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     **calls_map.TABLE,
     **calls_text.TABLE,
     **calls_type.TABLE,
+    **calls_more.TABLE,
 }
 
-_LATER = (
-    "find dw_ustack kfunc_allowed memcmp override path percpu_kaddr signal signal_thread skboutput socket_cookie "
-    "uaddr unwatch write_user typeinfo strcap str_concat tseries assert_str"
-)
+_LATER = "find dw_ustack override skboutput socket_cookie uaddr unwatch write_user typeinfo strcap tseries assert_str"
 LATER = frozenset(_LATER.split())
 
 

@@ -269,6 +269,9 @@ def nsecs(body: Body, call: ast.Call) -> Val:
 _CLOCKS = {"monotonic": "ktime_ns", "boot": "boottime_ns", "tai": "tai_ns", "sw_tai": "tai_ns"}
 
 
+_NS_TID = "(uint32)((struct upid *)&curtask->thread_pid->numbers)[curtask->thread_pid->level].nr"
+
+
 def process(body: Body, call: ast.Call) -> Val:
     """`pid([curr_ns | init])`, `tid(...)`."""
     node = call.args[0] if call.args else None
@@ -276,7 +279,9 @@ def process(body: Body, call: ast.Call) -> Val:
     if word not in ("init", "curr_ns"):
         raise error("E207", f"{call.name}() takes curr_ns or init", call.span)
     if word == "curr_ns" and call.name == "tid":
-        raise later("tid(curr_ns)", call.span)
+        from .calls_more import expression
+
+        return expression(body, _NS_TID, call)
     return Val(types.UINT32, [body.call("ns_pid" if word == "curr_ns" else call.name)])
 
 

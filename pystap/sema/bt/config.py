@@ -46,10 +46,11 @@ KEYS: dict[str, tuple[Any, Any]] = {
 
 
 # Settings of what there isn't here (LLVM, libbpf's logs, one program for each probe): any value does.
-MEANINGLESS = frozenset(
+_NOTHING = (
     "cache_user_symbols cpp_demangle lazy_symbolication log_size max_bpf_progs on_stack_limit show_debug_info "
-    "use_blazesym unstable_dw_ustack unstable_typeinfo unstable_import_statement unstable_macro".split()
+    "use_blazesym unstable_dw_ustack unstable_typeinfo unstable_import_statement unstable_macro"
 )
+MEANINGLESS = frozenset(_NOTHING.split())
 # Words of the environment that were names of settings once.
 OLD_NAMES = {"strlen": "max_strlen", "map_keys_max": "max_map_keys", "cat_bytes_max": "max_cat_bytes"}
 _PAGE = 4096

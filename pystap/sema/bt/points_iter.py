@@ -1,4 +1,4 @@
-"""iter: probes: every object of a kind that the kernel has, once each; `ctx.name` are the arguments of the kernel's bpf_iter_KIND.
+"""iter: probes: every object of a kind that the kernel has, once each; `ctx.name` are what bpf_iter_KIND of the kernel gets.
 
 The kernel calls the program once more behind the last object, with null pointers: the handler doesn't run then. A script of
 nothing but iterators (and begin and end) ends when they have seen everything.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...diag import Bag
-    from ...ir.nodes import Global
+    from ...ir.nodes import Function, Global
     from ...lang.bt import ast
     from ...options import Options
     from ...source import Span
@@ -52,6 +52,8 @@ class Unit:
         self.untyped: list[tuple[str, Span]] = []
         self.guessing = False
         self.worked: Any = None  # worked.Worked, where a stand-in needs it
+        self.library: dict[str, Function] = {}  # functions of SystemTap's library that are used, with theirs
+        self.library_globals: list[Global] = []
         for macro in tree.macros:
             self.macros.setdefault(macro.name, []).append(macro)
 

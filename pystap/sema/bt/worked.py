@@ -7,7 +7,7 @@ Where SystemTap's language raises an error at a read that faults, bpftrace's has
 from __future__ import annotations
 
 from ...btf.layout import argument_words
-from ...diag import Bag
+from ...diag import Bag, CompileError
 from ...ir.nodes import Event, Local, Op
 from ...ir.ops import Load
 from ...ir.walk import blocks
@@ -22,7 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ...ir.nodes import Handler, Module, Stmt
+    from ...diag import Diagnostic
+    from ...ir.nodes import Function, Handler, Module, Stmt
     from ...lang.bt import ast
     from ...probes.standins import StandIn
     from .body import Body
@@ -60,21 +61,12 @@ class Worked:
         return [h for h in self.module.handlers if h not in self.handlers]
 
     def _make(self) -> None:
-        from ...lang.stp.parser import parse
-        from ...lang.stp.preprocess import PreprocEnv
-        from ..stp import analyse
-
-        unit = self.unit
         text = "".join([_probe(found, names) for found, names, _ in self.probes])
         source = Source("<stand-ins>", text)
-        bag = Bag()
-        env = PreprocEnv(
-            kernel_v=unit.target.release or "0", arch=unit.target.arch, config=unit.target.config
-        )
-        module = analyse(parse(source, env, bag), unit.target, unit.options, bag)
-        if module is None:
-            self._failed(source, bag)
-        assert module is not None
+        try:
+            module = _analysed(self.unit, source)
+        except CompileError as failed:
+            raise self._at_its_point(source, failed.diagnostic) from None
         self.module = module
         self.handlers = [h for h in module.handlers if h.span.source is source]
         self.handlers.sort(key=lambda handler: handler.span.start)
@@ -84,12 +76,11 @@ class Worked:
         for function in module.functions:
             _forgive(function.body)
 
-    def _failed(self, source: Source, bag: Bag) -> None:
-        """Raise the first error, at the point that it is about."""
-        first = bag.errors[0]
+    def _at_its_point(self, source: Source, first: Diagnostic) -> CompileError:
+        """Return the error of the script's point that a mistake belongs to."""
         line = first.span.line if first.span is not None and first.span.source is source else 1
         attach = self.probes[min(line, len(self.probes)) - 1][2]
-        raise error(first.code, first.message, attach.span, *first.hints)
+        return error(first.code, first.message, attach.span, *first.hints)
 
 
 def _probe(found: StandIn, names: tuple[str, ...]) -> str:
@@ -197,3 +188,32 @@ def _assigned(handler: Handler) -> dict[str, Local]:
         if isinstance(dst, Local) and dst.name.startswith(PREFIX):
             out[dst.name] = dst
     return out
+
+
+# ---- functions of the library ---------------------------------------------------------------
+
+
+def library_function(unit: Unit, name: str) -> Function:
+    """Return the IR of a function of the tapset that takes a number and gives a string."""
+    word = f"of_{name}"
+    if word not in unit.library:
+        text = f"function {word}:string(n:long) {{ text = {name}(n); return text }}\nprobe begin {{ {word}(0) }}\n"
+        module = _analysed(unit, Source("<library>", text))
+        for function in module.functions:
+            _forgive(function.body)
+            unit.library[function.name] = function
+        unit.library_globals += module.globals
+    return unit.library[word]
+
+
+def _analysed(unit: Unit, source: Source) -> Module:
+    from ...lang.stp.parser import parse
+    from ...lang.stp.preprocess import PreprocEnv
+    from ..stp import analyse
+
+    bag = Bag()
+    env = PreprocEnv(kernel_v=unit.target.release or "0", arch=unit.target.arch, config=unit.target.config)
+    module = analyse(parse(source, env, bag), unit.target, unit.options, bag)
+    if module is None:
+        raise CompileError(bag.errors[0])
+    return module

@@ -66,6 +66,12 @@ def test_files_are_those_of_this_process(tmp_path: Path) -> None:
     assert len(seen & still) >= len(still) - 1  # listing the folder takes one
 
 
+def test_files_have_their_whole_names(tmp_path: Path) -> None:
+    with (tmp_path / "marked").open("w") as file:
+        text = "iter:task_file /ctx->task->pid == $1 && ctx->fd == $2/ { print(path(ctx->file->f_path)); }"
+        assert traced(text, str(os.getpid()), str(file.fileno())) == [str(tmp_path / "marked")]
+
+
 @pytest.mark.parametrize("kind", ["tcp", "udp"])
 def test_sockets_are_those_of_this_namespace(kind: str) -> None:
     with socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as one:
