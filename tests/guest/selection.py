@@ -37,4 +37,6 @@ CHECKS = (
     "tests/live/variables/test_files.py",
     "tests/live/variables/test_missed.py",
     "tests/live/variables/test_tapset.py",
+    "tests/live/language_bt/test_iterators.py",
+    "tests/live/language_bt/test_tools.py",
 )
