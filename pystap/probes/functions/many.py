@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from . import Wanted
 
 FEW = 4  # functions that are rather probed by fentry
-MOST = 64  # programs of one probe point
+MOST = 1000  # programs of one probe point
 REGISTERS = 6  # arguments that a kprobe sees
 _ALL = frozenset({"$$parms", "$$vars", "$$locals", "$$return"})
 _NAMES = frozenset({"$$name", "$$system", "$$provider"})
@@ -48,17 +48,14 @@ def _split(
     names = {name for name in used if name.startswith("$") and name not in _NAMES}
     if not names:
         return [_event(wanted, env, functions, kind, multi, [])]
-    every = not _ALL.isdisjoint(names)
-    wishes = {name[1:] for name in names if name not in _ALL}
-    alone = wanted.returns and any(name != "return" for name in wishes)
+    wishes = None if not _ALL.isdisjoint(names) else {name[1:] for name in names}
+    entered = wanted.returns and (wishes is None or bool(wishes - {"return"}))
     found: dict[Any, tuple[list[Function], list[Variable]]] = {}
     for function in functions:
         variables = variables_of(env, function, kind)
-        if alone:
-            key: Any = function
-        else:
-            read = variables if every else [v for v in variables if v.name in wishes]
-            key = tuple([(v.name, v.attr, v.type.id, v.type.btf is env.target.btf, v.bits) for v in read])
+        key = _alike(variables, wishes)
+        if entered:  # the values of the entry come from a handler that is split in the same way
+            key += _alike(variables_of(env, function, "kprobe"), wishes)
         found.setdefault(key, ([], variables))[0].append(function)
     if len(found) > MOST:
         words = (
@@ -66,6 +63,17 @@ def _split(
         )
         raise fail("E304", f"{words}, more than {MOST}", wanted.part.span, "a narrower pattern would do")
     return [_event(wanted, env, same, kind, multi, variables) for same, variables in found.values()]
+
+
+def _alike(variables: list[Variable], wishes: set[str] | None) -> tuple[object, ...]:
+    """Return what is equal for functions whose variables, or those of these names, are the same at the same place."""
+    return tuple(
+        [
+            (v.name, v.op, v.attr, v.bits, v.type and (v.type.id, id(v.type.btf)))
+            for v in variables
+            if wishes is None or v.name in wishes
+        ]
+    )
 
 
 def variables_of(env: Env, function: Function, kind: str) -> list[Variable]:

@@ -13,12 +13,13 @@ from pystap.kernel.symbols import Kallsyms
 from pystap.lang.bt.parser import parse as parse_bt
 from pystap.lang.stp.parser import PreprocEnv, parse
 from pystap.options import Options
+from pystap.probes.functions.many import MOST
 from pystap.sema.bt import analyse as analyse_bt
 from pystap.sema.stp import analyse
 from pystap.sema.stp.macros import MACROS
 from pystap.sema.target import Target
 from pystap.source import Source
-from tests.unit.sema_stp.tools import BTF
+from tests.unit.sema_stp.tools import BTF, body_text
 
 NAMES = BTF.names(G_FUNC)
 HAVE = frozenset({"fentry", "fexit", "kprobe", "kretprobe", "kprobe_multi"})
@@ -120,3 +121,43 @@ def test_returns_are_paired_with_marks_of_early_calls(name: str) -> None:
     assert entry.kind == {"kretprobe": "kprobe", "fexit": "fentry"}[first.kind]
     assert entry.args.get("functions") == first.args.get("functions")
     assert made.globals[-1].internal
+
+
+def taking(parameter: str) -> list[str]:
+    """Names of kernel functions whose first parameter is called so."""
+    found = []
+    for name in NAMES:
+        func = BTF.find_func(name)
+        params = func.type.params if func is not None else ()
+        if params and params[0].name == parameter:
+            found.append(name)
+    return found
+
+
+def test_returns_that_read_parameters_are_grouped() -> None:
+    """Functions with the same parameter are one program at the entry and one at the return, however many they are."""
+    names = [n for n in taking("sk") if n.startswith(("tcp_", "inet_", "sk_", "sock_"))]
+    assert len(names) > 8
+    text = 'probe kernel.function("[a-z]*").return { printf("%p %s", $sk, ppfunc()) }'
+    found = events(text, kernel(sorted(names)))
+    kinds = [kind for kind, _, _ in found]
+    assert sorted(n for kind, _, listed in found if kind == "kretprobe" for n in listed) == sorted(names)
+    assert kinds.count("kretprobe") == kinds.count("kprobe") < len(names)
+
+
+def test_parameters_of_many_returns_are_all_there() -> None:
+    """$$parms is each function's own, also where the results are of one type."""
+    names = [n for n in taking("sk") if n.startswith("tcp_")][:12]
+    text = 'probe kernel.function("[a-z]*").return { printf("%s", $$parms) }'
+    made, bag = compiled(text, kernel(sorted(names)))
+    assert made is not None and not bag.errors, bag.items
+    for handler in made.handlers:
+        if handler.event.kind == "kprobe":
+            assert "sk=" in body_text(handler.body)
+
+
+def test_more_programs_than_there_can_be() -> None:
+    target = kernel([f"many_{n}" for n in range(MOST + 1)])
+    _, bag = compiled('probe kernel.function("many_*") { }', target, attach="fentry")
+    assert [d.code for d in bag.errors] == ["E309"]
+    assert f"{MOST + 1} functions match 'many_*'" in bag.errors[0].message
