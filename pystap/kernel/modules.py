@@ -142,14 +142,19 @@ class Elf:
 
     def functions(self) -> list[str]:
         """The symbols of functions, but for those that only run when the module starts or ends."""
+        return sorted({name for name, _, _ in self.code()})
+
+    def code(self) -> list[tuple[str, str, int]]:
+        """The same functions as (symbol, section, offset in it): several may have one name."""
         table, strings = self.section(".symtab"), self.section(".strtab")
         if table is None or strings is None:
             return []
-        gone = {row[2] for name, row in self._sections.items() if name.startswith((".init", ".exit"))}
-        found = set()
+        kept = {row[2]: n for n, row in self._sections.items() if not n.startswith((".init", ".exit"))}
+        found = []
         for at in range(0, len(table) - 23, 24):
-            name, info, _, section, _, _ = unpack_from(_SYMBOL, table, at)
-            if info & 15 == _FUNC and section and section not in gone:
+            name, info, _, section, value, _ = unpack_from(_SYMBOL, table, at)
+            if info & 15 == _FUNC and section in kept and section:
                 end = strings.find(b"\0", name)
-                found.add(strings[name:end].decode("utf-8", "surrogateescape"))
-        return sorted(found)
+                word = strings[name:end].decode("utf-8", "surrogateescape")
+                found.append((word, kept[section], value))
+        return found

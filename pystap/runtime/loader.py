@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..btf import Btf
     from ..kernel.attach.base import Attachment
     from ..kernel.maps import Map
+    from ..kernel.symbols import Kallsyms
     from ..program import Prog
 
 _IMM = Struct("<i")
@@ -74,7 +75,7 @@ class Loaded:
     def __init__(self, prog: Prog, fd: int, btf_fd: int, attach: Callable[..., Attachment]) -> None:
         self.prog = prog
         # attaches to the functions of one module, where that can come and go
-        self.attach_in: Callable[[str], Attachment] | None = None
+        self.attach_in: Callable[[str, Kallsyms], Attachment] | None = None
         self.fd = fd
         self.btf_fd = btf_fd
         self.attach = attach
@@ -103,7 +104,7 @@ def load(prog: Prog, maps: Mapping[str, Map], btf: Btf | None) -> Loaded:
             os.close(options["attach_btf_obj_fd"])
     made = Loaded(prog, fd, btf_fd, lambda: attach(fd))
     if isinstance(prog.args, dict) and "functions" in prog.args:
-        made.attach_in = lambda module: attach(fd, module)
+        made.attach_in = lambda module, table: attach(fd, module, table)
     return made
 
 
@@ -206,13 +207,13 @@ def _kprobe(prog: Prog, btf: Btf | None) -> Any:
     if multi:
         options["expected_attach_type"] = abi.BPF_TRACE_KPROBE_MULTI
 
-    def attach(fd: int, module: str | None = None) -> Attachment:
+    def attach(fd: int, module: str | None = None, table: Kallsyms | None = None) -> Attachment:
         from ..kernel.attach.functions import attach_functions
         from ..kernel.symbols import kallsyms
 
         functions = [one for one in args["functions"] if module is None or one[1] == module]
         offset = args.get("offset", 0)
-        return attach_functions(fd, functions, kallsyms(), ret=ret, multi=multi, offset=offset)
+        return attach_functions(fd, functions, table or kallsyms(), ret=ret, multi=multi, offset=offset)
 
     return options, attach
 

@@ -10,7 +10,9 @@ from ..kernel.sys import KernelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..kernel.module_code import ModuleCode
     from ..kernel.module_watch import ModuleWatch
+    from ..kernel.symbols import Kallsyms
     from .door import Door
     from .loader import Loaded
 
@@ -25,9 +27,10 @@ def wanted_modules(one: Loaded) -> set[str]:
 class Modules:
     """What is attached in modules by the programs that are."""
 
-    __slots__ = ("_door", "_present", "watch")
+    __slots__ = ("_code", "_door", "_present", "watch")
 
     def __init__(self, door: Door) -> None:
+        from ..kernel.module_code import ModuleCode
         from ..kernel.module_watch import ModuleWatch
         from ..kernel.modules import loaded_modules
 
@@ -38,6 +41,11 @@ class Modules:
         except KernelError:
             pass  # a kernel that can't load modules
         self._present = set(loaded_modules())
+        # read beforehand, so that attaching takes no time when the module comes
+        self._code: dict[str, ModuleCode] = {m: ModuleCode(m) for m in self._wanted() - self._present}
+
+    def _wanted(self) -> set[str]:
+        return {module for one in self._door.loaded for module in wanted_modules(one)}
 
     def changed(self) -> list[str]:
         """See what has come and gone; return warnings."""
@@ -49,25 +57,30 @@ class Modules:
         now = set(loaded_modules())
         come, gone = now - self._present, self._present - now
         self._present = now
-        wanted = {module for one in self._door.loaded for module in wanted_modules(one)}
+        wanted = self._wanted()
         for module in gone & wanted:
             for made in self._door.attachments:
                 drop = getattr(made, "drop", None)
                 if drop is not None:
                     drop(module)
         warnings: list[str] = []
-        if come & wanted:
-            kallsyms(fresh=True)
-        for module in sorted(come & wanted):
-            warnings += self._arrived(module)
+        tables = {module: self._symbols(module) for module in come & wanted}
+        for module, table in sorted(tables.items()):
+            warnings += self._arrived(module, table or kallsyms(fresh=True))
+        if any(tables.values()):
+            kallsyms(fresh=True)  # names of addresses in what came
         return warnings
 
-    def _arrived(self, module: str) -> list[str]:
+    def _symbols(self, module: str) -> Kallsyms | None:
+        code = self._code.get(module)
+        return code.symbols() if code is not None else None
+
+    def _arrived(self, module: str, table: Kallsyms) -> list[str]:
         warnings: list[str] = []
         for one in self._door.loaded:
             if module in wanted_modules(one) and one.attach_in is not None:
                 try:
-                    made = one.attach_in(module)
+                    made = one.attach_in(module, table)
                 except KernelError as error:  # it may be gone again, or have none of the functions
                     warnings.append(f"module {module}: {error.what}: {error.strerror}")
                     continue
