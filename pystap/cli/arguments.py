@@ -38,7 +38,7 @@ _SHORT: dict[str, tuple[str, bool]] = {
     "D": ("define", True),
     "f": ("format", True),
     "s": ("buffer", True),
-    "d": ("", True),
+    "d": ("needless", True),
     "m": ("", True),
     "I": ("later", True),
     "E": ("later", True),
@@ -56,7 +56,7 @@ _LONG: dict[str, tuple[str, bool]] = {
     "format": ("format", True),
     "no-warnings": ("nowarn", False),
     "no-global-var-display": ("nodisplay", False),
-    "all-modules": ("", False),
+    "all-modules": ("needless", False),
     "ldd": ("", False),
     "poison-cache": ("", False),
     "disable-cache": ("", False),
@@ -89,6 +89,7 @@ class Arguments:
         self.action = "run"
         self.listing = ""
         self.pattern = ""
+        self.needless: list[str] = []  # options of stap that say what is so anyhow
         self.fields: dict[str, Any] = {"overrides": [], "defines": []}
 
 
@@ -262,6 +263,8 @@ def _set(option: str, field: str, value: str, args: Arguments) -> None:
         args.action = field
     elif field in ("override", "define"):
         fields["overrides" if field == "override" else "defines"].append(_pair(option, value))
+    elif field == "needless":
+        args.needless.append(f"{option} {value}".rstrip())
     elif field == "later":
         raise fail("E401", f"not supported yet: option '{option}'")
     elif field:

@@ -9,7 +9,7 @@ from ..diag import Bag, CompileError, fail
 from ..source import Source
 from .arguments import Arguments
 from .clock import Clock
-from .main import report, unwritable
+from .main import report, show, unwritable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Driver:
     def run(self) -> int:
         """Run the passes and, when asked for the fifth, the program."""
         last = self.args.last_pass
+        if self.args.needless and self.options.warnings:
+            _say_needless(self.args.needless)
         if last >= 4:
             from .live import require_bpf
 
@@ -217,3 +219,12 @@ def _require_process(pid: int) -> None:
         raise fail("E923", f"-x {pid}: there is no such process") from None
     except PermissionError:
         pass  # it is there
+
+
+def _say_needless(options: list[str]) -> None:
+    """Say that symbols of modules, which stap has to be asked for, are there anyhow."""
+    from ..diag import NOTE, Diagnostic
+
+    words = "isn't" if len(options) == 1 else "aren't"
+    message = f"{', '.join(options)} {words} needed: symbols of the kernel and of all its modules are known"
+    show(Diagnostic("W905", message, severity=NOTE))

@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ...source import Span
     from ..base import Part
 
 SUFFIXES = ("call", "return", "inline", "exported", "callee", "callees", "label", "maxactive", "nearest")
@@ -24,7 +25,7 @@ _INSIDE = frozenset(("inline", "callee", "callees", "label"))  # places that onl
 class Wanted:
     """A probe point on functions, taken apart: name@file:line and what follows."""
 
-    __slots__ = ("exported", "file", "line", "module", "name", "part", "returns", "text")
+    __slots__ = ("exported", "file", "line", "maxactive", "module", "name", "part", "returns", "text")
 
     def __init__(self, parts: Sequence[Part], module: str) -> None:
         self.part = parts[1]
@@ -35,6 +36,7 @@ class Wanted:
         self.module = module
         self.returns = any(p.name == "return" for p in parts[2:])
         self.exported = any(p.name == "exported" for p in parts[2:])
+        self.maxactive = any(p.name == "maxactive" for p in parts[2:])
         self.text = point_text(parts)
 
     def text_of(self, function: str) -> str:
@@ -55,9 +57,10 @@ class Wanted:
 def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
     """`(kernel | module("m") | kprobe) . function ("name[@file[:line]]") { . suffix }`."""
     word = parts[1]
+    if isinstance(word.arg, int):
+        word, module = _at_address(word, env)
+        parts = (parts[0], word, *parts[2:])
     if not isinstance(word.arg, str):
-        if isinstance(word.arg, int):
-            raise fail("E401", "not supported yet: functions by address", word.span)
         raise wrong_argument(word, 'needs a name: function("name")')
     for at, part in enumerate(parts[2:], 2):
         if part.name not in SUFFIXES:
@@ -79,6 +82,38 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
     from .instead import resolve as instead
 
     return instead(wanted, env)
+
+
+class _Named:
+    """The component that an address stands for: a function's name."""
+
+    __slots__ = ("arg", "name", "span")
+
+    def __init__(self, span: Span, function: str) -> None:
+        self.span = span
+        self.name = "function"
+        self.arg: int | str | None = function
+
+
+def _at_address(word: Part, env: Env) -> tuple[Part, str]:
+    """Return the component with the name of the function that begins at its address, and the module."""
+    assert isinstance(word.arg, int)
+    address = word.arg & 0xFFFFFFFFFFFFFFFF
+    known = env.target.functions
+    table = known.table if known is not None else None
+    if table is None:
+        raise fail("E304", "the kernel's symbols can't be read, which functions by address need", word.span)
+    found = table.lookup(address)
+    absolute = f"kernel.statement({address:#x}).absolute probes that place"
+    if found is None:
+        raise fail("E304", f"no function of this kernel is at {address:#x}", word.span)
+    if found.offset:
+        words = f"no function begins at {address:#x}: that is {found.name}+{found.offset:#x}"
+        raise fail("E304", words, word.span, absolute)
+    name = found.name.partition(".")[0]
+    if len(known.copies(name, found.module)) > 1 or len(table.addresses(found.name)) > 1:
+        raise fail("E304", f"several functions are called '{name}'", word.span, absolute)
+    return _Named(word.span, name), found.module
 
 
 def can_probe(env: Env) -> bool:

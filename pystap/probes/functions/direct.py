@@ -38,7 +38,7 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
             return [instead]
     if named:
         notes += tuple(note(f.name, f.symbol) for f in functions[:1] if f.symbol != f.name)
-    notes += _absent(env, functions)
+    notes += _absent(env, functions) + _maxactive(wanted)
     single = _single(wanted, env, functions, named)
     if single:
         return [_event(wanted, env, f, notes) for f in functions]
@@ -54,6 +54,13 @@ def _absent(env: Env, functions: list[Function]) -> Notes:
     modules = sorted({f.module for f in functions if f.module})
     words = "the module '{}' isn't loaded: its functions are probed when it comes"
     return tuple(("W308", words.format(m), "") for m in modules if known is not None and not known.loaded(m))
+
+
+def _maxactive(wanted: Wanted) -> Notes:
+    """Return the note on .maxactive: neither perf events nor links take such a number."""
+    if not wanted.maxactive:
+        return ()
+    return (("W309", ".maxactive has no effect: the kernel chooses how many calls at once are followed", ""),)
 
 
 def _exact(wanted: Wanted, env: Env, functions: list[Function], notes: Notes) -> Resolved | None:
