@@ -149,3 +149,138 @@ def test_a_tuple_of_what_is_counted_has_a_type() -> None:
 def test_a_mistake_keeps_nothing_from_settling() -> None:
     body = "$t = curtask; $len = $t->no_such_member; $len = $len > 0 ? $len - 1 : 0; @n = $len;"
     assert [code for code, _ in errors(f"BEGIN {{ {body} }}")] == ["E231"]
+
+
+class Mixed:
+    """A random script of statements with one effect each, on values of all sorts."""
+
+    VALUES = (
+        *(
+            "1",
+            "nsecs",
+            "comm",
+            '"word"',
+            "(1, comm)",
+            "(pid, (1, 2))",
+            "kstack",
+            "curtask",
+            "str(0)",
+            "@i",
+            "@s",
+            "@t",
+        ),
+        *(
+            "@k[comm]",
+            "@h[1, 2]",
+            "$i",
+            "$s",
+            "$t",
+            "$t.0",
+            "ksym(1)",
+            "buf(0, 4)",
+            "ntop(1)",
+            "strlen(comm)",
+            "@i == 1",
+        ),
+        *(
+            "@s == comm",
+            "has_key(@k, comm)",
+            "len(@k)",
+            "(@i ? 1 : 2)",
+            "-@i",
+            "$kv.0",
+            "$n",
+            "usym(1)",
+            "args.next",
+        ),
+    )
+    EFFECTS = (
+        ("@a{n} = {v};", "set"),
+        ("@b{n}[{v}] = {w};", "set"),
+        ("@c[{v}] = count();", "push"),
+        ("@d{n} = sum(@i);", "push"),
+        ("@e{n}++;", "add_to"),
+        ("@f{n} += @i;", "add_to"),
+        ("print({v});", "print"),
+        ("print(@k);", "print_map"),
+        ('printf("%d %s\\n", @i, {v});', "printf"),
+        ("delete(@k, comm);", "delete"),
+        ("clear(@k);", "clear"),
+        ("@h[1, 2] = @h[2, 1] + @i;", "set"),
+    )
+    AROUND = (
+        "if (@i) {{ {0} }}",
+        'if (comm == "x") {{ {0} }} else {{ {0} }}',
+        "for ($kv : @k) {{ {0} }}",
+        "for ($n : 0..3) {{ {0} }}",
+        "while (@i < 2) {{ {0} }}",
+        "unroll (2) {{ {0} }}",
+        "{{ {0} }}",
+    )
+    BEFORE = "$i = @i; $s = comm; $t = (1, comm); @s = comm; @t = (1, 2); @k[comm] = @i; @i = @i + 1; "
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.count = 0
+        self.expected: dict[str, int] = {}
+
+    def statements(self, names: tuple[str, ...], depth: int = 0) -> str:
+        """Some statements; names: of the loops around them."""
+        out = []
+        for _ in range(self.random.randrange(1, 4)):
+            if depth < 3 and self.random.random() < 0.4:
+                shape = self.random.choice(self.AROUND)
+                word = next((w for w in ("$kv", "$n") if f"for ({w} " in shape), "")
+                if word in names:
+                    continue
+                parts = [
+                    self.statements((*names, word) if word else names, depth + 1)
+                    for _ in range(shape.count("{0}"))
+                ]
+                out.append(shape.replace("{0}", "{}").format(*parts))
+                continue
+            text, op = self.random.choice(self.EFFECTS)
+            self.count += 1
+            self.expected[op] = self.expected.get(op, 0) + 1
+            out.append(text.format(n=self.count, v=self.value(names), w=self.value(names)))
+        return " ".join(out)
+
+    def value(self, names: tuple[str, ...]) -> str:
+        """A value that can be had here."""
+        return self.random.choice(
+            [v for v in self.VALUES if v[:3] not in ("$kv", "$n") or v.split(".")[0] in names]
+        )
+
+
+@pytest.mark.parametrize("seed", range(250))
+def test_every_effect_is_in_the_ir(seed: int) -> None:
+    script = Mixed(seed)
+    text = f"rawtracepoint:sched_switch {{ {Mixed.BEFORE} {script.statements(())} }}"
+    made, bag = attempt(text)
+    if bag.errors:  # of types that don't go together: at a place
+        assert all(d.span is not None and d.code != "E268" for d in bag.errors), "".join(
+            map(render, bag.errors)
+        )
+        return
+    assert made is not None
+    found: dict[str, int] = {}
+    for row in module_text(made).split("\n"):
+        words = row.split()
+        at = words[2] if words[1:2] == ["="] else words[0] if words else ""
+        found[at] = found.get(at, 0) + 1
+    wanted = dict(script.expected)
+    wanted["set"] = wanted.get("set", 0) + 4
+    shown = sum(count for op, count in found.items() if op.startswith("print"))
+    assert shown >= sum(count for op, count in wanted.items() if op.startswith("print")), (
+        text
+    )  # an element takes two
+    for op in ("set", "push", "add_to", "delete", "clear"):
+        assert found.get(op, 0) == wanted.get(op, 0), (op, text, module_text(made))
+
+
+def test_random_mixed_scripts_are_mostly_taken() -> None:
+    taken = 0
+    for seed in range(100):
+        text = f"rawtracepoint:sched_switch {{ {Mixed.BEFORE} {Mixed(seed).statements(())} }}"
+        taken += not attempt(text)[1].errors
+    assert taken > 25
