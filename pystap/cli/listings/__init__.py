@@ -39,10 +39,12 @@ def run(args: Arguments) -> int:
 
         return _print(functions(target))
     if args.options.lang == "bt":
-        from .bpftrace import listing
+        from .bpftrace import listing, of_script
 
         pattern = args.pattern or args.file or ""
-        found = listing(pattern, target.btf, systems(), args.options.verbose > 0, target)
+        verbose = args.options.verbose > 0
+        script = of_script(args, target.btf, systems(), target)
+        found = listing(pattern, target.btf, systems(), verbose, target) if script is None else script
     else:
         from .points import listing as points
 

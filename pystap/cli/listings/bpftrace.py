@@ -6,6 +6,7 @@ from ...btf import types as t
 from ...btf.kinds import G_FUNC, G_STRUCT
 from ...btf.spelling import declare, type_name
 from ...probes.bt_perf import HARDWARE_EVENTS, SOFTWARE_EVENTS
+from ...probes.iter import arguments_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from ...btf import Btf
     from ...sema.target import Target
+    from ..arguments import Arguments
 
 _SHORT = {
     "t": "tracepoint",
@@ -54,6 +56,35 @@ def listing(
         out.append(probe)
         if verbose:
             out += [f"    {line}" for line in _arguments(probe, btf, target)]
+    return out
+
+
+def of_script(
+    args: Arguments, btf: Btf, systems: Mapping[str, str], target: Target | None = None
+) -> list[str] | None:
+    """Return the probes of a script that `-l` was given by its text or its file, None for a pattern."""
+    import os
+
+    if args.script is None:
+        name = args.pattern or args.file
+        if not name or not os.path.isfile(name):
+            return None
+        args.file = name
+    from ...diag import Bag, CompileError
+    from ...lang.bt.parser import parse
+    from ..main import read_script
+
+    bag = Bag()
+    tree = parse(read_script(args)[0], list(args.options.args), bag)
+    if bag.errors:
+        raise CompileError(bag.errors[0])
+    out: list[str] = []
+    for probe in tree.probes:
+        for attach in probe.attach:
+            found = [attach.name]
+            if attach.provider in _PROVIDERS and attach.provider not in ("software", "hardware"):
+                found = listing(attach.name, btf, systems, args.options.verbose > 0, target)
+            out += [line for line in found if line not in out or line[:1] == " "]
     return out
 
 
@@ -125,6 +156,8 @@ def _arguments(probe: str, btf: Btf, target: Target | None) -> list[str]:
         if provider == "fexit" and not isinstance(btf.resolve(proto.type), t.Void):
             out.append(f"{type_name(proto.type)} retval")
         return out
+    if provider == "iter":
+        return [f"{type_name(p.type)} {p.name}" for p in arguments_of(btf, name) or ()]
     return []
 
 
