@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...diag import Bag
 from ...ir.nodes import I64, Const, ForEach, Label, Local, Loop
 from ...ir.nodes import Scope as IrScope
 from ...lang.bt import ast
@@ -59,6 +60,8 @@ def if_(body: Body, node: ast.If) -> None:
         body.b.span = current.span
         cond, value = body.truth(current.cond)
         if isinstance(value.const, int):
+            if body.unit.guessing:
+                _never(body, current.orelse if value.const else current.then)
             if value.const:
                 body.block(current.then)
                 current = None
@@ -72,6 +75,20 @@ def if_(body: Body, node: ast.If) -> None:
     if isinstance(current, ast.Block):
         body.block(current)
     body.b.into(outer)
+
+
+def _never(body: Body, node: ast.If | ast.Block | None) -> None:
+    """Go through what never runs for its types: a map that is assigned there alone is empty, not unknown."""
+    unit = body.unit
+    bag, unit.bag = unit.bag, Bag()
+    unknown, untyped = list(unit.unknown), list(unit.untyped)
+    before = body.b.into([])
+    if isinstance(node, ast.Block):
+        body.block(node)
+    elif node is not None:
+        body.stmt(node)
+    body.b.into(before)
+    unit.bag, unit.unknown, unit.untyped = bag, unknown, untyped
 
 
 def while_(body: Body, node: ast.While) -> None:

@@ -14,7 +14,7 @@ from pystap.diag import render
 from pystap.ir.nodes import Module
 from pystap.ir.printer import module_text
 
-from .tools import attempt, begin, errors
+from .tools import attempt, begin, errors, module
 
 MAPS = ("@a", "@b", "@c", "@d")
 
@@ -284,3 +284,12 @@ def test_random_mixed_scripts_are_mostly_taken() -> None:
         text = f"rawtracepoint:sched_switch {{ {Mixed.BEFORE} {Mixed(seed).statements(())} }}"
         taken += not attempt(text)[1].errors
     assert taken > 25
+
+
+def test_a_map_of_a_branch_that_never_runs_is_empty() -> None:
+    made = module(
+        "#define DEBUG 0\nBEGIN { if (DEBUG) { @x[comm] = count(); $y = no_such_name; } @z = 1; } END { print(@x); }"
+    )
+    assert any("print_map (@x)" in row for row in module_text(made).split("\n"))
+    assert "push" not in module_text(made)
+    assert [code for code, _ in errors("BEGIN { if (0) { @x = @y; } print(@x); }")] == ["E205"]
