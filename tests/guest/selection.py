@@ -17,9 +17,14 @@ SCENARIOS = (
     "tests/live/scenarios/test_bridge_module.py",
     "tests/live/scenarios/test_old_lines.py",
     "tests/live/debuginfo/test_pages.py",
+    "tests/live/embedded_c/test_embedded_c.py",
+    "tests/live/standins/test_accept.py",
     "tests/live/standins/test_bridge.py",
     "tests/live/standins/test_filter.py",
+    "tests/live/standins/test_messages.py",
+    "tests/live/standins/test_pages.py",
     "tests/live/standins/test_rungs.py",
+    "tests/live/standins/test_socket_calls.py",
     "tests/live/standins/test_segments.py",
 )
 CHECKS = (
