@@ -11,7 +11,9 @@ from ...btf.kinds import G_FUNC
 from ...diag import did_you_mean
 from ...ir.nodes import Const, Event
 from ...probes.base import has_glob
+from ...probes.bt_syscalls import NUMBERS
 from ...probes.standins import find, lookup
+from . import types
 from .body import error, later
 from .points import Point, c_argument, untyped
 from .values import Val
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 def resolve(unit: Unit, attach: ast.AttachPoint, ret: bool) -> Point:
     """Return the point of a stand-in; CompileError where there is none."""
     word = attach.func
+    if word.startswith(_CALL) and NUMBERS.get(word.removeprefix(_CALL)) is not None and unit.options.standins:
+        return _system_call(unit, attach, ret)
     found = None if has_glob(word) else find(word, ret) or lookup(word, ret)
     if found is None:
         raise _none(unit, attach, ret)
@@ -45,6 +49,38 @@ def resolve(unit: Unit, attach: ast.AttachPoint, ret: bool) -> Point:
     from .worked import resolve as worked
 
     return worked(unit, attach, found)
+
+
+_CALL = "__x64_sys_"
+
+
+def _system_call(unit: Unit, attach: ast.AttachPoint, ret: bool) -> Point:
+    """The function that a system call enters, by the call; its argument are the registers, which aren't there."""
+    word = attach.func.removeprefix(_CALL)
+    unit.note_once(
+        f"stand-in {attach.func} {ret}",
+        "W301",
+        f"this kernel can't probe functions: '{attach.func}' is probed by the system call {word} instead",
+        attach.span,
+        "what differs: calls that the kernel makes itself aren't seen",
+    )
+    event = Event("sys_exit" if ret else "sys_enter", word, {"numbers": [NUMBERS[word]]})
+    point = Point(attach.provider, attach.name, event, attach.span, f"stand-in of {attach.func}")
+    point.function = attach.func
+
+    def no_registers(body: Body) -> Val:
+        hint = f"tracepoint:syscalls:sys_enter_{word} has the call's arguments"
+        raise error(
+            "E401", f"not supported yet: registers of {attach.func} by its stand-in", body.b.span, hint
+        )
+
+    if ret:
+        point.retval = lambda body: Val(types.UINT64, [body.b.op("sys_ret", ())])
+        point.fields["retval"] = lambda body: Val(types.INT64, [body.b.op("sys_ret", ())])
+    else:
+        point.arguments = [no_registers]
+        point.fields["regs"] = no_registers
+    return point
 
 
 def _none(unit: Unit, attach: ast.AttachPoint, ret: bool) -> Exception:
