@@ -16,6 +16,7 @@ usage: pystap [OPTIONS] SCRIPT [ARGUMENTS]     run a SystemTap or bpftrace scrip
        pystap [OPTIONS] TOOL [ARGUMENTS]       run a ready-made tool (below)
        pystap explain [OPTIONS] SCRIPT         say what runs in the kernel, what not, and why
        pystap doctor                           say what this kernel and this user can do
+       pystap bpftrace ...                     bpftrace's own command line
        pystap shim DIR                         write executables stap and bpftrace there that run pystap
 
   -v             say what each pass does and how long it takes (-vv: more)

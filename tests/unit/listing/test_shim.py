@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pystap.cli.bpftrace import settings, translate
+from pystap.cli.main import main
 from pystap.cli.shim import shim, text
 from pystap.diag import CompileError
 
@@ -95,6 +96,12 @@ def test_they_run(tmp_path: Path) -> None:
 )
 def test_bpftrace_options(words: str, expected: str) -> None:
     assert translate(words.split()) == ["--lang", "bt", *expected.split()]
+
+
+def test_bpftraces_command_line_without_a_shim(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bpftrace", "--fmt", "-e", "BEGIN{exit();}"]) == 0
+    assert "exit();" in capsys.readouterr().out
+    assert main(["bpftrace", "-d", "nothing", "-e", "BEGIN { }"]) == 1
 
 
 def test_information_is_doctors() -> None:
