@@ -11,10 +11,12 @@ import pytest
 from pystap.cli.live import live_target
 from pystap.kernel.symbols import read_kallsyms
 from pystap.probes.standins import StandIn
+from pystap.probes.standins.hooks import WAYS
 from pystap.probes.standins.table import TABLE
 from tests.live import probing
-from tests.live.network import Namespace
+from tests.live.network import Namespace, namespace
 from tests.live.standins.pair import HERE, HERE6, PING, THERE, THERE6, pair
+from tests.live.standins.test_bridge import WORKLOAD
 from tests.live.tracer import Tracer
 
 SERVER = """
@@ -136,3 +138,55 @@ def test_each_against_its_function(two: tuple[Namespace, Namespace]) -> None:
     assert not differing, f"(function, stand-in): {json.dumps(differing)}; all: {json.dumps(wanted)}"
     counted = {name.removesuffix(" return") for name in wanted}
     assert len(counted) >= 12, wanted
+
+
+def _hook_script() -> str:
+    """Count the packets of every hook, and of the functions that stand in for hooks elsewhere."""
+    symbols = read_kallsyms()
+    lines = ["global n, on", 'probe syscall.getpriority { on = execname() == "count-on" }']
+    for (family, hook), ways in WAYS.items():
+        if not all(symbols.addresses(way.function) for way in ways):
+            continue
+        name = f"{'ipv4' if family == 2 else 'ipv6'}.{PLACES[hook]}"
+        lines.append(f'probe netfilter.{name} {{ if (on) n["{name}", "hook"]++ }}')
+        for way in ways:
+            point = f'kernel.function("{way.function}"){".return" if way.returns else ""}'
+            lines.append(f'probe {point} {{ if (on && ({way.guard or 1})) n["{name}", "functions"]++ }}')
+    lines.append('probe end { foreach ([k+, w] in n) printf("%s %s: %d\\n", k, w, n[k, w]) }')
+    return "\n".join(lines)
+
+
+PLACES = ("pre_routing", "local_in", "forward", "local_out", "post_routing")
+
+
+def test_hooks_against_functions(two: tuple[Namespace, Namespace]) -> None:
+    if why := probing.lacks("netfilter"):
+        pytest.skip(why)
+    with Tracer("-e", _hook_script()) as tracer:
+        _traffic(two)
+    counts = _counts(tracer)
+    hooks = {name.split()[0]: count for name, count in counts.items() if name.endswith(" hook")}
+    functions = {name.split()[0]: count for name, count in counts.items() if name.endswith(" functions")}
+    assert hooks == functions, counts
+    assert min(hooks.values()) > 50 and len(hooks) >= 6, counts
+
+
+def test_bridges(net: Namespace) -> None:
+    if why := probing.lacks("kprobe", "kretprobe"):
+        pytest.skip(why)
+    with namespace() as other:  # loads the module
+        subprocess.run(["ip", "-n", other.name, "link", "add", "stp-first", "type", "bridge"], check=True)
+    text = """
+    global n, on
+    probe syscall.getpriority { on = execname() == "count-on" }
+    probe module("bridge").function("br_dev_xmit") { if (on) n["br_dev_xmit " . kernel_string($dev->name)]++ }
+    probe module("bridge").function("br_dev_xmit").return { if (on) n["br_dev_xmit return"]++ }
+    probe end { foreach (k+ in n) printf("%s: %d\\n", k, n[k]) }
+    """
+    with Tracer("--attach=standin", "-e", text) as standins, Tracer("--attach=kprobe", "-e", text) as real:
+        net.run(MARK.format("count-on"))
+        net.run(WORKLOAD)
+        net.run(MARK.format("count-off"))
+    wanted = _counts(real)
+    assert _counts(standins) == wanted
+    assert wanted["br_dev_xmit stp-br"] >= 5 and wanted["br_dev_xmit return"] == wanted["br_dev_xmit stp-br"]
