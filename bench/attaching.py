@@ -1,9 +1,10 @@
 """What attaching to many kernel functions takes: system calls, programs, instructions, seconds; beside bpftrace.
 
-    python3 -m bench.attaching [ROUNDS]
+    python3 -m bench.attaching [PATTERN]
 
-prints a table. It needs root, strace, a kernel that can probe functions and the module `bridge`: a guest has them
-(docs/guests.md). Times are the best of the rounds, without strace; calls are counted in a run of their own.
+prints a table; PATTERN picks its rows ("bridge.*bpftrace"). It needs root, strace, a kernel that can probe functions and
+the module `bridge`: a guest has them (docs/guests.md). Each row is one run under strace, which only stops at the calls
+that it counts.
 """
 
 from __future__ import annotations
@@ -72,27 +73,17 @@ def _insns(program: int) -> int:
         os.close(fd)
 
 
-def calls(command: Sequence[str], ready: bytes) -> str:
-    """Return how many system calls attaching and detaching take: "bpf perf_event_open ioctl"."""
+def row(name: str, tracer: str, command: Sequence[str], ready: bytes) -> str:
+    """Return a line of the table."""
     with tempfile.NamedTemporaryFile() as told:
-        run = Run(("strace", "-f", "-qq", "-e", f"trace={TRACED}", "-o", told.name, *command), ready)
-        run.stop()
+        strace = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", f"trace={TRACED}", "-o", told.name)
+        run = Run((*strace, *command), ready)
+        progs, insns, links = run.loaded()
+        stop = run.stop()
         text = told.read().decode("utf-8", "replace")
     found = re.findall(r"^\d+ +(bpf|perf_event_open|ioctl(?=\([^,]*, PERF))\b", text, re.MULTILINE)
-    return " + ".join(str(found.count(name)) for name in TRACED.split(","))
-
-
-def row(name: str, tracer: str, command: Sequence[str], ready: bytes, rounds: int) -> str:
-    """Return a line of the table."""
-    starts, stops, loaded = [], [], (0, 0, 0)
-    for _ in range(rounds):
-        run = Run(command, ready)
-        loaded = run.loaded()
-        starts.append(run.ready)
-        stops.append(run.stop())
-    progs, insns, links = loaded
-    numbers = f"{calls(command, ready)} | {links} | {progs} | {insns} | {min(starts):.1f} | {min(stops):.1f}"
-    return f"| {name} | {tracer} | {numbers} |"
+    calls = " + ".join(str(found.count(name)) for name in TRACED.split(","))
+    return f"| {name} | {tracer} | {calls} | {links} | {progs} | {insns} | {run.ready:.1f} | {stop:.1f} |"
 
 
 def symbols(point: str) -> list[str]:
@@ -131,7 +122,7 @@ def main() -> None:
     """Print the table."""
     os.environ["BPFTRACE_MAX_PROBES"] = "4096"
     os.environ["BPFTRACE_MAX_BPF_PROGS"] = "4096"
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    wanted = re.compile(sys.argv[1] if len(sys.argv) > 1 else "")
     subprocess.run(["modprobe", "bridge"], check=True)
     print(f"{os.uname().release}\n")
     print(
@@ -141,9 +132,11 @@ def main() -> None:
     for point in (SOCKET, BRIDGE):
         text = f"global a, b probe {point}.call {{ a[ppfunc()]++ }} probe {point}.return {{ b[ppfunc()]++ }}"
         for words in ((), ("--attach=kprobe",)):
-            command = (*PYSTAP, text, *words)
-            print(row(point, " ".join(("pystap", *words)), command, b"Pass 5: starting", rounds), flush=True)
-        print(row(point, "bpftrace", bpftrace(point), b"ready", rounds), flush=True)
+            tracer = " ".join(("pystap", *words))
+            if wanted.search(f"{point} {tracer}"):
+                print(row(point, tracer, (*PYSTAP, text, *words), b"Pass 5: starting"), flush=True)
+        if wanted.search(f"{point} bpftrace"):
+            print(row(point, "bpftrace", bpftrace(point), b"ready"), flush=True)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .loader import Loaded
     from .modules import Modules
 
+SLOW = 8  # descriptors of attachments that take long to close: the kernel needs up to 100 ms for a function's
 _ZERO = bytes(4)
 _U64 = Struct("<Q")
 
@@ -204,19 +205,30 @@ class Door:
             one.refresh()
 
     def detach(self) -> None:
-        """Detach them all."""
+        """Detach them all. Where that takes its time it goes on meanwhile, and `close` waits for it.
+
+        After `stop` and `quiesce` programs that are still attached leave at once.
+        """
         with self._letting_go:
             pass
         if self.modules is not None:
             self.modules.close()
             self.modules = None
         self._following = []
-        close_attachments(self.attachments[::-1])
-        self.attachments.clear()
+        attachments, self.attachments = self.attachments[::-1], []
+        if self.state >= STATE_STOPPING and sum([len(one.fds) for one in attachments]) > SLOW:
+            from _thread import start_new_thread
+
+            self._letting_go.acquire()
+            start_new_thread(self._close_all, (attachments,))
+        else:
+            close_attachments(attachments)
 
     def close(self) -> None:
         """Detach, and free programs and maps."""
         self.detach()
+        with self._letting_go:
+            pass
         with self._filling:
             pass
         for one in self.loaded:
