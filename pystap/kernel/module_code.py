@@ -22,7 +22,7 @@ class ModuleCode:
 
     __slots__ = ("_functions", "_id", "_root", "module")
 
-    def __init__(self, module: str, folder: str = "", root: str = _SYSFS) -> None:
+    def __init__(self, module: str, root: str = _SYSFS) -> None:
         from .modules import ModuleFiles
         from .target import id_of
 
@@ -30,11 +30,8 @@ class ModuleCode:
         self._root = f"{root}/{module}"
         self._id = ""
         self._functions: list[tuple[str, str, int]] = []
-        files = ModuleFiles()
-        if folder:
-            files.folder = folder
         try:
-            elf = files.read(module)
+            elf = ModuleFiles().read(module)
         except KernelError:
             elf = None  # it is found among the kernel's symbols, then
         if elf is not None:
