@@ -89,7 +89,8 @@ def _settle(unit: Unit, probes: list[tuple[ast.Probe, list[Point]]]) -> list[ir.
             return handlers
         else:
             unit.guessing = True
-    unit.bag.error("E205", "the types of this script's maps and variables don't settle", None)
+    where = probes[0][0].span if probes else None
+    unit.bag.error("E205", "the types of this script's maps and variables don't settle", where)
     return handlers
 
 
