@@ -31,6 +31,10 @@ TRACED = "bpf,perf_event_open,ioctl"
 LONGEST = 560  # seconds that a run may take
 
 
+class Failed(Exception):
+    """A tracer that ended before it was ready; its last line."""
+
+
 class Run:
     """One run of a tracer, until it is told to end."""
 
@@ -45,7 +49,7 @@ class Run:
         while ready not in text:
             line = self.process.stdout.readline()
             if not line:
-                raise SystemExit(f"{command[:4]}: {text.decode()}")
+                raise Failed(text.decode("utf-8", "replace").strip().rpartition("\n")[2])
             text += line
         self.ready = time.monotonic() - self.began
 
@@ -77,7 +81,10 @@ def row(name: str, tracer: str, command: Sequence[str], ready: bytes) -> str:
     """Return a line of the table."""
     with tempfile.NamedTemporaryFile() as told:
         strace = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", f"trace={TRACED}", "-o", told.name)
-        run = Run((*strace, *command), ready)
+        try:
+            run = Run((*strace, *command), ready)
+        except Failed as error:
+            return f"| {name} | {tracer} | failed: {error} |"
         progs, insns, links = run.loaded()
         stop = run.stop()
         text = told.read().decode("utf-8", "replace")
