@@ -101,7 +101,7 @@ OPS: dict[str, OpInfo] = {
     "reserve": OpInfo("", "", "k", "output"),  # attr: plan.RecordPlan
     "put": OpInfo("a", "", "k", "output"),  # attr: program.Field
     "append": OpInfo("*", "", "k", "output"),  # attr: plan.LogEntry
-    "turns": OpInfo("bi", "b", "u", "control"),
+    "turns": OpInfo("bi*", "b", "u", "control"),
     "take": OpInfo("b", "a", "u", "control"),  # attr: program.Field
     "fault_of": OpInfo("", "i", "k", "ctx"),  # attr: the Local that a Load(fault="capture") assigned
     # attr: an update of an array before it, which met that it is full (1) and did nothing, or not (0)

@@ -64,7 +64,7 @@ def _bound(context: Context, name: str) -> Any:
     if name == "_turns":
         from .turns import reader
 
-        return reader(context.sink.terminal)
+        return reader(context.sink.terminal, context.raise_site)
     if name in ("_load", "_load_str", "_load_buf"):
         return getattr(context.calls, name[1:])
     if name == "_blob":

@@ -20,18 +20,23 @@ class Exhausted(Exception):
 class Turns:
     """Reads one record's log."""
 
-    __slots__ = ("_at", "_bytes", "_end", "_strings")
+    __slots__ = ("_at", "_bytes", "_end", "_ended", "_strings")
 
-    def __init__(self, log: bytes, used: int, strings: Strings) -> None:
+    def __init__(
+        self, log: bytes, end: int, strings: Strings, start: int, ended: Callable[[], None] | None
+    ) -> None:
         self._bytes = log
-        self._end = used
-        self._at = 0
+        self._end = end
+        self._at = start
         self._strings = strings
+        self._ended = ended
 
     def _next(self, size: int) -> int:
         """Where the next value is; it takes so many bytes, up to the next 8."""
         at = self._at
         if at >= self._end:
+            if self._ended is not None:
+                self._ended()
             raise Exhausted
         self._at = at + (size + 7 & ~7)
         return at
@@ -59,7 +64,12 @@ class Turns:
         return self._strings[self._bytes[at:end]]
 
 
-def reader(terminal: bool) -> Callable[[bytes, int], Turns]:
-    """What makes a reader of a log and the number of its bytes that are used."""
+def reader(terminal: bool, raise_site: Callable[[int, int], None] | None = None) -> Callable[..., Turns]:
+    """What makes a reader of a log, or of a part of it: (its bytes, where the part ends, where it starts, its error)."""
     strings = Strings(terminal)
-    return lambda log, used: Turns(log, used, strings)
+
+    def make(log: bytes, end: int, start: int = 0, failed: int = 0) -> Turns:
+        ended = (lambda: raise_site(failed, 0)) if failed and raise_site is not None else None
+        return Turns(log, end, strings, start, ended)
+
+    return make

@@ -109,8 +109,9 @@ class _Finder:
         while all(len(m) > depth + 1 and m[depth + 1][0] is makers[0][depth + 1][0] for m in makers):
             depth += 1
         block = makers[0][depth][0]
-        if any(isinstance(outer[at], (Loop, ForEach)) for outer, at in makers[0][:depth]):
-            return None
+        loops = [n for n, (outer, at) in enumerate(makers[0][:depth]) if isinstance(outer[at], Loop)]
+        depth = loops[0] if loops else depth
+        block = makers[0][depth][0]
         places = [m[depth][1] for m in makers]
         return block, min(places), max(places)
 
@@ -130,7 +131,5 @@ def _statements_of(part: Part) -> list[Stmt]:
 
 def _harmless(inside: list[Stmt]) -> bool:
     """Whether statements can be run ahead: they end where they stand, and a run's bounds are not theirs."""
-    own = {s.label for s in statements(inside) if isinstance(s, Scope)}
-    return labels_left(inside) <= own and not any(
-        isinstance(s, (Loop, ForEach, Call)) for s in statements(inside)
-    )
+    own = {s.label for s in statements(inside) if isinstance(s, (Loop, Scope))}
+    return labels_left(inside) <= own and not any(isinstance(s, (ForEach, Call)) for s in statements(inside))

@@ -9,14 +9,14 @@ their marks; the user half takes it in the same order, as it goes the same way.
 
 from __future__ import annotations
 
-from ..ir.nodes import BUF, I64, STR, If, Local, Loop, Op, Scope, Stmt
+from ..ir.nodes import BUF, I64, STR, Const, If, Label, Local, Loop, Op, Scope, Stmt
 from ..ir.walk import blocks, count_defs, statements, substitute, uses
 from ..opt.simplify import effects
 from ..program import REC_HEADER, Field
 from .facts import has_effect
 from .log import Log
 from .overlay import overlay
-from .plan import LogLoop, RecordLocal, RecordPlan
+from .plan import AheadScope, LogLoop, RecordLocal, RecordPlan
 from .sizes import sizes_of
 from .split import Mark, deep_uses
 from .turns import most_logged
@@ -26,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
+
+    from .log import Parts
 
 
 LOG_ROOM = 4096
@@ -72,6 +74,9 @@ class Capture:
         self._size = REC_HEADER
         self._slots: dict[Local, tuple[Local, Field]] = {}
         self._whole: dict[Local, Local] = {}
+        self._parts: Parts = {}
+        self._ahead = {id(s.target) for s in statements(self.kernel) if isinstance(s, AheadScope)}
+        self._loops = self._walked_apart(self.user)
         self.user = number_ways(self.kernel, self.user, self._new)
         self.kernel = self._puts(self.kernel, set(), None)
         self._in_place()
@@ -101,7 +106,7 @@ class Capture:
                     del block[first]
                 self._place(guard.then if then else guard.els, path)
                 return
-        if last and isinstance(stmt, Scope):
+        if last and isinstance(stmt, Scope) and not isinstance(stmt, AheadScope):
             self._place(stmt.body, path)
             return
         block.insert(first, Op(None, "reserve", (), self.record))
@@ -167,22 +172,54 @@ class Capture:
         out: list[Stmt] = []
         for stmt in body:
             if isinstance(stmt, Mark):
-                needed = [v for v in _needed(stmt) if v in self._defs]
+                needed = [v for v in _needed(stmt, self._ahead) if v in self._defs]
                 if turning is None:
                     self._put(stmt, needed, have, out)
                 else:
                     self._append(stmt, needed, have, turning, out)
-            elif isinstance(stmt, Loop) and (needs := _marked(stmt.body)) is not None:
+            elif isinstance(stmt, Loop) and (needs := _marked(stmt.body, self._ahead)) is not None:
                 inner = set(count_defs(stmt.body)) | (turning or set())
                 steady = [v for v in needs if self._defs.get(v) == 1 and v not in inner]
                 self._put_steady(steady, have, out)
                 logged = self._puts(stmt.body, set(have), inner)
-                out.append(LogLoop(stmt.label, logged, stmt.span, self.log.plan))
+                loop = LogLoop(stmt.label, logged, stmt.span, self.log.plan)
+                apart = self._loops.get(stmt.label) if turning is None else None
+                out.append(
+                    loop if apart is None else self._part(AheadScope(Label("part"), [loop], stmt.span, apart))
+                )
+            elif isinstance(stmt, AheadScope):
+                loops, self._loops = self._loops, {}
+                stmt.body = self._puts(stmt.body, set(have), turning)
+                self._loops = loops
+                looping = any(isinstance(s, Loop) for s in statements(stmt.body))
+                out.append(
+                    self._part(stmt, ahead=True) if looping else Scope(stmt.label, stmt.body, stmt.span)
+                )
             else:
                 for block in blocks(stmt):
                     block[:] = self._puts(block, set(have), turning)
                 out.append(stmt)
         return out
+
+    def _walked_apart(self, user: list[Stmt]) -> dict[Label, Stmt]:
+        """Return the user half's loops by their labels, if there are others that are run ahead."""
+        if not self._ahead:
+            return {}
+        return {s.label: s for s in statements(user) if isinstance(s, Loop)}
+
+    def _part(self, scope: AheadScope, ahead: bool = False) -> AheadScope:
+        """Give a scope the fields that say which part of the log is its own."""
+        scope.log = self.log.plan
+        start, scope.start = self._new(Local("start", I64))
+        end, scope.end = self._new(Local("end", I64))
+        failed: Local | Const = Const(0)
+        if ahead:
+            failed, scope.failed = self._new(Local("failed", I64))
+            body = Scope(scope.target.label, scope.target.body, scope.span)
+            scope.target.label = Label("ahead")
+            scope.target.body = [body, Op(None, "raise_site", (failed, Const(0)), None, scope.span)]
+        self._parts[id(scope.target)] = (end, start, failed)
+        return scope
 
     def _put(self, mark: Mark, needed: list[Local], have: set[Local], out: list[Stmt]) -> None:
         """Store what a statement outside of loops needs in fields."""
@@ -231,7 +268,7 @@ class Capture:
         self._size += plan.size
         self.record.log = plan
         self.log.make_in_scratch(self.kernel)
-        self.user = self.log.taking(self.user, data, used)
+        self.user = self.log.taking(self.user, data, used, self._parts)
 
     def _slot(self, local: Local) -> tuple[Local, Field]:
         slot = self._slots.get(local)
@@ -277,17 +314,17 @@ class Capture:
                 stmt.attr = made.get(stmt.attr, stmt.attr)
 
 
-def _needed(mark: Mark) -> list[Local]:
-    """Return what the statement of a mark reads, once each."""
+def _needed(mark: Mark, ahead: set[int]) -> list[Local]:
+    """Return what the statement of a mark reads, once each. ahead: ids of what has marks of its own in it."""
     if mark.deep:
-        return deep_uses(mark.target)
+        return deep_uses(mark.target, ahead)
     return list(dict.fromkeys(v for v in uses(mark.target) if isinstance(v, Local)))
 
 
-def _marked(body: list[Stmt]) -> list[Local] | None:
+def _marked(body: list[Stmt], ahead: set[int]) -> list[Local] | None:
     """Return what all marks of a body need; None when there are none."""
     marks = [s for s in statements(body) if isinstance(s, Mark)]
-    return list(dict.fromkeys(v for m in marks for v in _needed(m))) if marks else None
+    return list(dict.fromkeys(v for m in marks for v in _needed(m, ahead))) if marks else None
 
 
 def _after_reserve(body: list[Stmt], out: list[Op], seen: list[bool]) -> None:
@@ -314,7 +351,7 @@ def _without_puts(body: list[Stmt], made: dict[Any, RecordLocal]) -> list[Stmt]:
 
 
 def _needs_record(stmt: Stmt) -> bool:
-    if isinstance(stmt, Mark):
+    if isinstance(stmt, (Mark, AheadScope)):
         return True
     if isinstance(stmt, Op):
         return has_effect(stmt, "write", "control")

@@ -13,7 +13,10 @@ from .plan import LOG_FIXED, LogEntry, LogPlan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..ir.nodes import Const
     from .plan import RecordLocal
+
+    Parts = dict[int, tuple[Local | Const, ...]]
 
 
 class Log:
@@ -78,17 +81,21 @@ class Log:
             elif stmt.name == "fault_of":
                 stmt.attr = scratch.get(stmt.attr) or stmt.attr
 
-    def taking(self, user: list[Stmt], data: Local, used: Local) -> list[Stmt]:
-        """Return the user half with what takes the values."""
+    def taking(self, user: list[Stmt], data: Local, used: Local, parts: Parts) -> list[Stmt]:
+        """Return the user half with what takes the values. parts: statements whose part of the log has an own reader."""
         reader = Local("turns", BUF)
-        return [Op(reader, "turns", (data, used)), *self._taking(user, reader)]
+        return [Op(reader, "turns", (data, used)), *self._taking(user, reader, data, parts)]
 
-    def _taking(self, body: list[Stmt], reader: Local) -> list[Stmt]:
+    def _taking(self, body: list[Stmt], reader: Local, data: Local, parts: Parts) -> list[Stmt]:
         out: list[Stmt] = []
         for stmt in body:
+            own = reader
+            if id(stmt) in parts:
+                own = Local("turns", BUF)
+                out.append(Op(own, "turns", (data, *parts[id(stmt)])))
             for local, field in self.entries.get(id(stmt), ()):
                 out.append(Op(local, "take", (reader,), field, stmt.span))  # type: ignore[attr-defined]
             for block in blocks(stmt):
-                block[:] = self._taking(block, reader)
+                block[:] = self._taking(block, own, data, parts)
             out.append(stmt)
         return out

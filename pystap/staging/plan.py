@@ -29,13 +29,14 @@ its words), in order. All functions are inlined. Strings have a known capacity, 
 The user stage's IR is `ir.nodes` as it is; captured values are parameters of the function. Two operations more, of loops
 that the kernel logs:
 
-  turns (log, used)  dst: a reader of the log's bytes.
+  turns (log, end[, start, failed])  dst: a reader of the log's bytes, up to its end; failed: the error, 1 + its site, that
+                     ended it, 0 if none.
   take (reader)      attr: Field. The next value of the log; ends the function when the kernel got no further.
 """
 
 from __future__ import annotations
 
-from ..ir.nodes import Event, Global, Local, Loop, Stmt
+from ..ir.nodes import Event, Global, Local, Loop, Scope, Stmt
 from ..node import Node
 from ..program import ErrorSite, Field, GlobalSpec, MapSpec, RecordSpec
 
@@ -83,6 +84,20 @@ class LogLoop(Loop):
     log: Any = None
 
 
+class AheadScope(Scope):
+    """Loops of the kernel stage that have their part of the log: from where it begins to where it ends (Fields of i64).
+
+    failed: where these loops are run ahead of the user stage, the Field of what one of them may not do (too many turns, no
+    room in the log): 1 + the error's site, and the scope is left; else None. target: the user half's statement for it.
+    """
+
+    target: Any = None
+    log: Any = None
+    start: Any = None
+    end: Any = None
+    failed: Any = None
+
+
 class RecordPlan(Node):
     """A record that a program writes: number, bytes with the header (a multiple of 8), its log if it has one."""
 
@@ -95,7 +110,8 @@ class Home(Node):
     """Where a global lives (see program.GlobalSpec, which this wraps).
 
     Maps of a delta global, by generation (one when `resets` is false, else two):
-      scalars and scalar aggregates: element [generation] of the per-CPU array "delta", at spec.offset;
+      scalars and scalar aggregates: in the one element of the mapped array "delta", which has a slot of spec.stride
+      bytes for each CPU and generation: slot 2 * CPU + generation, at spec.offset. No two CPUs share a cache line;
       arrays: per-CPU hashes "NAME.0", "NAME.1" of spec.key_size and spec.value_size, and before them the front table
       "NAME.front", a per-CPU array of `generations * FRONT_SLOTS` entries: u64 state (0 free, 1 being claimed,
       2 used), the key, the value. A key that finds its slot used by another goes to the hash.

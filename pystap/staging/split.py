@@ -13,6 +13,7 @@ from ..ir.walk import blocks, uses
 from ..opt.simplify import effects
 from .facts import DIVISIONS, OVERFLOW, global_of, has_effect
 from .places import Places
+from .plan import AheadScope
 
 
 class Mark(Stmt):
@@ -252,8 +253,9 @@ class Splitter:
         outer, self._caught = self._caught, caught
         inner_kernel, inner_user = self.block(stmt.body)
         self._caught = outer
-        kernel.append(Scope(caught, inner_kernel, stmt.span))
-        return Scope(stmt.label, inner_user, stmt.span)
+        residual = Scope(stmt.label, inner_user, stmt.span)
+        kernel.append(AheadScope(caught, inner_kernel, stmt.span, residual))
+        return residual
 
     def _inner(self, body: list[Stmt], kernel: list[Stmt]) -> list[Stmt]:
         out: list[Stmt] = []
@@ -332,14 +334,15 @@ def _only_control(body: list[Stmt], near: frozenset[Label], allowed: frozenset[s
     return True
 
 
-def deep_uses(stmt: Stmt) -> list[Local]:
-    """Return the locals read by a statement and by all inside it, once each."""
+def deep_uses(stmt: Stmt, marked: set[int]) -> list[Local]:
+    """Return the locals read by a statement and by all inside it, once each. marked: what has marks of its own."""
     found: dict[Local, None] = {}
     for operand in uses(stmt):
         if isinstance(operand, Local):
             found.setdefault(operand)
     for block in blocks(stmt):
         for inner in block:
-            for local in deep_uses(inner):
-                found.setdefault(local)
+            if id(inner) not in marked:
+                for local in deep_uses(inner, marked):
+                    found.setdefault(local)
     return list(found)

@@ -77,6 +77,24 @@ FOUND = {
           if (whence) { printf("%d %s\\n", x, execname()); m = 1 } else { printf("%d %s\\n", y, name); m = 2 }
           if (fildes) printf("%d\\n", z); else printf("%d %d\\n", z * 2, x)
           printf("%d %d %s\\n", y, m, execname()) }""",
+    "loops under conditions of the user stage": f"""
+        probe syscall.lseek {{
+          if (strlen(execname()) == 4 + whence) {{ p = {SOMEWHERE:#x}; for (i = 0; i < 3; i++) {{ printf("%d ", kernel_char(p)); p += 1 + kernel_char(p) % 2 }} }}
+          else {{ p = {SOMEWHERE + 4:#x}; for (i = 0; i < 2; i++) {{ printf("%d,", kernel_char(p)); p += 1 + kernel_char(p) % 2 }} }}
+          q = {SOMEWHERE:#x}; for (k = 0; k < 2; k++) {{ printf("%d;", kernel_char(q)); q += 1 + kernel_char(q) % 2 }}
+          if (strlen(execname()) == 4) next
+          q = {SOMEWHERE:#x}; while (q && n++ < 4) {{ printf("%d:%s;", kernel_char(q), kernel_string(q)); q += kernel_char(q) % 2 }}
+          println(n) }}""",
+    "a loop that fails or never ends, where nothing comes to it": f"""
+        probe syscall.lseek {{
+          if (strlen(execname()) == 77) {{ p = {NOWHERE:#x}; while (p) {{ println(p); p = kernel_long(p) }} }}
+          if (strlen(execname()) == 78) {{ p = {SOMEWHERE:#x}; while (1) {{ printf("%d", kernel_char(p)); p += kernel_char(p) * 0 }} }}
+          if (strlen(execname()) == 79) {{ p = {SOMEWHERE:#x}; while (1) p += kernel_char(p) * 0; println(kernel_char(p)) }}
+          n++; for (i = 0; i < 3; i++) printf("%d", i); println(n) }}""",
+    "a loop that fails, where the user stage comes to it": f"""
+        probe syscall.lseek {{
+          if (strlen(execname()) == 4) {{ p = {SOMEWHERE:#x}; try {{ while (p) {{ printf("%d ", p & 0xff); p = whence ? kernel_long({NOWHERE:#x}) : 0 }} }} catch (e) {{ println(e) }} }}
+          println("behind it") }}""",
     "the least and the greatest": """
         probe syscall.lseek { a <<< offset; a <<< whence }
         probe end { printf("%d %d %d\\n", @min(a), @max(a), @avg(a)) }""",

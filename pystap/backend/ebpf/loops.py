@@ -12,12 +12,14 @@ from .frame import Frame
 from .lir import Func
 from .lower import NONE, SH_ARG, SH_LEAVE, SH_SITE, SH_TURNS, State
 from .regalloc import allocate
+from .strings import record_base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ...ir.nodes import Label, Loop
+    from ...staging.plan import AheadScope
     from .select import Select
 
 MAX_ACTION = 1000
@@ -82,6 +84,64 @@ def loop(lo: Select, stmt: Loop) -> None:
     _dispatch(lo, code)
     fn.goto(lo.fault(EXCEEDED, stmt.span, final=True))
     fn.label(done)
+
+
+def part(lo: Select, scope: AheadScope) -> None:
+    """Loops with a part of the log for themselves. Run ahead, their turns aren't the run's."""
+    fn = lo.fn
+    base, _ = record_base(lo)
+    used = scope.log.used or None  # nothing is logged
+    turns = None
+    if scope.failed is not None:
+        fn.sti(8, base, scope.failed.offset, 0)
+        turns = lo.load_shared(SH_TURNS)
+        lo.ahead = scope
+    if used is not None:
+        fn.stx(8, base, scope.start.offset, fn.load(8, base, used))
+    lo.scope(scope)
+    _given_up(lo, scope)
+    lo.ahead = None
+    if turns is not None:
+        lo.store_shared(SH_TURNS, turns)
+    if used is not None:
+        base, _ = record_base(lo)
+        fn.stx(8, base, scope.end.offset, fn.load(8, base, used))
+
+
+def give_up(lo: Select, number: int) -> int:
+    """The label to jump to where something that is run ahead may not go on; the record says why."""
+    fn, scope = lo.fn, lo.ahead
+    assert scope is not None
+    key = (number, None, 64 + lo.rec_state + 4 * lo.locked, 0)
+    label = lo.state.faults.get(key)
+    if label is not None:
+        return label
+    label = lo.state.faults[key] = fn.new_label()
+    if lo.state.parent is None:
+        lo.given_up.append((label, number))
+        return label
+    out = fn.out
+    fn.cold()
+    fn.label(label)
+    fn.sti(8, record_base(lo)[0], scope.failed.offset, number)
+    leave_out(lo, scope.label)
+    fn.out = out
+    return label
+
+
+def _given_up(lo: Select, scope: AheadScope) -> None:
+    """What is jumped to from the scope where that isn't in a loop: behind it, as no jump goes back."""
+    if not lo.given_up:
+        return
+    fn = lo.fn
+    over = fn.new_label()
+    for label, number in lo.given_up:
+        fn.goto(over)
+        fn.label(label)
+        fn.sti(8, lo.rec, scope.failed.offset, number)
+    lo.given_up.clear()
+    lo.state.faults.clear()  # of these nobody may jump to any more
+    fn.label(over)
 
 
 def _error(lo: Select, final: int) -> int:

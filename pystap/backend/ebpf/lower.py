@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ...ir.nodes import Global, Label, Op
     from ...source import Span
-    from ...staging.plan import Home, KernelProgram
+    from ...staging.plan import AheadScope, Home, KernelProgram
     from .target import Target
 
 # The block in the main program's frame that callbacks get: what they share with it.
@@ -111,6 +111,8 @@ class Lower:
         self.state = State(self.fn, None)
         self.leave_codes: dict[Label, int] = {}
         self.own_labels: list[Label] = []
+        self.ahead: AheadScope | None = None  # what is run ahead of the user stage, where code is written for that
+        self.given_up: list[tuple[int, int]] = []
         self.stack_depth = self.called_depth = self.loop_number = 0
         self.apart: list[str] = []
         self.finished: list[tuple[str, int, list[Any]]] = []
@@ -311,6 +313,10 @@ class Lower:
         if state.tries and not final:
             return state.tries[-1]
         number = self.site(message, span, word)
+        if final and self.ahead is not None:
+            from .loops import give_up
+
+            return give_up(self, number)  # type: ignore[arg-type]
         key = (number, arg, self.rec_state + 4 * self.locked, plus)
         known = state.faults.get(key)
         if known is not None:

@@ -17,6 +17,7 @@ from ...program import (
     STATE_STARTING,
     STATE_STOPPING,
 )
+from ...staging.plan import AheadScope
 from . import (
     arith,
     builtins,
@@ -215,6 +216,10 @@ class Select(Lower):
             self.op(stmt, body, at)
         elif isinstance(stmt, If):
             self.if_(stmt)
+        elif isinstance(stmt, AheadScope):
+            from .loops import part
+
+            part(self, stmt)
         elif isinstance(stmt, Scope):
             self.scope(stmt)
         elif isinstance(stmt, Leave):

@@ -109,8 +109,7 @@ def _raise_site(body: Body, op: Op) -> None:
 
 
 def _turns(body: Body, op: Op) -> None:
-    data, used = op.args
-    body.set(op.dst, f"_turns({body.read(data)}, {body.read(used)})")
+    body.set(op.dst, f"_turns({', '.join(map(body.read, op.args))})")
 
 
 def _take(body: Body, op: Op) -> None:

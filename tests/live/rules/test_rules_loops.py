@@ -145,3 +145,56 @@ def test_r10_a_loop_too_long_ends_behind_what_it_printed(
     assert done.status == 1
     assert done.out == wanted + "".join(f"{n} " for n in numbers(call)[:4]) + "error\n", done.err
     assert error in done.err
+
+
+USER = "if (strlen(execname()) > 100 * (whence % 2)) "  # that is, where whence is even
+
+
+@BOTH
+def test_r4_loops_under_conditions_of_the_user_stage(tmp_path: Path, stage: str) -> None:
+    """The kernel runs them in any case, for their reads; what it logged of those that aren't come to is passed over."""
+    script = (
+        OURS.replace("p = offset; ", "")
+        + USER
+        + '{ p = offset; while (p) { printf("%d:%s ", user_long(p + 8), user_string(p + 16)); '
+        + STEP
+        + "} }\n"
+    )
+    script += '  else { r = offset; for (i = 0; r && i < 2; i++) { printf("%d,", user_long(r + 8)); r = user_long(r) } '
+    script += 'printf("odd ") }\n'
+    script += '  q = offset; while (q) { printf(".%d", user_long(q + 8) % 10); q = user_long(q) }\n'
+    script += '  printf(" %d\\n", whence) }\n'
+    wanted = ""
+    for call in range(CALLS):
+        mine = numbers(call)
+        if call % 7 % 2:
+            wanted += "".join(f"{n}," for n in mine[:2]) + "odd "
+        else:
+            wanted += "".join(f"{n}:{str(call) * (5 * at)} " for at, n in enumerate(mine))
+        wanted += "".join(f".{n % 10}" for n in mine) + f" {call % 7}\n"
+    done = trace_lists(tmp_path, script, stage)
+    assert done.clean() == wanted
+    assert "late" not in done.err, done.err
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("words", "error"), [(("-DMAXACTION=4",), "MAXACTION"), (("-DMAXLOG=72",), "MAXLOG")]
+)
+def test_r10_a_loop_too_long_that_nothing_comes_to_is_no_error(
+    tmp_path: Path, stage: str, words: tuple[str, ...], error: str
+) -> None:
+    loop = '{ p = offset; while (p) { printf("%d ", user_long(p + 8)); ' + STEP + "} }"
+    script = OURS.replace("p = offset; ", "") + f"if (strlen(execname()) > 100) {loop} println(whence) }}\n"
+    done = trace_lists(tmp_path, script, stage, words)
+    assert done.clean() == "".join(f"{call % 7}\n" for call in range(CALLS))
+    script = (
+        OURS.replace("p = offset; ", "")
+        + f'if (strlen(execname()) < 100) {loop} println("") }}\nprobe error {{ println("error") }}\n'
+    )
+    done = trace_lists(tmp_path, script, stage, words)
+    assert done.status == 1
+    assert error in done.err
+    assert done.out.endswith(
+        "".join(f"{n} " for n in numbers(4 if error == "MAXACTION" else 5)[:4]) + "error\n"
+    )

@@ -43,6 +43,12 @@ def loops(one: Made) -> int:
         WALK % "sum[p] <<< 1; println(p);",
         'printf("%d", 10 / strlen(execname())); ' + WALK % "println(p);",
         "f(offset)",
+        "if (strlen(execname()) == 3) { " + WALK % "println(p);" + " }",
+        "try { " + WALK % "println(10 / strlen(execname()));" + " } catch { println(1) }",
+        "if (strlen(execname()) == 3) next; " + WALK % "println(p);",
+        "if (strlen(execname()) == 3) { "
+        + WALK % "println(p);"
+        + " } else { q = whence; while (q && k++ < 10) { println(q); q = kernel_long(q) } }",
         "while (1) { p = kernel_long(p); if (!p) break; println(p) }",
     ],
 )
@@ -64,9 +70,7 @@ def test_a_loop_that_the_kernel_controls_has_no_late_reads(body: str, stage: str
         WALK % "if (strlen(kernel_string(p)) == 3) break; println(p);",
         WALK % "if (n > m) next; println(p); m++;",
         "while (m < 10) { m++; println(p); p = kernel_long(p) }",
-        "if (strlen(execname()) == 3) { " + WALK % "println(p);" + " }",
         "foreach (k in t) { " + WALK % "println(p);" + " }",
-        "try { " + WALK % "println(10 / strlen(execname()));" + " } catch { println(1) }",
     ],
 )
 def test_a_loop_that_the_user_stage_controls_goes_there(body: str) -> None:
