@@ -98,6 +98,7 @@ def _stage(c: Compilation) -> None:
         ring=c.options.buffer,
         log=c.options.max_log,
         first_error_ends=c.options.maxerrors == 0,
+        cpus=c.target.cpus,
         names=Names(c.target.arch, functions, c.options.maxstringlen - 1),
     )
     for note in c.staged.notes:

@@ -1,7 +1,7 @@
 """`Program`: what the compiler hands to the runtime. Plain, printable, serialisable data.
 
 Nothing here refers to the compiler's objects: a Program can be made on one machine, kept in a
-file and run on another with the same kernel.
+file and run on another with the same kernel and no more CPUs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 VERSION = 1
+CPUS = 256  # a machine has no more, as far as nobody says otherwise
 
 # The control block: one element of an mmap-able array map, shared by every program and the runtime.
 CTL_STATE = 0  # u32, one of the states below; tested first by every program
@@ -145,7 +146,8 @@ class GlobalSpec(Node):
     stat: (field name, offset) pairs of an aggregate's value: count sum min max sumsq, "log" and "linear" for
     the first of the buckets (8 bytes each); value_size: bytes of the value.
     resets: whether any user handler assigns or deletes it, so that it has two generations; front: slots of
-    its front table, 0 for none (staging/plan.py says how these maps are laid out).
+    its front table, 0 for none; cpus, stride: of a collected scalar, CPUs that have slots of their own, and bytes from a
+    slot to the next, both powers of two (staging/plan.py says how these maps are laid out).
     Others: as in ir.nodes.Global.
     """
 
@@ -172,6 +174,8 @@ class GlobalSpec(Node):
     fmt: Any
     resets: bool = False
     front: int = 0
+    cpus: int = 0
+    stride: int = 0
 
 
 class Timer(Node):

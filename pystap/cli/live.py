@@ -138,6 +138,7 @@ def live_target(*, types: bool = True) -> Target:
     from ..btf import BtfError
     from ..btf.cache import open_btf
     from ..codeindex import use_cache
+    from ..kernel.cpus import possible_cpus
     from ..kernel.functions import Functions
     from ..kernel.sys import KernelError
     from ..kernel.target import build_key, config, machine, release, vmlinux_btf
@@ -168,6 +169,7 @@ def live_target(*, types: bool = True) -> Target:
         functions=Functions(),
         debuginfo=LiveDebugInfo(),
         no_debuginfo=no_debuginfo,
+        cpus=max(possible_cpus()) + 1,
     )
 
 

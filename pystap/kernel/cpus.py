@@ -17,8 +17,8 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
 
 
 def _read(name: str) -> tuple[int, ...]:
-    with open(_FOLDER + name, encoding="ascii") as file:
-        return parse_cpu_list(file.read())
+    with open(_FOLDER + name, "rb") as file:
+        return parse_cpu_list(file.read().decode())
 
 
 def possible_cpus() -> tuple[int, ...]:

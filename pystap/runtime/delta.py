@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..program import GlobalSpec
-    from .clearing import RangeClearer
     from .decode import Strings
     from .door import Door
 
@@ -204,20 +203,22 @@ class DeltaArray:
 
 
 class DeltaScalars:
-    """The scalars of the program, all in the per-CPU array "delta": one element a generation.
+    """The scalars of the program, all in the mapped array "delta": a slot for each CPU and generation.
 
-    Scalars that are never reset lie in element 0 beside those of generation 0, and are never cleared.
+    Scalars that are never reset lie in the slots of generation 0, and are never cleared. Programs go on writing them, so they
+    are read by whole words.
     """
 
-    __slots__ = ("_clearer", "_map", "_mixed", "_resets", "_shapes", "_specs")
+    __slots__ = ("_bytes", "_cpus", "_resets", "_shapes", "_size", "_specs", "_stride", "_words")
 
     def __init__(self, specs: list[GlobalSpec], door: Door) -> None:
-        self._map = door.map("delta")
+        self._bytes = door.block("delta")
+        self._words = self._bytes.cast("q")
         self._specs = specs
         self._shapes = {spec.index: ValueShape(spec) for spec in specs}
         self._resets = [(s.offset, max(8, s.value_size)) for s in specs if s.resets]
-        self._mixed = len(self._resets) < len(specs)
-        self._clearer: RangeClearer | None = None
+        self._cpus, self._stride = specs[0].cpus, specs[0].stride
+        self._size = max([s.offset + max(8, s.value_size) for s in specs])
 
     def collect(self, wanted: list[int], generation: int | None) -> Iterator[tuple[GlobalSpec, Any, bool]]:
         """(global, what was collected, whether that is all there ever was) of each scalar to be merged."""
@@ -226,29 +227,32 @@ class DeltaScalars:
             if spec.resets:
                 if generation is None:
                     continue
-                element = generation
+                number = generation
             elif spec.index in wanted:
-                element = 0
+                number = 0
             else:
                 continue
-            if element not in slots:
-                slots[element] = self._map.cpu_values(self._map.lookup(element.to_bytes(4, "little")) or b"")
-            yield spec, self._shapes[spec.index].read(slots[element], spec.offset), not spec.resets
+            if number not in slots:
+                slots[number] = self._read(number)
+            yield spec, self._shapes[spec.index].read(slots[number], spec.offset), not spec.resets
         if generation is not None and self._resets:
             self._clear(generation)
 
-    def _clear(self, generation: int) -> None:
-        if self._mixed and generation == 0:
-            if self._clearer is None:
-                from .clearing import RangeClearer
+    def _places(self, generation: int) -> range:
+        """Where the slots of a generation begin."""
+        return range(generation * self._stride, 2 * self._cpus * self._stride, 2 * self._stride)
 
-                self._clearer = RangeClearer(self._map, self._resets)
-            self._clearer.clear(generation)
-        else:
-            self._map.update(generation.to_bytes(4, "little"), bytes(self._map.slot_size))
+    def _read(self, generation: int) -> list[bytes]:
+        pack = Struct(f"<{self._size >> 3}q").pack
+        words, size = self._words, self._size
+        return [pack(*words[at >> 3 : at + size >> 3].tolist()) for at in self._places(generation)]
+
+    def _clear(self, generation: int) -> None:
+        view = self._bytes
+        for at in self._places(generation):
+            for offset, size in self._resets:
+                view[at + offset : at + offset + size] = bytes(size)
 
     def close(self) -> None:
-        """Free the program that clears."""
-        if self._clearer is not None:
-            self._clearer.close()
-            self._clearer = None
+        """Let go of the mapping."""
+        self._words.release()

@@ -68,6 +68,7 @@ class Door:
         self._following: list[Any] | None = None
         self._ring_maps: list[RingMap] = []
         self._memory: Any = None
+        self._blocks: dict[str, memoryview] = {}
         self._filling = allocate_lock()
         self._fill_error: Exception | None = None
         self._quiet = False
@@ -240,8 +241,9 @@ class Door:
             ring.close()
         self._ring_maps.clear()
         self.rings = []
-        for view in (self.words, self._half, self.control):
+        for view in (self.words, self._half, self.control, *self._blocks.values()):
             view.release()
+        self._blocks.clear()
         for table in self.maps.values():
             table.close()
         self.maps.clear()
@@ -252,6 +254,13 @@ class Door:
     def map(self, name: str) -> Map:
         """A map by name."""
         return self.maps[name]
+
+    def block(self, name: str) -> memoryview:
+        """The memory of a mapped array, until `close`."""
+        view = self._blocks.get(name)
+        if view is None:
+            view = self._blocks[name] = memoryview(self.maps[name].mmap())
+        return view
 
     def go(self) -> None:
         """From now on programs do their work."""

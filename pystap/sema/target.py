@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..node import Node
 from ..options import Options
+from ..program import CPUS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Target(Node):
     types of a module (which continue `btf`'s), or None where there is no such module; debuginfo: what the DWARF of the
     kernel ("") or of a module says, or None where it isn't installed; functions: the names of functions, of the kernel and
     of modules, as `kernel.functions.Functions` tells them, and `numbers`, which stand for names in the kernel stage;
-    no_debuginfo: what to do where debuginfo gives None, as hints.
+    no_debuginfo: what to do where debuginfo gives None, as hints; cpus: no CPU ever has this number or a higher one.
     """
 
     btf: Btf
@@ -39,6 +40,7 @@ class Target(Node):
     debuginfo: Callable[[str], DebugInfo | None] | None = None
     functions: Any = None
     no_debuginfo: Callable[[str], tuple[str, ...]] | None = None
+    cpus: int = CPUS
 
     @property
     def hz(self) -> int:

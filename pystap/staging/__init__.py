@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..ir.nodes import Global, Handler, Local, Module, Op, Scope, Stmt
 from ..ir.walk import blocks, labels_left, statements
 from ..opt.simplify import simplify, sweep
-from ..program import ErrorSite, RecordSpec
+from ..program import CPUS, ErrorSite, RecordSpec
 from .capture import LOG_ROOM, Capture
 from .compare import Names, compare_words
 from .early import mark_early_calls
@@ -56,13 +56,14 @@ def stage(
     ring: int = 1 << 20,
     log: int = LOG_ROOM,
     first_error_ends: bool = True,
+    cpus: int = CPUS,
     names: Names | None = None,
 ) -> Staged:
     """Stage an optimised module.
 
     mirror: everything that can run in the user stage does; ring: bytes of each CPU's ring; log: bytes that a
     run's loops may log, 0 for none of these loops; first_error_ends: the run ends with its first run-time error;
-    names: what numbers stand for, in comparisons.
+    cpus: more than any CPU's number; names: what numbers stand for, in comparisons.
     """
     if names is not None:
         for handler in module.handlers:
@@ -70,11 +71,13 @@ def stage(
                 places = handler.event.args.get("places", ()) if isinstance(handler.event.args, dict) else ()
                 if compare_words(handler.body, names, places):
                     handler.body = simplify(handler.body, {})
-    return _Stager(module, mirror, ring, log, first_error_ends).run()
+    return _Stager(module, mirror, Layout(ring, cpus), log, first_error_ends).run()
 
 
 class _Stager:
-    def __init__(self, module: Module, mirror: bool, ring: int, log: int, first_error_ends: bool) -> None:
+    def __init__(
+        self, module: Module, mirror: bool, layout: Layout, log: int, first_error_ends: bool
+    ) -> None:
         self.log = log
         self.first_error_ends = first_error_ends
         self.module = module
@@ -88,7 +91,7 @@ class _Stager:
                 sink(handler.body)
                 guards |= find_inserts(handler.body)
         self.homes = Homes(module, mirror, frozenset(guards), log > 0)
-        self.layout = Layout(ring)
+        self.layout = layout
         self.kernel: list[KernelProgram] = []
         self.user: list[UserFunction] = []
         self.records: list[RecordSpec] = []
@@ -105,7 +108,7 @@ class _Stager:
                 at += 1
         if not self.kernel:  # all handlers of events were found to do nothing: there will be no maps
             self.homes.home = dict.fromkeys(self.homes.home, USER)
-            self.layout = Layout(self.layout.ring)
+            self.layout = Layout(self.layout.ring, self.layout.cpus)
             homes = self._lay_out()
         begin, end, error, timers, signals = self._user_handlers()
         for glob, (why, span) in self.homes.why.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ir.nodes import BUF, I64, STR, Global, Label, Local, Op, Stat, Stmt, Text
-from ..program import CPU_SIZE, CTL_SIZE, GlobalSpec, MapSpec, Part
+from ..program import CPU_SIZE, CPUS, CTL_SIZE, GlobalSpec, MapSpec, Part
 from ..types.hist import linear_buckets, log_buckets
 from .homes import DELTA, SHARED, USER
 from .places import Places
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 BPF_F_NO_PREALLOC = 1
 BPF_F_MMAPABLE = 1 << 10
+CACHE_LINE = 64
 PREALLOCATED = 16384  # a larger table costs more to allocate than its keys do one by one
 PREALLOCATED_PLAIN = (
     131072  # one without a value for each CPU: 7 ms; its inserts don't fail when many come at once
@@ -134,7 +135,7 @@ def stat_fields(stat: Stat) -> tuple[tuple[tuple[str, int], ...], int]:
 class Layout:
     """Gives every global its GlobalSpec, and gathers the maps."""
 
-    def __init__(self, cpu_ring: int) -> None:
+    def __init__(self, cpu_ring: int, cpus: int = CPUS) -> None:
         self.maps: list[MapSpec] = []
         self.specs: list[GlobalSpec] = []
         self.renders: list[UserFunction] = []
@@ -142,6 +143,7 @@ class Layout:
         self.ctl = CTL_SIZE
         self.delta = 0
         self.ring = cpu_ring
+        self.cpus = cpus
 
     def add(self, glob: Global, home: str, shapes: list[Shape], resets: bool) -> GlobalSpec:
         """Place one global."""
@@ -225,5 +227,14 @@ class Layout:
             ring = MapSpec("ring", "ringbuf", 0, 0, self.ring)
             fixed.append(MapSpec("rings", "array_of_maps", 4, 4, 0, 0, ring))
         if self.delta:
-            fixed.append(MapSpec("delta", "percpu_array", 4, self.delta, 2))
+            fixed.append(self._slots())
         return fixed + self.maps
+
+    def _slots(self) -> MapSpec:
+        """Return the map of the collected scalars, and tell these how it is divided."""
+        stride = max(CACHE_LINE, 1 << (self.delta - 1).bit_length())
+        cpus = 1 << (self.cpus - 1).bit_length()
+        for spec in self.specs:
+            if spec.home == DELTA and not spec.keys:
+                spec.cpus, spec.stride = cpus, stride
+        return MapSpec("delta", "array", 4, 2 * cpus * stride, 1, BPF_F_MMAPABLE)

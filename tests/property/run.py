@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest.mock import patch
 
 from pystap.compiler import Compilation, mirrored_instead, run_passes
 from pystap.diag import Bag
 from pystap.opt import optimise
 from pystap.options import Options
-from pystap.runtime import clearing
 from pystap.runtime.session import Session
 from pystap.sema.target import Target
 from pystap.source import Source
 
 from .meaning import Meaning
-from .vmdoor import BTF, Calls, Clearer, ListSink, TaskWorld, VmDoor
+from .vmdoor import BTF, Calls, ListSink, TaskWorld, VmDoor
 
 TARGET = 1000
 LSEEK, GETPPID = 8, 110
@@ -96,8 +94,7 @@ class Driver:
         self.session.context._calls = Calls(self.world)
 
     def run(self, events: list[Event], eager: bool = True) -> Result:
-        with patch.object(clearing, "RangeClearer", Clearer):
-            return self._run(events, eager)
+        return self._run(events, eager)
 
     def _run(self, events: list[Event], eager: bool) -> Result:
         session = self.session

@@ -123,23 +123,6 @@ class Calls(KernelCalls):
         return None if found is None else found.split(b"\0", 1)[0].decode("latin-1")
 
 
-class Clearer:
-    """`runtime.clearing.RangeClearer`, without a kernel."""
-
-    def __init__(self, table: MapView, ranges: Any) -> None:
-        self.table, self.ranges = table.inner, list(ranges)
-
-    def clear(self, element: int) -> None:
-        for cpu in range(CPUS):
-            region = self.table.lookup(element.to_bytes(4, "little"), cpu)
-            assert region is not None
-            for offset, size in self.ranges:
-                region.data[offset : offset + size] = bytes(size)
-
-    def close(self) -> None:
-        pass
-
-
 class RingView:
     """A ring of the interpreter as `kernel.ring.Ring`."""
 
@@ -186,6 +169,12 @@ class VmDoor(Door):
         assert block is not None
         self._use(block.data)
         return None
+
+    def block(self, name: str) -> memoryview:
+        assert self.vm is not None
+        element = self.vm.maps[name].lookup(bytes(4), 0)
+        assert element is not None
+        return memoryview(element.data)
 
     def load(self, program: Program) -> None:
         self.progs = program.progs

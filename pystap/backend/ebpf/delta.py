@@ -34,7 +34,7 @@ def collect(lo: Lower, op: Op, spec: GlobalSpec) -> None:
             lo.collect(base, off, value)
 
     if not spec.key:
-        base = delta_element(lo, op, spec.resets)
+        base = delta_element(lo, spec)
         update(base, spec.offset)
         return
     key = Key(lo, spec, keys, op.span)
@@ -51,29 +51,25 @@ def generation(lo: Lower) -> int:
     return lo.fn.load(8, *lo.slot(SH_GEN))
 
 
-def delta_element(lo: Lower, op: Op, resets: bool) -> int:
-    """A register with the address of this CPU's element of "delta"."""
+def delta_element(lo: Lower, spec: GlobalSpec) -> int:
+    """A register with the address of this CPU's slot of the generation that this run writes."""
+    resets = spec.resets
     known = lo.facts.get(("delta", resets))
     if known is not None:
         return int(known)
     fn = lo.fn
-    at = fn.frame.take(8, op.span)
+    fn.call("get_smp_processor_id", 0)
+    slot = fn.result()
+    fn.alui(I.AND, slot, spec.cpus - 1)  # which tells the verifier how far it can be
     if resets:
-        fn.stx(4, I.FP, at, generation(lo))
-    else:
-        fn.sti(4, I.FP, at, 0)
-    fn.ld_map(I.R1, "delta")
-    fn.addr(I.R2, I.FP, at)
-    fn.call("map_lookup_elem", 2)
-    fn.frame.give(at, 8)
-    base = fn.result()
-    impossible = fn.new_label()
-    out = fn.out
-    fn.jumpi(I.JEQ, base, 0, impossible)
-    fn.cold()
-    fn.label(impossible)
-    lo.quit()
-    fn.out = out
+        half = fn.copy(generation(lo))
+        fn.alui(I.AND, half, 1)
+        fn.alui(I.LSH, slot, 1)
+        fn.alu(I.OR, slot, half)
+    fn.alui(I.LSH, slot, spec.stride.bit_length() - resets)
+    base = fn.vreg()
+    fn.ld_value(base, "delta", 0)
+    fn.alu(I.ADD, base, slot)
     lo.learn(("delta", resets), base)
     return base
 

@@ -99,16 +99,16 @@ def operate(lo: Select, op: Op) -> None:
 
 
 def prepare(lo: Select, body: list[Stmt]) -> None:
-    """Find this CPU's element of the collected numbers once, where many statements want it."""
-    wanted: dict[bool, list[Op]] = {}
+    """Find this CPU's slot of the collected numbers once, where many statements want it."""
+    wanted: dict[bool, list[GlobalSpec]] = {}
     for stmt in statements(body):
         if isinstance(stmt, Op) and stmt.name in ("add_to", "push"):
             spec = lo.homes[_global(stmt)].spec
             if spec.home == "delta" and not spec.key:
-                wanted.setdefault(spec.resets, []).append(stmt)
-    for resets, ops in wanted.items():
-        if len(ops) > FEW:
-            globals.delta_element(lo, ops[0], resets)
+                wanted.setdefault(spec.resets, []).append(spec)
+    for specs in wanted.values():
+        if len(specs) > FEW:
+            globals.delta_element(lo, specs[0])
 
 
 def _flat(glob: Global, spec: GlobalSpec, words: int) -> Home:

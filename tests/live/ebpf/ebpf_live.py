@@ -43,10 +43,11 @@ class Live:
         """bodies: (event, body, sizes) each."""
         self.errors = []
         self.wanted = attach
-        layout = Layout(ring)
+        layout = Layout(ring, max(possible_cpus()) + 1)
         self.homes = {}
         for glob, home, shapes, resets in globs:
             self.homes[glob] = Home(glob, layout.add(glob, home, shapes, resets))
+        specs = layout.all_maps(True)
         target = target or live_target("rdonly_cast")
         self.progs = [
             generate(
@@ -58,7 +59,6 @@ class Live:
             )
             for n, (event, body, sizes) in enumerate(bodies)
         ]
-        specs = layout.all_maps(True)
         zero = zero_map(self.homes)
         if zero:
             specs.append(zero)
@@ -156,10 +156,11 @@ class Live:
         return sorted(out, key=lambda r: r[:8][::-1])
 
     def delta(self, offset, form="<q", generation=0):
-        """The sum over CPUs of a word of the delta element."""
-        m = self.maps["delta"]
-        values = m.cpu_values(m.lookup(struct.pack("<I", generation)))
-        return sum(struct.unpack_from(form, v, offset)[0] for v in values)
+        """The sum over CPUs of a word of the collected scalars."""
+        raw = self.maps["delta"].lookup(bytes(4))
+        spec = next(home.spec for home in self.homes.values() if home.spec.map == "delta")
+        slots = range(generation * spec.stride, len(raw), 2 * spec.stride)
+        return sum(struct.unpack_from(form, raw, at + offset)[0] for at in slots)
 
     def table(self, name, key_size, generation=0):
         """{key: [value bytes of each CPU that has it]} of a delta array, front table and hash together."""

@@ -78,14 +78,14 @@ class Rig:
             struct.pack_into("<I", cred, 32, 1004)
             self.world.add_kernel(CRED, bytes(cred))
             put_task(self.world, PARENT, 77, 78, b"parent")
-        layout = Layout(ring)
+        layout = Layout(ring, self.world.cpus)
         self.homes = {}
         for glob, home, shapes, resets in globs:
             self.homes[glob] = Home(glob, layout.add(glob, home, shapes, resets))
+        specs = layout.all_maps(True)
         event = event or Event("tp_btf", "test")
         self.kp = KernelProgram("main", event, body, sizes or {}, (0,))
         self.prog = generate(self.kp, self.homes, self.errors, target_ or target(), options or Options())
-        specs = layout.all_maps(True)
         zero = zero_map(self.homes)
         if zero:
             specs.append(zero)

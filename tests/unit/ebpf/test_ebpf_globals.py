@@ -8,6 +8,7 @@ import struct
 import pytest
 from ebpf_rig import CTL_FULL, CTL_GEN, Const, Global, Op, Rig, Shape, Stat, Text, handler, i64, string
 
+from pystap.bpf.vm import World
 from pystap.types.hist import hist_bucket, linear_bucket, log_bucket
 from pystap.types.stat import load_max, load_min
 
@@ -56,8 +57,33 @@ def test_delta_scalar_and_generations():
     rig.run(1)
     rig.world.cpu = 1
     rig.run(100)
-    values = [[struct.unpack_from("<q", v)[0] for v in rig.maps["delta"].get_all(g)] for g in (0, 1)]
-    assert values == [[5, 0], [8, 100]]
+    stride = rig.homes[glob].spec.stride
+    raw = rig.maps["delta"].get(0)
+    values = [struct.unpack_from("<q", raw, at)[0] for at in range(0, len(raw), stride)]
+    assert stride == 64  # a cache line: of CPU 0, generations 0 and 1, and of CPU 1
+    assert values == [5, 8, 0, 100]
+
+
+@pytest.mark.parametrize("resets", [False, True])
+def test_each_cpu_has_its_slots_however_many_numbers_they_hold(resets):
+    globs = [Global(f"n{n}", (), "i64") for n in range(20)]
+    body = [Op(None, "add_to", (Const(n + 1),), glob) for n, glob in enumerate(globs)]
+    world = World(cpus=5)
+    rig = Rig([handler(*body)], globs=[(glob, "delta", [], resets) for glob in globs], world=world)
+    for cpu in range(5):
+        for generation in (0, 1):
+            world.cpu = cpu
+            rig.poke(CTL_GEN, "<I", generation)
+            for _ in range(cpu + 10 * generation + 1):
+                rig.run()
+    raw = rig.maps["delta"].get(0)
+    assert len(raw) == 8 * 2 * 256
+    for n, glob in enumerate(globs):
+        spec = rig.homes[glob].spec
+        assert (spec.cpus, spec.stride) == (8, 256)
+        found = [struct.unpack_from("<q", raw, spec.offset + at)[0] for at in range(0, len(raw), 256)]
+        runs = [(c + 1, c + 11) if resets else (2 * c + 12, 0) for c in range(5)]
+        assert found == [(n + 1) * one for pair in runs for one in pair] + [0] * 6
 
 
 def test_scalar_without_resets_ignores_the_generation():

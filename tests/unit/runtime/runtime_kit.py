@@ -30,6 +30,7 @@ from pystap.runtime.door import Door
 from pystap.sinks.base import Sink
 
 CPUS = len(possible_cpus())
+SLOTS, STRIDE = 4, 64  # of collected scalars
 
 
 class ListSink(Sink):
@@ -114,6 +115,25 @@ class FakeMap:
         self.data[key] = raw.ljust(self.slot_size, b"\0")
 
 
+class FakeSlots:
+    """The mapped array of collected scalars: slots of CPUs and generations, as GlobalSpec has it."""
+
+    def __init__(self, stride: int = STRIDE) -> None:
+        self.stride = stride
+        self.memory = bytearray(2 * SLOTS * stride)
+
+    def put(self, generation: int, *cpus: bytes) -> None:
+        """Set the slots of the first CPUs."""
+        for cpu, value in enumerate(cpus):
+            at = (2 * cpu + generation) * self.stride
+            self.memory[at : at + len(value)] = value
+
+    def slot(self, generation: int, cpu: int = 0) -> bytes:
+        """What lies in a slot."""
+        at = (2 * cpu + generation) * self.stride
+        return bytes(self.memory[at : at + self.stride])
+
+
 class FakeRing:
     """Records that were put, given out in runs as kernel.ring.Ring does."""
 
@@ -161,6 +181,9 @@ class FakeDoor(Door):
 
     def make_maps(self, program: Program) -> None:
         self.maps = dict(self.given)
+
+    def block(self, name: str) -> memoryview:
+        return memoryview(self.given[name].memory)
 
     def load(self, program: Program) -> None:
         pass
@@ -308,6 +331,8 @@ def glob(
         "stat_kind": "stat" if value == "stat" else "",
         "display": "",
         "fmt": None,
+        "cpus": SLOTS,
+        "stride": STRIDE,
     }
     return GlobalSpec(**(fields | more))
 

@@ -356,9 +356,9 @@ def test_output_is_written_once_a_batch() -> None:
 
 def test_a_flip_comes_before_the_records_are_drained_and_the_merge() -> None:
     """The handler's report has all records of the generation that it reports."""
-    from runtime_kit import FakeMap
+    from runtime_kit import FakeSlots
 
-    table = FakeMap(4, 8, array=2)
+    table = FakeSlots()
     spec = glob("n", 0, "delta", map="delta", resets=True)
 
     class Busy(FakeDoor):
@@ -367,7 +367,7 @@ def test_a_flip_comes_before_the_records_are_drained_and_the_merge() -> None:
         def flip(self) -> int:
             old = super().flip()
             self.record(0, SAY, 5)
-            table.put(old.to_bytes(4, "little"), (77).to_bytes(8, "little"))
+            table.put(old, (77).to_bytes(8, "little"))
             return old
 
     source = SOURCE + (

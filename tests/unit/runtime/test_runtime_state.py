@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 import pytest
-from runtime_kit import CPUS, FakeDoor, FakeMap, context, glob, program
+from runtime_kit import CPUS, FakeDoor, FakeMap, FakeSlots, context, glob, program
 
 from pystap.program import CTL_GEN, GlobalSpec, Part
 from pystap.runtime.decode import Strings
@@ -46,81 +46,68 @@ def connected(
 
 
 def test_a_scalar_without_resets_is_read_anew_each_time() -> None:
-    table = FakeMap(4, 16, array=2)
+    table = FakeSlots()
     spec = glob("n", 0, "delta", map="delta", offset=8, initial=100)
     state, namespace = connected(FakeDoor(maps={"delta": table}), spec)
-    table.put(bytes(4), slot(999, 5), slot(999, -2))
+    table.put(0, slot(999, 5), slot(999, -2))
     assert not state.flips([0])
     for _ in range(2):
         state.sync([0])
         assert namespace["_g0"] == 103
-    table.put(bytes(4), slot(999, 6), slot(999, -2))
+    table.put(0, slot(999, 6), slot(999, -2))
     state.sync([0])
     assert namespace["_g0"] == 104
+    state.close()
 
 
 def test_a_scalar_that_handlers_reset_adds_what_each_generation_collected() -> None:
-    table = FakeMap(4, 8, array=2)
+    table = FakeSlots()
     spec = glob("n", 0, "delta", map="delta", resets=True)
     door = FakeDoor(maps={"delta": table})
     state, namespace = connected(door, spec)
-    table.put(bytes(4), slot(5), slot(7))
+    table.put(0, slot(5), slot(7))
     assert state.flips([0])
     state.sync([0], state.flip())
     assert namespace["_g0"] == 12
     assert door.control[CTL_GEN] == 1
     namespace["_g0"] = 0
-    table.put((1).to_bytes(4, "little"), slot(3))
+    table.put(1, slot(3), slot(0), slot(0), slot(1))
     state.sync([0], state.flip())
-    assert namespace["_g0"] == 3
+    assert namespace["_g0"] == 4
     state.sync([0], state.flip())
-    assert namespace["_g0"] == 3
-    assert all(not any(v) for v in table.data.values())
+    assert namespace["_g0"] == 4
+    assert not any(table.memory)
 
 
-def test_scalars_that_are_never_reset_survive_the_clearing_of_the_others(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The element that they share is never written as a whole: only ranges of it are cleared."""
-    from pystap.runtime import clearing
-
-    table = FakeMap(4, 16, array=2)
-    cleared: list[tuple[list[tuple[int, int]], int]] = []
-
-    class Clearer:
-        def __init__(self, of: FakeMap, ranges: list[tuple[int, int]]) -> None:
-            assert of is table
-            self.ranges = ranges
-
-        def clear(self, element: int) -> None:
-            cleared.append((self.ranges, element))
-
-    monkeypatch.setattr(clearing, "RangeClearer", Clearer)
+def test_scalars_that_are_never_reset_survive_the_clearing_of_the_others() -> None:
+    """They share slots of which only ranges are cleared."""
+    table = FakeSlots()
     kept, reset = (
         glob("k", 0, "delta", map="delta"),
         glob("r", 1, "delta", map="delta", offset=8, resets=True),
     )
     state, namespace = connected(FakeDoor(maps={"delta": table}), kept, reset)
-    table.put(bytes(4), slot(5, 50), slot(6, 60))
-    before = table.data[bytes(4)]
+    table.put(0, slot(5, 50, 77), slot(6, 60))
     state.sync([0, 1], state.flip())
     assert (namespace["_g0"], namespace["_g1"]) == (11, 110)
-    assert cleared == [([(8, 8)], 0)]
-    assert table.data[bytes(4)] == before
-    table.put((1).to_bytes(4, "little"), slot(0, 1))
+    assert table.slot(0) == slot(5, 0, 77).ljust(table.stride, b"\0")
+    assert table.slot(0, 1) == slot(6).ljust(table.stride, b"\0")
+    table.put(1, slot(0, 1))
+    table.put(0, slot(5, 1000))
     state.sync([0, 1], state.flip())
     assert (namespace["_g0"], namespace["_g1"]) == (11, 111)
-    assert not any(table.data[(1).to_bytes(4, "little")])
+    assert not any(table.slot(1))
+    assert table.slot(0)[:16] == slot(5, 1000)
 
 
 def test_a_flip_for_arrays_alone_leaves_scalars_that_are_never_reset_alone() -> None:
-    table, hashes = FakeMap(4, 8, array=2), {f"a.{g}": FakeMap(8, 8) for g in range(2)}
+    table, hashes = FakeSlots(), {f"a.{g}": FakeMap(8, 8) for g in range(2)}
     kept, array_ = glob("k", 0, "delta", map="delta"), glob("a", 1, "delta", ("i64",), map="a", resets=True)
     door = FakeDoor(maps={"delta": table, **hashes})
     state, namespace = connected(door, kept, array_)
-    table.put(bytes(4), slot(5))
+    table.put(0, slot(5))
     state.sync([0, 1], state.flip())
-    assert (namespace["_g0"], table.data[bytes(4)][:8]) == (5, slot(5))
+    assert (namespace["_g0"], table.slot(0)[:8]) == (5, slot(5))
 
 
 def array(keys: tuple[str, ...], resets: bool, front: int = 0, **more: Any) -> tuple[GlobalSpec, FakeDoor]:
@@ -228,10 +215,11 @@ def test_scalar_aggregates_with_histograms() -> None:
 
     size = 8 + 8 * LOG_BUCKETS
     fields = (("count", 0), ("log", 8))
-    table = FakeMap(4, size, array=2)
+    table = FakeSlots(2048)
     spec = glob(
         *("s", 0, "delta", (), "stat"),
         map="delta",
+        stride=2048,
         stat_fields=fields,
         value_size=size,
         hist_log=0,
@@ -240,11 +228,11 @@ def test_scalar_aggregates_with_histograms() -> None:
     state, namespace = connected(FakeDoor(maps={"delta": table}), spec)
     buckets = [0] * LOG_BUCKETS
     buckets[70] = 3
-    table.put(bytes(4), slot(3, *buckets), *([slot(3, *buckets)] if CPUS > 1 else []))
+    table.put(0, slot(3, *buckets), slot(3, *buckets))
     for _ in range(2):
         state.sync([0])
         stat = namespace["_g0"]
-        assert stat.count == 3 * min(CPUS, 2)
+        assert stat.count == 6
         assert stat.buckets_log[70] == stat.count
         assert sum(stat.buckets_log) == stat.count
 
