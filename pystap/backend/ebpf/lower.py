@@ -343,10 +343,6 @@ class Lower:
         """What to raise when the kernel stage can't do this."""
         return TooBig(reason, span)
 
-    def quit(self) -> None:
-        """End the run from a place that can't be reached (see select)."""
-        raise NotImplementedError
-
     def skip(self) -> None:
         """Go to where a run that doesn't happen ends (see select)."""
         raise NotImplementedError

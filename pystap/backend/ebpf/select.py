@@ -153,17 +153,6 @@ class Select(Lower):
         fn.stx(8, *self.slot(SH_CTX), self.state.ctx)
         fn.stx(8, *self.slot(SH_GEN), self.gen)
 
-    def quit(self) -> None:
-        """End the run from a place that can't be reached; the record, if any, goes out."""
-        state = self.state
-        if state.parent is not None:
-            self.fn.exit(1)
-            return
-        kept = self.rec_state
-        records.submit(self)
-        self.rec_state = kept
-        self.fn.exit(self.verdict)
-
     def skip(self) -> None:
         """End this run as one that doesn't happen."""
         if self.locked:
