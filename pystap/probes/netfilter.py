@@ -130,6 +130,10 @@ def _of(way: Way, name: str, env: Env, text: str, note: tuple[str, str, str]) ->
 
     def as_hook(one: Resolved) -> Resolved:
         own = one.context.variables.get(way.skb[1:])
+        if own is None and one.split is None:
+            raise fail(
+                "E309", f"this kernel says no types of '{way.function}', by which hooks are seen", env.span
+            )
         variables = [*([own] if own is not None else []), *given]
         one.context = Context("netfilter hook", variables, name=name, provider="kernel")
         one.text, one.type, one.notes = text, "netfilter", (note,)
