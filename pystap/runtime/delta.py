@@ -205,8 +205,8 @@ class DeltaArray:
 class DeltaScalars:
     """The scalars of the program, all in the mapped array "delta": a slot for each CPU and generation.
 
-    Scalars that are never reset lie in the slots of generation 0, and are never cleared. Programs go on writing them, so they
-    are read by whole words.
+    Scalars that are never reset lie in the slots of generation 0, and are never cleared. Programs go on writing them, so
+    they are read by whole words.
     """
 
     __slots__ = ("_bytes", "_cpus", "_resets", "_shapes", "_size", "_specs", "_stride", "_words")
