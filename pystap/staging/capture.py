@@ -71,6 +71,11 @@ class Capture:
         self._sizes = sizes_of(self.kernel)
         self._place(self.kernel, [])
         self.user = self._flatten(user)
+        self._fill()
+
+    def _fill(self) -> None:
+        """Give the record its fields."""
+        assert self.record is not None
         self._size = REC_HEADER
         self._slots: dict[Local, tuple[Local, Field]] = {}
         self._whole: dict[Local, Local] = {}
