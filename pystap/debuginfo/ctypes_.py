@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     CType = tuple[Any, ...]
 
-_QUALIFIERS = frozenset((d.CONST, d.VOLATILE, d.RESTRICT, 0x47))
 _NAMED = {d.STRUCT: "struct", d.UNION: "union", d.ENUM: "enum"}
 _BOUND = frozenset((d.SUBRANGE,))
 _SIGNED = frozenset((5, 6, 0x0D))  # signed, signed_char
@@ -33,7 +32,7 @@ def _type(entry: Entry | None, depth: int) -> CType:
     if entry is None or depth > DEEPEST:
         return ("void",)
     tag = entry.tag
-    if tag in _QUALIFIERS:
+    if tag in d.QUALIFIERS:
         return type_of(entry, depth + 1)
     if tag == d.POINTER:
         return ("ptr", type_of(entry, depth + 1))

@@ -13,7 +13,9 @@ An expression is a tuple: ("reg", number of DWARF), ("const", n), ("load", expre
 
 from __future__ import annotations
 
-from .dies import sleb, uleb
+from elftools.common.exceptions import ELFError
+from elftools.dwarf.dwarf_expr import DWARFExprParser
+from elftools.dwarf.structs import DWARFStructs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,95 +24,71 @@ if TYPE_CHECKING:
     Expr = tuple[Any, ...]
     Location = tuple[str, Any]
 
+# Operations by their names without DW_OP_, as those of the IR.
 _BINARY = {
-    0x1A: "and",
-    0x1C: "sub",
-    0x1E: "mul",
-    0x21: "or",
-    0x22: "add",
-    0x24: "shl",
-    0x25: "shr",
-    0x26: "sar",
-    0x27: "xor",
-    0x29: "eq",
-    0x2A: "ge",
-    0x2B: "gt",
-    0x2C: "le",
-    0x2D: "lt",
-    0x2E: "ne",
+    word: word for word in ("and", "mul", "or", "shl", "shr", "xor", "eq", "ge", "gt", "le", "lt", "ne")
 }
-_UNARY = {0x1F: "neg", 0x20: "not"}
-_CONSTANTS = {0x08: (1, False), 0x09: (1, True), 0x0A: (2, False), 0x0B: (2, True), 0x0C: (4, False)}
-_CONSTANTS |= {0x0D: (4, True), 0x0E: (8, False), 0x0F: (8, True)}
-ADDR, DEREF, DUP, DROP, OVER, PICK, SWAP, ROT, PLUS_UCONST = (
-    0x03,
-    0x06,
-    0x12,
-    0x13,
-    0x14,
-    0x15,
-    0x16,
-    0x17,
-    0x23,
-)
-REGX, FBREG, BREGX, PIECE, DEREF_SIZE, NOP, CALL_FRAME_CFA = 0x90, 0x91, 0x92, 0x93, 0x94, 0x96, 0x9C
-IMPLICIT_VALUE, STACK_VALUE, CONVERT, GNU_CONVERT, ABS = 0x9E, 0x9F, 0xA8, 0xF7, 0x19
+_BINARY |= {"minus": "sub", "plus": "add", "shra": "sar"}
+_UNARY = ("neg", "not")
+_CONSTANTS = frozenset(("constu", "consts", *(f"const{n}{sign}" for n in (1, 2, 4, 8) for sign in "us")))
+REG0, BREG0, LIT0, NUMBERED = 0x50, 0x70, 0x30, 32
 DEEPEST = 64
+_PARSER: list[DWARFExprParser] = []
 
 
 class Unknown(Exception):
     """The expression needs what isn't there."""
 
 
-def plain(block: bytes) -> Expr | None:
+def plain(block: bytes | list[int]) -> Expr | None:
     """Return the value of an expression without a location's operators, as for a frame's address."""
     found = evaluate(block, None)
     return found[1] if found is not None and found[0] == "memory" else None
 
 
-def evaluate(block: bytes, frame: Expr | None, cfa: Expr | None = None) -> Location | None:
+def evaluate(block: bytes | list[int], frame: Expr | None, cfa: Expr | None = None) -> Location | None:
     """Take an expression apart. frame: the base for fbreg; cfa: the canonical frame address."""
     if not block:
         return None
-    run = _Stack(block, frame, cfa)
     try:
-        return run.location()
-    except (Unknown, IndexError):
+        return _Stack(frame, cfa).location(_parser().parse_expr(block))
+    except (Unknown, IndexError, KeyError, ELFError):  # KeyError: an operation that pyelftools doesn't know
         return None
+
+
+def _parser() -> DWARFExprParser:
+    if not _PARSER:
+        _PARSER.append(DWARFExprParser(DWARFStructs(True, 32, 8)))
+    return _PARSER[0]
 
 
 class _Stack:
     """The stack machine, with expressions for values."""
 
-    def __init__(self, block: bytes, frame: Expr | None, cfa: Expr | None) -> None:
-        self.view = memoryview(block)
-        self.at = 0
+    def __init__(self, frame: Expr | None, cfa: Expr | None) -> None:
         self.frame = frame
         self.cfa = cfa
         self.stack: list[Expr] = []
 
-    def location(self) -> Location | None:
+    def location(self, operations: list[Any]) -> Location | None:
         """Run it all."""
         pieces: list[tuple[int, Location | None]] = []
         here: Location | None = None
-        while self.at < len(self.view):
-            op = self.view[self.at]
-            self.at += 1
-            if op == PIECE:
-                pieces.append((self._u(), here if here is not None else self._memory()))
+        for operation in operations:
+            name, args = operation.op_name.removeprefix("DW_OP_"), operation.args
+            if name == "piece":
+                pieces.append((args[0], here if here is not None else self._memory()))
                 here, self.stack = None, []
-            elif 0x50 <= op <= 0x6F:
-                here = ("value", ("reg", op - 0x50))
-            elif op == REGX:
-                here = ("value", ("reg", self._u()))
-            elif op == IMPLICIT_VALUE:
-                size = self._u()
-                here = ("value", ("const", int.from_bytes(self.view[self.at : self.at + size], "little")))
-                self.at += size
-            elif op == STACK_VALUE:
+            elif 0 <= operation.op - REG0 < NUMBERED:
+                here = ("value", ("reg", operation.op - REG0))
+            elif name == "regx":
+                here = ("value", ("reg", args[0]))
+            elif name == "implicit_value":
+                here = ("value", ("const", int.from_bytes(bytes(args[0]), "little")))
+            elif name == "stack_value":
                 here = ("value", self.stack.pop())
             else:
-                self._step(op)
+                self._step(operation.op, name, args)
         if pieces:
             return ("pieces", tuple(pieces))
         return here if here is not None else self._memory()
@@ -118,69 +96,49 @@ class _Stack:
     def _memory(self) -> Location | None:
         return ("memory", self.stack.pop()) if self.stack else None
 
-    def _u(self) -> int:
-        value, self.at = uleb(self.view, self.at)
-        return value
-
-    def _s(self) -> int:
-        value, self.at = sleb(self.view, self.at)
-        return value
-
-    def _fixed(self, size: int, signed: bool) -> int:
-        value = int.from_bytes(self.view[self.at : self.at + size], "little", signed=signed)
-        self.at += size
-        return value
-
-    def _step(self, op: int) -> None:
+    def _step(self, number: int, name: str, args: list[int]) -> None:
         push = self.stack.append
-        if 0x30 <= op <= 0x4F:
-            push(("const", op - 0x30))
-        elif op in _CONSTANTS:
-            push(("const", self._fixed(*_CONSTANTS[op])))
-        elif op == 0x10:
-            push(("const", self._u()))
-        elif op == 0x11:
-            push(("const", self._s()))
-        elif 0x70 <= op <= 0x8F:
-            push(_sum(("reg", op - 0x70), self._s()))
-        elif op == BREGX:
-            register = self._u()
-            push(_sum(("reg", register), self._s()))
-        elif op == FBREG:
-            push(_sum(self._known(self.frame), self._s()))
-        elif op == CALL_FRAME_CFA:
+        if 0 <= number - LIT0 < NUMBERED:
+            push(("const", number - LIT0))
+        elif name in _CONSTANTS:
+            push(("const", args[0]))
+        elif 0 <= number - BREG0 < NUMBERED:
+            push(_sum(("reg", number - BREG0), args[0]))
+        elif name == "bregx":
+            push(_sum(("reg", args[0]), args[1]))
+        elif name == "fbreg":
+            push(_sum(self._known(self.frame), args[0]))
+        elif name == "call_frame_cfa":
             push(self._known(self.cfa))
-        elif op == PLUS_UCONST:
-            push(_sum(self.stack.pop(), self._u()))
-        elif op in _BINARY:
+        elif name == "plus_uconst":
+            push(_sum(self.stack.pop(), args[0]))
+        elif name in _BINARY:
             right, left = self.stack.pop(), self.stack.pop()
-            push((_BINARY[op], left, right))
-        elif op in _UNARY:
-            push((_UNARY[op], self.stack.pop()))
-        elif op == DEREF:
-            push(("load", self.stack.pop(), 8))
-        elif op == DEREF_SIZE:
-            push(("load", self.stack.pop(), self._fixed(1, False)))
+            push((_BINARY[name], left, right))
+        elif name in _UNARY:
+            push((name, self.stack.pop()))
+        elif name in ("deref", "deref_size"):
+            push(("load", self.stack.pop(), args[0] if args else 8))
         else:
-            self._shuffle(op)
+            self._shuffle(name, args)
         if len(self.stack) > DEEPEST:
             raise Unknown
 
-    def _shuffle(self, op: int) -> None:
+    def _shuffle(self, name: str, args: list[int]) -> None:
         stack = self.stack
-        if op == DUP:
+        if name == "dup":
             stack.append(stack[-1])
-        elif op == DROP:
+        elif name == "drop":
             stack.pop()
-        elif op == OVER:
+        elif name == "over":
             stack.append(stack[-2])
-        elif op == PICK:
-            stack.append(stack[-1 - self._fixed(1, False)])
-        elif op == SWAP:
+        elif name == "pick":
+            stack.append(stack[-1 - args[0]])
+        elif name == "swap":
             stack[-1], stack[-2] = stack[-2], stack[-1]
-        elif op == ROT:
+        elif name == "rot":
             stack[-1], stack[-2], stack[-3] = stack[-2], stack[-3], stack[-1]
-        elif op != NOP:
+        elif name != "nop":
             raise Unknown  # an address that moves with the kernel, an entry's value, typed arithmetic, ...
 
     @staticmethod

@@ -4,31 +4,46 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from elftools.common.exceptions import DWARFError, ELFError
+from elftools.dwarf.die import DIE
+
 from . import dies as d
-from .dies import Unit, units
-from .lines import LineTable, same_file, source_path, table
-from .scopes import Scope, aranges, functions, ranges
+from .dies import Entry, Unit
+from .errors import DebugInfoError
+from .lines import LineTable, same_file, source_path
+from .scopes import Scope, functions, ranges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .dies import Entry
-    from .elf import Elf
+    from .elf import Data, Elf
 
 FEW = 6  # searches of the whole file
 INLINE_STRING = 4  # a string that takes no more bytes may stand in the entry itself
+CODES = (1, 2)  # bytes of the number that a function's entry begins with; the name is what comes next
+HEAD_LEAST = 11  # bytes of a unit before its first entry
+LONG = 0xFFFFFFF0  # lengths from here on have another meaning
+HEAD = 64  # bytes of a unit in which its name is
 
 
 class Index:
     """The units of one file."""
 
-    __slots__ = ("_aranges", "_code", "_functions", "_heads", "_lines", "_scopes", "_starts", "_units", "elf")
+    __slots__ = (
+        "_aranges",
+        "_code",
+        "_functions",
+        "_lines",
+        "_scopes",
+        "_starts",
+        "_units",
+        "elf",
+    )
 
     def __init__(self, elf: Elf) -> None:
         self.elf = elf
-        self._heads = list(units(elf))
-        self._starts = [head[0] for head in self._heads]
+        self._starts: list[int] | None = None
         self._units: dict[int, Unit] = {}
         self._lines: dict[int, LineTable] = {}
         self._functions: dict[int, list[Entry]] = {}
@@ -36,55 +51,81 @@ class Index:
         self._code: dict[int, list[tuple[int, int, int]]] = {}
         self._aranges: list[tuple[int, int, int]] | None = None
 
+    @property
+    def starts(self) -> list[int]:
+        """Where the units are, by their lengths alone: old versions of pyelftools take 10 ms for each head."""
+        if self._starts is None:
+            info, at = self.elf.data(".debug_info"), 0
+            self._starts = []
+            while at + HEAD_LEAST <= info.size:
+                self._starts.append(at)
+                length = int.from_bytes(info.read(at, at + 4), "little")
+                if length >= LONG:
+                    raise DebugInfoError(f"{self.elf.path} has DWARF of 64 bits, which can't be read")
+                at += 4 + length
+        return self._starts
+
     def unit_at(self, place: int) -> Unit | None:
         """Return the unit that a place of .debug_info is in."""
-        row = bisect_right(self._starts, place) - 1
-        if row < 0 or place >= self._heads[row][1]:
+        row = bisect_right(self.starts, place) - 1
+        if row < 0:
             return None
         known = self._units.get(row)
         if known is None:
-            known = self._units[row] = Unit(self.elf, *self._heads[row])
-            known.neighbour = self.unit_at
-        return known
+            known = self._units[row] = Unit(self.elf, self.elf.dwarf.get_CU_at(self.starts[row]))
+        return known if place < known.end else None
 
     def every(self) -> Iterator[Unit]:
         """Give all units."""
-        for start in self._starts:
+        for start in self.starts:
             unit = self.unit_at(start)
             assert unit is not None
             yield unit
 
     def naming(self, name: str) -> list[Unit]:
-        """Return the units in which a function has this name."""
+        """Return the units in which a function has this name, that isn't declared only.
+
+        The file is searched for the place of the name, as pyelftools would have to read all of it.
+        """
         info, strings = self.elf.data(".debug_info"), self.elf.data(".debug_str")
         text = name.encode() + b"\0"
         whole = [at + 1 for at in strings.find_all(b"\0" + text)]
         if strings.find(text) == 0:
             whole.append(0)
-        places = whole or self._merged(name, strings.find_all(text))
+        places = whole or self._merged(name, list(strings.find_all(text)))
         needles = [at.to_bytes(4, "little") for at in places]
         if len(text) <= INLINE_STRING:
             needles.append(text)
-        found: dict[int, Unit] = {}
-        hits = (
-            info.find_any(needles)
-            if len(needles) > FEW
-            else (at for n in needles for at in info.find_each(n))
-        )
-        for at in hits:
+        found = {unit.start: unit for unit in self.with_code(name)}
+        for at in (
+            info.find_any(needles) if len(needles) > FEW else (at for n in needles for at in info.find_all(n))
+        ):
             unit = self.unit_at(at)
-            if unit is not None and unit.start not in found and unit.names_function(at):
+            if unit is not None and unit.start not in found and self._names_function(unit, at):
                 found[unit.start] = unit
         return [found[start] for start in sorted(found)]
+
+    @staticmethod
+    def _names_function(unit: Unit, place: int) -> bool:
+        """Whether the name of a function is at a place."""
+        for behind in CODES:
+            try:
+                die = DIE(unit.cu, unit.cu.get_top_DIE().stream, place - behind)
+            except (ELFError, DWARFError, KeyError, ValueError, OverflowError):
+                continue  # no entry begins there
+            name = die.attributes.get(d.NAME)
+            if die.tag == d.SUBPROGRAM and name is not None and name.offset == place:
+                return d.DECLARATION not in die.attributes
+        return False
 
     def _merged(self, name: str, places: list[int]) -> list[int]:
         """Of the places where a name is the end of another string, return the one that entries use, if that is known."""
         if len(places) > FEW:
             for unit in self.with_code(name):
                 for entry in self.functions(unit):
-                    form, value = entry.attributes.get(d.NAME, (0, 0))
-                    if form == d.F_STRP and value in places and entry.text(d.NAME) == name:
-                        return [value]
+                    found = entry.attributes.get(d.NAME)
+                    if found is not None and found.raw_value in places and entry.text(d.NAME) == name:
+                        return [found.raw_value]
         return places
 
     def with_code(self, name: str) -> list[Unit]:
@@ -93,8 +134,23 @@ class Index:
         return list({unit.start: unit for unit in found if unit is not None}.values())
 
     def of_file(self, file: str) -> list[Unit]:
-        """Return the units that a source file was compiled as."""
-        return [unit for unit in self.every() if same_file(self.name(unit), file)]
+        """Return the units that a source file was compiled as.
+
+        Reading each unit's own entry takes seconds: of most it is enough that no such name's place is in it.
+        """
+        first = self.unit_at(0) if self.starts else None
+        if first is None:
+            return []
+        info, places = self.elf.data(".debug_info"), None
+        if first.top.attributes[d.NAME].form in _PLACES:
+            places = _places_of(self.elf.data(_PLACES[first.top.attributes[d.NAME].form]), file)
+        out = []
+        for start in self.starts:
+            if places is None or _mentions(info.read(start, start + HEAD), places):
+                unit = self.unit_at(start)
+                if unit is not None and same_file(self.name(unit), file):
+                    out.append(unit)
+        return out
 
     @staticmethod
     def name(unit: Unit) -> str:
@@ -104,24 +160,26 @@ class Index:
     def at_address(self, address: int) -> Unit | None:
         """Return the unit whose code an address is in."""
         if self._aranges is None:
-            self._aranges = aranges(self.elf.data(".debug_aranges").view)
-            if not self._aranges:
-                self._aranges = sorted(
-                    (low, high, unit.start) for unit in self.every() for low, high in ranges(unit.top)
-                )
+            self._aranges = self._all_ranges()
         row = bisect_right(self._aranges, (address, 1 << 64, 0)) - 1
         if row < 0:
             return None
         low, high, start = self._aranges[row]
         return self.unit_at(start) if low <= address < high else None
 
+    def _all_ranges(self) -> list[tuple[int, int, int]]:
+        table = self.elf.dwarf.get_aranges()
+        rows = table.entries if table is not None else []
+        out = [(row.begin_addr, row.begin_addr + row.length, row.info_offset) for row in rows if row.length]
+        return sorted(
+            out or ((low, high, unit.start) for unit in self.every() for low, high in ranges(unit.top))
+        )
+
     def lines(self, unit: Unit) -> LineTable:
         """Return a unit's line table."""
         known = self._lines.get(unit.start)
         if known is None:
-            at = unit.top.get(d.STMT_LIST)
-            known = table(self.elf, at, unit) if at is not None else LineTable({}, [])
-            self._lines[unit.start] = known
+            known = self._lines[unit.start] = LineTable(unit)
         return known
 
     def functions(self, unit: Unit) -> list[Entry]:
@@ -174,12 +232,33 @@ class Index:
         out = []
         for row in sorted(holders):
             for scope in self.scope(entries[row]).walk():
-                if scope.entry.tag == d.INLINED:
-                    origin = scope.entry.attributes.get(d.ORIGIN)
-                    if origin is not None and unit.start + origin[1] in wanted and scope.ranges:
-                        # the compiler splits functions: a part within a part is the same run of it
-                        holder = scope.parent.instance.entry if scope.parent is not None else scope.entry
-                        around = holder.attributes.get(d.ORIGIN)
-                        if around is None or around[1] != origin[1]:
-                            out.append(scope)
+                if scope.entry.tag == d.INLINED and scope.entry.origin in wanted and scope.ranges:
+                    # the compiler splits functions: a part within a part is the same run of it
+                    holder = scope.parent.instance.entry if scope.parent is not None else None
+                    if holder is None or holder.origin != scope.entry.origin:
+                        out.append(scope)
         return out
+
+
+_PLACES = {"DW_FORM_line_strp": ".debug_line_str", "DW_FORM_strp": ".debug_str"}
+
+
+def _places_of(strings: Data, file: str) -> set[int]:
+    """Return where a name of a source file may begin: somewhere in a string that it is the end of."""
+    out: set[int] = set()
+    leaf = file.rpartition("/")[2]
+    glob = any(c in leaf for c in "*?[")
+    ends = b"" if glob else leaf.encode()
+    at = 0
+    for text in strings.read(0, strings.size).split(b"\0"):
+        if text.endswith(ends) and (not glob or same_file(text.decode("utf-8", "replace"), leaf)):
+            out.update(range(at, at + len(text) - text[::-1].find(b"/") if b"/" in text else at + 1))
+        at += len(text) + 1
+    return out
+
+
+def _mentions(head: bytes, places: set[int]) -> bool:
+    """Whether the beginning of a unit has the place of one of these strings."""
+    return any(
+        int.from_bytes(head[at : at + 4], "little") in places for at in range(HEAD_LEAST, len(head) - 3)
+    )

@@ -24,11 +24,12 @@ _SOURCES = (".c", ".S", ".s")
 class Search:
     """Looks for things in one file."""
 
-    __slots__ = ("elf", "index")
+    __slots__ = ("_lasts", "elf", "index")
 
     def __init__(self, elf: Elf) -> None:
         self.elf = elf
         self.index = Index(elf)
+        self._lasts: dict[tuple[str, int], int] = {}
 
     # -- functions
 
@@ -78,10 +79,14 @@ class Search:
         if not code and not copies:
             return None
         line = pattern.get(d.DECL_LINE, 0)
-        parts = [r for scope in [*map(self.index.scope, entries), *copies] for r in scope.ranges]
-        rows = self._rows(unit, pattern)
-        inside = (r.line for r in rows if any(low <= r.start < high for low, high in parts))
-        last = max(inside, default=line)
+        last = self._lasts.get((path, line))
+        if (
+            last is None or code
+        ):  # what a header has is alike everywhere, and running each unit's line program takes long
+            parts = [r for scope in [*map(self.index.scope, entries), *copies] for r in scope.ranges]
+            rows = self._rows(unit, pattern)
+            inside = (r.line for r in rows if any(low <= r.start < high for low, high in parts))
+            last = self._lasts[path, line] = max(inside, default=line)
         return at, pattern.name, path, line, last, code, len(copies)
 
     def _rows(self, unit: Unit, pattern: Entry) -> list[Row]:
@@ -124,7 +129,7 @@ class Search:
         own = [
             self.index.scope(entry)
             for entry in self.index.functions(unit)
-            if entry.at == at or (d.ORIGIN in entry.attributes and unit.start + entry.get(d.ORIGIN) == at)
+            if entry.at == at or (entry.origin == at)
         ]
         scopes = [scope for scope in own if scope.ranges]
         return unit, pattern, scopes + self.index.instances(unit, [pattern])
@@ -198,7 +203,7 @@ class Search:
                 if part.instance is not scope:
                     continue
                 for item in part.items:
-                    low = item.address(d.LOW_PC)
+                    low = item.get(d.LOW_PC)
                     if item.tag == d.LABEL and low is not None:
                         holder = item.inherited(d.DECL_LINE)
                         line = holder.get(d.DECL_LINE) if holder is not None else 0

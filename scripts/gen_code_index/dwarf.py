@@ -3,7 +3,8 @@
     functions(data) -> {(name, file): whether it has code of its own}
 
 Entries inside others are jumped over by their DW_AT_sibling, and entries that are no functions by their size, which their
-abbreviation tells: a kernel takes a minute.
+abbreviation tells: a kernel takes a minute. pyelftools, which pystap/debuginfo reads with, reads each entry whole, and
+takes a hundred times as long (0.7 s for veth.ko, this 5 ms): hours for the 15,000 objects of a few kernels.
 """
 
 from __future__ import annotations

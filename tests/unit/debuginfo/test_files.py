@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import builtins
 import io
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from pystap.cli import live
+from pystap.debuginfo import DebugInfo, LibraryMissing
 from pystap.kernel import debugfiles
 from pystap.kernel.target import id_of
 
@@ -56,6 +59,18 @@ def test_only_the_running_build_is_trusted(tmp_path: Path, monkeypatch: pytest.M
     assert live.LiveDebugInfo()("") is None
 
 
+def test_a_file_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It isn't taken for a file of another build, and functions' probes go without lines."""
+    put(tmp_path / "debug" / "boot" / f"vmlinux-{RELEASE}")
+    monkeypatch.setattr(live, "cache_dir", lambda: str(tmp_path / "cache"))
+    monkeypatch.setattr(debugfiles, "wanted_id", lambda module: "ab" * 20)
+    monkeypatch.setitem(sys.modules, "elftools", None)
+    info = live.LiveDebugInfo()
+    for _ in range(2):
+        with pytest.raises(LibraryMissing, match="pip install pyelftools"):
+            info("")
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
@@ -99,3 +114,18 @@ def test_build_ids() -> None:
     )
     assert id_of(other + note) == "01020304"
     assert id_of(other) == "" and id_of(b"") == ""
+
+
+def test_the_build_id_among_notes_of_others(tmp_path: Path) -> None:
+    """A kernel's Xen notes have the same numbers, and stand first."""
+    if shutil.which("objcopy") is None:
+        pytest.skip("objcopy isn't installed")
+    import subprocess
+
+    words = [4, 8, 5, b"Xen\0", b"xen-3.0\0", 4, 8, 3, b"Xen\0", bytes(8), 4, 4, 3, b"GNU\0", b"\1\2\3\4"]
+    notes = tmp_path / "notes"
+    notes.write_bytes(b"".join(w if isinstance(w, bytes) else w.to_bytes(4, "little") for w in words))
+    path = tmp_path / "xen.elf"
+    change = ["--remove-section", ".note.gnu.build-id", "--add-section", f".note.all={notes}"]
+    subprocess.run(["objcopy", *change, str(FILES / "toy5.elf"), str(path)], check=True)
+    assert DebugInfo(str(path)).elf.build_id() == "01020304"
