@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -127,6 +128,7 @@ def bpftrace(point: str) -> tuple[str, ...]:
 
 def main() -> None:
     """Print the table."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16384, 16384))
     os.environ["BPFTRACE_MAX_PROBES"] = "4096"
     os.environ["BPFTRACE_MAX_BPF_PROGS"] = "4096"
     wanted = re.compile(sys.argv[1] if len(sys.argv) > 1 else "")
