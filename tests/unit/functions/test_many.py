@@ -19,6 +19,7 @@ from pystap.sema.stp import analyse
 from pystap.sema.stp.macros import MACROS
 from pystap.sema.target import Target
 from pystap.source import Source
+from pystap.staging.early import mark_early_calls
 from tests.unit.sema_stp.tools import BTF, body_text
 
 NAMES = BTF.names(G_FUNC)
@@ -110,8 +111,6 @@ def test_what_is_not_there(point: str, words: str) -> None:
 
 @pytest.mark.parametrize("name", ["plain_*", "plain_a"])
 def test_returns_are_paired_with_marks_of_early_calls(name: str) -> None:
-    from pystap.staging.early import mark_early_calls
-
     made, _ = compiled(f'probe kernel.function("{name}").return {{ printf("%d", pid()) }}', kernel(MANY))
     assert made is not None
     mark_early_calls(made)
@@ -161,3 +160,15 @@ def test_more_programs_than_there_can_be() -> None:
     _, bag = compiled('probe kernel.function("many_*") { }', target, attach="fentry")
     assert [d.code for d in bag.errors] == ["E309"]
     assert f"{MOST + 1} functions match 'many_*'" in bag.errors[0].message
+
+
+def test_early_calls_are_noted_by_the_handler_of_the_entries() -> None:
+    """Where each function takes a kprobe of its own, one at each entry and one at each return is enough."""
+    text = 'global n probe kernel.function("plain_*").call { n++ } probe kernel.function("plain_*").return { n++ }'
+    for attach, entries in (("kprobe", {"early"}), ("kprobe_multi", {None, "starting"})):
+        made, _ = compiled(text, kernel(MANY), attach=attach)
+        assert made is not None
+        mark_early_calls(made)
+        found = [h.event for h in made.handlers if h.event.kind == "kprobe"]
+        assert {event.args.get("when") for event in found} == entries
+        assert len({repr(event) for event in found}) == len(entries)
