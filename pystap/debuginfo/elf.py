@@ -28,6 +28,7 @@ SHF_ALLOC, SHF_EXECINSTR, SHF_COMPRESSED = 2, 4, 0x800
 # Relocations that put an address, or a place in a debug section, into debug information: bytes of each.
 _ABSOLUTE = {"x64": {1: 8, 10: 4, 11: 4}, "AArch64": {257: 8, 258: 4}}
 SECTION_SHIFT = 32
+DATA = (".data", ".bss", ".rodata")
 BUILD_ID = b"\3\0\0\0GNU\0"  # the note's type and owner
 
 
@@ -192,6 +193,13 @@ class Elf:
 
     def _start(self, value: int, section: int) -> int:
         return value + self._base(section)
+
+    def is_data(self, address: int) -> bool:
+        """Whether an address of the file is one of plain data, that all CPUs have in common."""
+        if not self.linked:
+            return False
+        found = (s for s in self._sections if s["sh_addr"] <= address < s["sh_addr"] + s["sh_size"])
+        return any(s.name in DATA and s["sh_flags"] & SHF_ALLOC for s in found)
 
     @property
     def dwarf(self) -> DWARFInfo:

@@ -7,8 +7,9 @@
     ("pieces", ((bytes, location | None), ...))
     None                             it can't be told here
 
-An expression is a tuple: ("reg", number of DWARF), ("const", n), ("load", expression, bytes), (operator, a, b) or
-(operator, a), where operators are those of the IR: add sub mul and or xor shl shr sar neg not eq ne lt le gt ge.
+An expression is a tuple: ("reg", number of DWARF), ("const", n), ("load", expression, bytes), ("addr", address in the
+file, which moves with the kernel), (operator, a, b) or (operator, a), where operators are those of the IR: add sub mul and
+or xor shl shr sar neg not eq ne lt le gt ge.
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ class _Stack:
             push(("const", number - LIT0))
         elif name in _CONSTANTS:
             push(("const", args[0]))
+        elif name == "addr":
+            push(("addr", args[0]))
         elif 0 <= number - BREG0 < NUMBERED:
             push(_sum(("reg", number - BREG0), args[0]))
         elif name == "bregx":
@@ -139,7 +142,7 @@ class _Stack:
         elif name == "rot":
             stack[-1], stack[-2], stack[-3] = stack[-2], stack[-3], stack[-1]
         elif name != "nop":
-            raise Unknown  # an address that moves with the kernel, an entry's value, typed arithmetic, ...
+            raise Unknown  # an entry's value, typed arithmetic, ...
 
     @staticmethod
     def _known(value: Expr | None) -> Expr:
@@ -154,3 +157,19 @@ def _sum(base: Expr, n: int) -> Expr:
     if base[0] == "add" and base[2][0] == "const":
         return ("add", base[1], ("const", base[2][1] + n))
     return ("add", base, ("const", n))
+
+
+def addresses(location: Location | None) -> list[int]:
+    """Return the addresses of the file that a location has."""
+    found: list[int] = []
+
+    def walk(part: Any) -> None:
+        if isinstance(part, tuple):
+            if part[:1] == ("addr",):
+                found.append(part[1])
+            else:
+                for inner in part:
+                    walk(inner)
+
+    walk(location)
+    return found

@@ -11,7 +11,7 @@ from elftools.dwarf.ranges import BaseAddressEntry
 
 from . import dies as d
 from .dies import Entry, Unit
-from .expressions import evaluate
+from .expressions import addresses, evaluate
 from .frames import frame_address
 
 TYPE_CHECKING = False
@@ -158,7 +158,9 @@ def locate(item: Entry, address: int, root: Scope) -> Location | None:
         base = root.entry.get(d.FRAME_BASE)
         at_base = evaluate(base, None, cfa) if isinstance(base, (list, bytes)) else None
         frame = at_base[1] if at_base is not None else None
-    return evaluate(block, frame, cfa)
+    found = evaluate(block, frame, cfa)
+    # of a static variable the address is known where it is one in the kernel itself, and not an offset in each CPU's part
+    return found if all(map(item.unit.elf.is_data, addresses(found))) else None
 
 
 def _block(item: Entry, address: int) -> list[int] | None:

@@ -10,7 +10,7 @@ from ...debuginfo import HOW, DebugInfoError, LibraryMissing
 from ...diag import CompileError, did_you_mean, fail
 from ...ir.nodes import Event
 from ..base import Context, Env, Resolved, bare, has_glob, wrong_argument
-from .located import REGISTERS, variables
+from .located import REGISTERS, Machine, variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -209,7 +209,9 @@ def resolved_at(info: DebugInfo, env: Env, module: str, spot: Spot, text: str, k
     if arch not in REGISTERS:
         raise fail("E401", f"not supported yet: places in functions on {arch}", span)
     btf = target_types(env, module) or env.target.btf
-    known, missing, parameters = variables(info, spot, btf, arch)
+    known, missing, parameters = variables(
+        info, spot, btf, Machine(arch, lambda: None if module else _moved(info, env))
+    )
     event = _event(info, env, module, spot)
     context = Context(
         f"{spot.function} at line {spot.line}" if spot.line else f"function {spot.function}",
@@ -236,11 +238,17 @@ def _event(info: DebugInfo, env: Env, module: str, spot: Spot) -> Event:
         raise fail(
             "E304", f"module '{module}' has several functions '{symbol}': which one can't be told", env.span
         )
+    moved = _moved(info, env)
+    if moved is None:
+        raise fail("E304", f"the kernel has several functions '{symbol}', and hides its addresses", env.span)
+    return Event("kprobe", "", {"addr": spot.address + moved, "among": ""})
+
+
+def _moved(info: DebugInfo, env: Env) -> int | None:
+    """Return how far the kernel is from where its file has it; None where it hides that."""
     anchor, symbols = info.address_of(ANCHOR), env.target.functions
     here = symbols.table.address(ANCHOR) if symbols is not None and symbols.table is not None else None
-    if anchor is None or here is None:
-        raise fail("E304", f"the kernel has several functions '{symbol}', and hides its addresses", env.span)
-    return Event("kprobe", "", {"addr": spot.address - anchor + here, "among": ""})
+    return here - anchor if anchor is not None and here else None
 
 
 def together(events: list[Resolved], point: str) -> list[Resolved]:

@@ -1,6 +1,6 @@
 """Variables of a place in the code: where debug information says they are, with the kernel's own types.
 
-    known, missing, parameters = variables(info, spot, btf, arch)
+    known, missing, parameters = variables(info, spot, btf, Machine(arch, moved))
 
 A variable that is known is read by op "located": attr = (location, bytes, signed, is it an address). Locations are as
 `debuginfo.expressions` has them, with names of registers instead of numbers.
@@ -15,6 +15,7 @@ from ..base import Variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ...btf import Btf
@@ -28,6 +29,23 @@ WORD = 8
 
 class Unavailable(Exception):
     """A variable can't be read here; the text says why."""
+
+
+class Machine:
+    """Where variables are read: names of registers, and how far the kernel moved from where its file has it."""
+
+    __slots__ = ("_moved", "registers")
+
+    def __init__(self, arch: str, moved: Callable[[], int | None]) -> None:
+        self.registers = REGISTERS.get(arch, ())
+        self._moved = moved
+
+    def address(self, linked: int) -> int:
+        """Return the running kernel's address of one in its file."""
+        by = self._moved()
+        if by is None:
+            raise Unavailable("it is static, and this kernel hides its addresses")
+        return linked + by
 
 
 class _Pointer(t.Ptr):
@@ -59,7 +77,7 @@ class _Array(t.Array):
 
 
 def variables(
-    info: DebugInfo, spot: Spot, btf: Btf, arch: str
+    info: DebugInfo, spot: Spot, btf: Btf, machine: Machine
 ) -> tuple[list[Variable], dict[str, str], set[str]]:
     """Return (those that can be read, name -> why not of the others, the names of parameters)."""
     known: list[Variable] = []
@@ -69,13 +87,13 @@ def variables(
         if is_parameter:
             parameters.add(name)
         try:
-            known.append(_variable(name, location, ctype, btf, arch))
+            known.append(_variable(name, location, ctype, btf, machine))
         except Unavailable as why:
             missing[name] = str(why)
     return known, missing, parameters
 
 
-def _variable(name: str, location: Any, ctype: tuple[Any, ...], btf: Btf, arch: str) -> Variable:
+def _variable(name: str, location: Any, ctype: tuple[Any, ...], btf: Btf, machine: Machine) -> Variable:
     if location is None:
         raise Unavailable("the compiler optimized it away here")
     plain = ctype
@@ -86,9 +104,9 @@ def _variable(name: str, location: Any, ctype: tuple[Any, ...], btf: Btf, arch: 
         if location[0] != "memory":
             raise Unavailable("it is in registers, in pieces")
         holder = _Pointer(btf, type) if type is not None else None
-        return Variable(name, "located", (named(location, arch), WORD, False, True), holder)
+        return Variable(name, "located", (named(location, machine), WORD, False, True), holder)
     size, signed = _scalar(plain)
-    attr = (named(location, arch), size, signed, False)
+    attr = (named(location, machine), size, signed, False)
     return Variable(name, "located", attr, type, 8 * size, signed)
 
 
@@ -147,27 +165,28 @@ def _of_size(found: t.Type | None, size: int) -> t.Type | None:
         return None
 
 
-def named(location: Any, arch: str) -> Any:
-    """Return a location with names of registers."""
+def named(location: Any, machine: Machine) -> Any:
+    """Return a location with names of registers, and addresses of the running kernel."""
     kind, what = location
     if kind == "pieces":
         parts = []
         for size, part in what:
             if part is None:
                 raise Unavailable("the compiler kept only a part of it here")
-            parts.append((size, named(part, arch)))
+            parts.append((size, named(part, machine)))
         return (kind, tuple(parts))
-    return (kind, _expression(what, arch))
+    return (kind, _expression(what, machine))
 
 
-def _expression(e: Any, arch: str) -> Any:
+def _expression(e: Any, machine: Machine) -> Any:
     if e[0] == "const":
         return e
     if e[0] == "reg":
-        known = REGISTERS.get(arch, ())
-        if e[1] >= len(known):
+        if e[1] >= len(machine.registers):
             raise Unavailable(f"it is in a register that can't be read here ({e[1]})")
-        return ("reg", known[e[1]])
+        return ("reg", machine.registers[e[1]])
+    if e[0] == "addr":
+        return ("const", machine.address(e[1]))
     if e[0] == "load":
-        return ("load", _expression(e[1], arch), e[2])
-    return (e[0], *(_expression(part, arch) for part in e[1:]))
+        return ("load", _expression(e[1], machine), e[2])
+    return (e[0], *(_expression(part, machine) for part in e[1:]))

@@ -127,6 +127,18 @@ def test_the_segment_size_of_a_connection(wire: Wire, script) -> None:
     assert "1111" in tracer.clean().split()
 
 
+def test_a_static_variable(wire: Wire, script) -> None:
+    """The function's name as the compiler put it into the kernel, wherever the kernel was moved to."""
+    text = (
+        'probe kernel.statement("tcp_parse_options@net/ipv4/tcp_input.c+34") {\n'
+        ' printf("<%s>\\n", kernel_string(&$__func__))\n'
+        "}\n"
+    )
+    with Tracer(script(text)) as tracer:
+        wire.talk(4244, [10])
+    assert set(tracer.clean().split()) == {"<tcp_parse_options>"}
+
+
 def test_a_function_inlined_in_a_module(wire: Wire, script) -> None:
     """tcp_in_window of nf_conntrack: its own locals, computed from registers and the stack."""
     import subprocess

@@ -155,6 +155,16 @@ def test_variables_are_read_from_their_places() -> None:
     assert "has no address here: it is in a register" in refused(point + "{ println(&$b) }")
 
 
+def test_static_variables_move_with_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = line_of("kernel/other.c", "last = ")
+    point = f'probe kernel.statement("sink@kernel/other.c:{line}") {{ println($last) }}'
+    assert "this kernel hides its addresses" in refused(point)
+    monkeypatch.setattr("pystap.probes.functions.lines._moved", lambda info, env: 0x2000000)
+    (handler,) = handlers(point)
+    address = 0xFFFFFFFF81001218 + 0x2000000 - (1 << 64)
+    assert f"load <i8 +0> {address}" in body_text(handler.body)
+
+
 def test_variables_that_are_not_there() -> None:
     stack = line_of("kernel/toy.c", "sink(here.name")
     point = f'probe kernel.statement("eight@kernel/toy.c:{stack}")'

@@ -126,6 +126,23 @@ def test_types_of_variables() -> None:
     assert found["part"] == (("value", ("reg", 3)), ("base", "int", 4, True), False)
 
 
+def test_static_variables() -> None:
+    info = toy()
+    sink = next(f for f in info.find("sink") if f.code)
+    (spot,) = info.addresses(sink, line_of("kernel/other.c", "last = "))
+    expected = (
+        ("memory", ("addr", TEXT + 0x1218)),
+        ("base", "long int", 8, True),
+        False,
+    )  # DW_OP_addr: readelf
+    assert info.variables_at(spot.address)["last"] == expected
+    linked = toy("toy.ko")
+    there = next(f for f in linked.find("sink") if f.code)
+    (spot,) = linked.addresses(there, line_of("kernel/other.c", "last = "))
+    assert linked.variables_at(spot.address)["last"][0] is None  # a module's sections are anywhere
+    assert not info.elf.is_data(0x1218) and not info.elf.is_data(TEXT + 0x20)
+
+
 def test_expressions() -> None:
     reg = ("reg", 7)
     assert evaluate(bytes([0x57]), None) == ("value", reg)
