@@ -29,7 +29,7 @@ class Search:
     def __init__(self, elf: Elf) -> None:
         self.elf = elf
         self.index = Index(elf)
-        self._lasts: dict[tuple[str, int], int] = {}
+        self._lasts: dict[tuple[str, str, int], int] = {}
 
     # -- functions
 
@@ -79,14 +79,15 @@ class Search:
         if not code and not copies:
             return None
         line = pattern.get(d.DECL_LINE, 0)
-        last = self._lasts.get((path, line))
+        place = (pattern.name, path, line)
+        last = self._lasts.get(place)
         if (
             last is None or code
         ):  # what a header has is alike everywhere, and running each unit's line program takes long
             parts = [r for scope in [*map(self.index.scope, entries), *copies] for r in scope.ranges]
             rows = self._rows(unit, pattern)
             inside = (r.line for r in rows if any(low <= r.start < high for low, high in parts))
-            last = self._lasts[path, line] = max(inside, default=line)
+            last = self._lasts[place] = max(inside, default=line)
         return at, pattern.name, path, line, last, code, len(copies)
 
     def _rows(self, unit: Unit, pattern: Entry) -> list[Row]:
