@@ -20,11 +20,13 @@ class Options(Node):
     stage: STAGE_AUTO, or STAGE_MIRROR to run every handler's body in the user stage. args: the words after the
     script. target_pid: of -x, or of the held command of -c. timeout: seconds of -T. output: path of -o.
     max_action: most loop turns of one user handler, None for no limit. max_log: bytes that the
-    loops of one run in the kernel may log for the user stage. buffer: bytes of each CPU's ring (a power of two). overrides: (name, text) of -G; defines: (name, text) of -D. format: "text" or "json".
+    loops of one run in the kernel may log for the user stage. buffer: bytes of each CPU's ring (a power of two).
+    overrides: (name, text) of -G; defines: (name, text) of -D. format: "text" or "json".
     display_globals: print what SystemTap calls unread globals (bpftrace: maps) at the end. standins: let
     tracepoints stand in for functions that this kernel can't probe. attach: the rung of the attach ladder that
     functions must be probed by ("fentry", "kprobe" or "standin"), "" for the best that there is. macros: definitions
-    that a SystemTap script may use beside its own and the tapset's. settings: (name, text) of bpftrace's settings that the
+    that a SystemTap script may use beside its own and the tapset's. settings: (name, text) of bpftrace's settings
+    that the
     environment has (BPFTRACE_NAME); they count more than the script's own.
     """
 

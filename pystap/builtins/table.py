@@ -116,7 +116,9 @@ STATE: dict[str, Builtin] = {
     "thread_indent": Builtin("iisi", "s", "u", "state"),  # delta, tid, execname, now in us
     "indent": Builtin("ii", "s", "u", "state"),  # delta, now in us
     "system": Builtin("s", "", "u", "output danger"),
-    "send_signal": Builtin("iii", "", "u", "output danger"),  # to a process, or one thread of it unless that is 0
+    "send_signal": Builtin(
+        "iii", "", "u", "output danger"
+    ),  # to a process, or one thread of it unless that is 0
     "ftrace": Builtin("s", "", "u", "output"),
     "pid2task": Builtin("i", "i", "u", "clock"),
     "kernel_addr": Builtin("s", "i", "u", "fault"),  # address of a kernel symbol (kaddr, @var)

@@ -24,7 +24,9 @@ def refusal(c: Compilation, error: Exception) -> Diagnostic:
         words = f"{getattr(error, 'what', '')}: {getattr(error, 'strerror', '')}"
         if getattr(error, "errno", 0) == EILSEQ:
             return Diagnostic("E309", f"{getattr(error, 'what', '')}: no instruction begins at that offset")
-        return Diagnostic("E309", words, hints=("the kernel keeps tracing out of some of its functions (notrace)",))
+        return Diagnostic(
+            "E309", words, hints=("the kernel keeps tracing out of some of its functions (notrace)",)
+        )
     if not lines:
         return Diagnostic("E320", f"the kernel refused: {what}")
     return Diagnostic(

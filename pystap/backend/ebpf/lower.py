@@ -111,7 +111,9 @@ class Lower:
         self.state = State(self.fn, None)
         self.leave_codes: dict[Label, int] = {}
         self.own_labels: list[Label] = []
-        self.ahead: AheadScope | None = None  # what is run ahead of the user stage, where code is written for that
+        self.ahead: AheadScope | None = (
+            None  # what is run ahead of the user stage, where code is written for that
+        )
         self.given_up: list[tuple[int, int]] = []
         self.stack_depth = self.called_depth = self.loop_number = 0
         self.apart: list[str] = []
