@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _RETURN_0 = (I.mov_imm(I.R0, 0), I.exit_())
 # Functions and tracepoints that hardly ever run, to attach to for a moment.
 _QUIET_FUNCTIONS = ("bpf_fentry_test1", "ksys_sync")
+_WIDE_FUNCTIONS = ("ip6_xmit", "do_mmap")  # of seven arguments
 _QUIET_TRACEPOINTS = ("sched_process_hang", "module_load", "sched_process_exec")
 _QUIET_EVENTS = (("sched", "sched_process_exec"), ("syscalls", "sys_enter_reboot"))
 _SOME_FILE = "/bin/sh"
@@ -138,8 +139,8 @@ def _tracepoint_perf(btf: Btf | None) -> None:
 # -- functions
 
 
-def _trampoline(btf: Btf | None, attach_type: int) -> None:
-    target, name = _func_id(btf, *_QUIET_FUNCTIONS)
+def _trampoline(btf: Btf | None, attach_type: int, functions: tuple[str, ...] = _QUIET_FUNCTIONS) -> None:
+    target, name = _func_id(btf, *functions)
     fd = _load(abi.BPF_PROG_TYPE_TRACING, expected_attach_type=attach_type, attach_btf_id=target)
     _close_after(fd, lambda fd: tracing.attach_tracing(fd, name, attach_type=attach_type))
 
@@ -150,6 +151,10 @@ def _fentry(btf: Btf | None) -> None:
 
 def _fexit(btf: Btf | None) -> None:
     _trampoline(btf, abi.BPF_TRACE_FEXIT)
+
+
+def _fentry_wide(btf: Btf | None) -> None:
+    _trampoline(btf, abi.BPF_TRACE_FENTRY, _WIDE_FUNCTIONS)
 
 
 def _kprobe(btf: Btf | None) -> None:
@@ -356,6 +361,7 @@ PROBES: dict[str, Probe] = {
     "tracepoint_perf": _tracepoint_perf,
     "fentry": _fentry,
     "fexit": _fexit,
+    "fentry_wide": _fentry_wide,
     "kprobe": _kprobe,
     "kretprobe": _kretprobe,
     "kprobe_multi": _kprobe_multi,

@@ -38,6 +38,7 @@ CHECKS = (
     "tests/live/functions/test_modules.py",
     "tests/live/functions/test_refused.py",
     "tests/live/functions/test_returns.py",
+    "tests/live/functions/test_wide.py",
     "tests/live/debuginfo/test_lines.py",
     "tests/live/listing/test_live_files.py",
     "tests/live/variables/test_entry.py",

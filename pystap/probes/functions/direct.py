@@ -107,9 +107,16 @@ def _alone(env: Env, function: Function) -> bool:
 
 def _attachable(env: Env, function: Function) -> bool:
     """Say whether there are types of it that the kernel would attach by."""
-    if proto_of(env, function) is None:
+    proto = proto_of(env, function)
+    if proto is None or _too_wide(env, proto):
         return False
     return not function.module or bool(env.target.functions.loaded(function.module))
+
+
+def _too_wide(env: Env, proto: t.FuncProto) -> bool:
+    """Say whether it has more arguments than this kernel's fentry can take over (those that aren't in registers)."""
+    features = env.target.features
+    return argument_words(proto)[-1] > REGISTERS and features is not None and not features("fentry_wide")
 
 
 def many_rung(env: Env, returns: bool) -> bool:
@@ -143,7 +150,8 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
     """Return the event of one function."""
     name, symbol = function.name, function.symbol
     proto = proto_of(env, function)
-    kind = rung(env, wanted.returns, ("fentry", "kprobe") if symbol == name and proto else ("kprobe",))
+    typed = symbol == name and proto is not None and not _too_wide(env, proto)
+    kind = rung(env, wanted.returns, ("fentry", "kprobe") if typed else ("kprobe",))
     variables: list[Variable] = []
     if kind != "kretprobe" and proto is not None:
         words = argument_words(proto)
