@@ -26,8 +26,7 @@ class Options(Node):
     tracepoints stand in for functions that this kernel can't probe. attach: the rung of the attach ladder that
     functions must be probed by ("fentry", "kprobe" or "standin"), "" for the best that there is. macros: definitions
     that a SystemTap script may use beside its own and the tapset's. settings: (name, text) of bpftrace's settings
-    that the
-    environment has (BPFTRACE_NAME); they count more than the script's own.
+    that the environment has (BPFTRACE_NAME); they count more than the script's own.
     """
 
     lang: str = ""
