@@ -65,7 +65,7 @@ def delta_element(lo: Lower, spec: GlobalSpec) -> int:
         half = fn.copy(generation(lo))
         fn.alui(I.AND, half, 1)
         fn.alui(I.LSH, slot, 1)
-        fn.alu(I.OR, slot, half)
+        fn.alu(I.ADD, slot, half)  # not OR, behind which 6.1 knows no bounds
     fn.alui(I.LSH, slot, spec.stride.bit_length() - resets)
     base = fn.vreg()
     fn.ld_value(base, "delta", 0)

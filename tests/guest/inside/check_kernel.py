@@ -59,7 +59,7 @@ def test_doctor_finds_what_every_kernel_has() -> None:
 def test_verifier_takes_script(name: str, stage: str) -> None:
     path = ROOT / "tests" / "scripts" / name
     arguments = ["1"] if re.search("[$@]1", path.read_text()) else []
-    done = pystap("-p", "4", f"--stage={stage}", str(path), *arguments)
+    done = pystap("-g", "-p", "4", f"--stage={stage}", str(path), *arguments)
     # what this kernel lacks, and what isn't supported yet where there are no stand-ins because functions can be probed
     if done.returncode == 1 and (lack := re.search(r"error\[E(?:309|401)\]: (.*)", done.stderr)):
         pytest.skip(lack[1])
