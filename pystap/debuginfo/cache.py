@@ -8,6 +8,8 @@ from __future__ import annotations
 import marshal
 import os
 
+from .. import cachefile
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 VERSION = 2
 MOST = 4096  # answers of one file
+_LARGEST = 1 << 26
 
 
 class Memory:
@@ -30,10 +33,10 @@ class Memory:
     def _load(self) -> dict[Any, Any]:
         if not self._path:
             return {}
+        data = cachefile.read(self._path, _LARGEST)
         try:
-            with open(self._path, "rb") as file:
-                version, answers = marshal.load(file)
-        except (OSError, EOFError, ValueError, TypeError):
+            version, answers = marshal.loads(data or b"")
+        except (EOFError, ValueError, TypeError):
             return {}
         return answers if version == VERSION and isinstance(answers, dict) else {}
 
@@ -51,11 +54,4 @@ class Memory:
         self._changed = False
         if len(self._answers) > MOST:
             self._answers.clear()
-        draft = f"{self._path}.{os.getpid()}"
-        try:
-            os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
-            with open(draft, "wb") as file:
-                marshal.dump((VERSION, self._answers), file)
-            os.replace(draft, self._path)
-        except OSError:
-            return
+        cachefile.write(self._path, marshal.dumps((VERSION, self._answers)))
