@@ -47,7 +47,7 @@ class Library:
     )
 
     def __init__(self, target: Target, options: Options) -> None:
-        self.target = target
+        self.target: Target = target
         self.options = options
         self.types = Types(target.btf)
         self.preprocessor = Preprocessor(target.release, target.config)
