@@ -6,7 +6,7 @@ from ...bpf import insn as I
 from ...ir.nodes import Const, Global
 from .delta import collect, delta_element, generation
 from .keys import Key
-from .tables import BPF_ANY, OVERFLOW, answer, full_of, insert_zero, lookup, refused
+from .tables import BPF_ANY, OVERFLOW, answer, full_of, insert_zero, lookup, refused, store_new
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,15 +166,7 @@ def _array_set(lo: Lower, op: Op, spec: GlobalSpec) -> None:
     fn.stx(8, base, 0, lo.value(value))
     fn.goto(done)
     fn.label(new)
-    at = fn.frame.take(8, op.span)
-    fn.stx(8, I.FP, at, lo.value(value))
-    fn.addr(I.R3, I.FP, at)
-    fn.ld_map(I.R1, spec.map)
-    key.pointer(I.R2)
-    fn.const(I.R4, BPF_ANY)
-    fn.call("map_update_elem", 4)
-    fn.frame.give(at, 8)
-    status = answer(lo)
+    status = store_new(lo, op, spec, key, BPF_ANY)
     fn.jumpi(I.JEQ, status, 0, done)
     refused(lo, op, spec, status)
     fn.label(done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...bpf import insn as I
 from .globals import _key, _scalar
-from .tables import BPF_NOEXIST, EEXIST, answer, lookup, refused
+from .tables import BPF_NOEXIST, EEXIST, lookup, refused, store_new
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,15 +46,7 @@ def array_insert(lo: Lower, op: Op, spec: GlobalSpec) -> None:
         _exchange(lo, op, base, result)
         fn.goto(done)
         fn.label(new)
-    at = fn.frame.take(8, op.span)
-    fn.stx(8, I.FP, at, lo.value(op.args[-1]))
-    fn.addr(I.R3, I.FP, at)
-    fn.ld_map(I.R1, spec.map)
-    key.pointer(I.R2)
-    fn.const(I.R4, BPF_NOEXIST)
-    fn.call("map_update_elem", 4)
-    fn.frame.give(at, 8)
-    status = answer(lo)
+    status = store_new(lo, op, spec, key, BPF_NOEXIST)
     other = fn.new_label()
     fn.jumpi(I.JNE, status, 0, other)
     fn.const(result, 1)

@@ -8,6 +8,7 @@ from ...program import CPU_SKIPPED, CTL_SEQ, REC_FLAGS, REC_ID, REC_SEQ, Field
 from ...staging.plan import LOG_FIXED, RecordLocal
 from .lower import HELD, NONE, SH_REC, Mem
 from .strings import record_base, room, store, zero
+from .tables import count_skipped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,18 +64,8 @@ def reserve(lo: Lower, op: Op, rest: list[Stmt]) -> None:
 
 def _skipped(lo: Lower, op: Op) -> None:
     """The ring is full: count it, and this run doesn't happen."""
-    fn = lo.fn
-    at = fn.frame.take(8, op.span)
-    fn.sti(4, I.FP, at, 0)
-    fn.ld_map(I.R1, "cpu")
-    fn.addr(I.R2, I.FP, at)
-    fn.call("map_lookup_elem", 2)
-    fn.frame.give(at, 8)
-    fn.const(lo.rec, 0)
-    uncounted = fn.new_label()
-    fn.jumpi(I.JEQ, I.R0, 0, uncounted)
-    fn.atomic(I.A_ADD, 8, I.R0, CPU_SKIPPED, fn.imm(1))
-    fn.label(uncounted)
+    lo.fn.const(lo.rec, 0)
+    count_skipped(lo, op, CPU_SKIPPED)
     lo.skip()
 
 

@@ -69,8 +69,22 @@ def refused(lo: Lower, op: Op, spec: GlobalSpec, status: int) -> None:
     fn.label(done)
 
 
-def count_skipped(lo: Lower, op: Op) -> None:
-    """One more run that did not happen, or not whole."""
+def store_new(lo: Lower, op: Op, spec: GlobalSpec, key: Key, flags: int) -> int:
+    """Put the operation's last argument, a number, at the key; a register with the helper's answer."""
+    fn = lo.fn
+    at = fn.frame.take(8, op.span)
+    fn.stx(8, I.FP, at, lo.value(op.args[-1]))
+    fn.addr(I.R3, I.FP, at)
+    fn.ld_map(I.R1, spec.map)
+    key.pointer(I.R2)
+    fn.const(I.R4, flags)
+    fn.call("map_update_elem", 4)
+    fn.frame.give(at, 8)
+    return answer(lo)
+
+
+def count_skipped(lo: Lower, op: Op, counter: int = CPU_SKIPPED_OTHER) -> None:
+    """One more run that did not happen, or not whole. counter: which of this CPU's (program.CPU_*)."""
     fn = lo.fn
     at = fn.frame.take(8, op.span)
     fn.sti(4, I.FP, at, 0)
@@ -80,7 +94,7 @@ def count_skipped(lo: Lower, op: Op) -> None:
     fn.frame.give(at, 8)
     none = fn.new_label()
     fn.jumpi(I.JEQ, I.R0, 0, none)
-    fn.atomic(I.A_ADD, 8, I.R0, CPU_SKIPPED_OTHER, fn.imm(1))
+    fn.atomic(I.A_ADD, 8, I.R0, counter, fn.imm(1))
     fn.label(none)
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from . import StandIn
-from .sockets import RECEIVING, SENDING
+from .sockets import FD, RECEIVING, RESULT, SENDING, SIZE
 
-_FD = "__builtin_sext(__builtin_sys_arg(0), 32)"
-_FILE = f"__s_file = __fd_file({_FD})\n"
-_SOCKET = f"__s_socket = __fd_socket({_FD})\n"
-_SIZE = "__socket_io_size(__builtin_sys_nr(), __builtin_sys_arg(1), __builtin_sys_arg(2))"
-_RESULT = (("return", "__builtin_sys_ret()", ""),)
+_FILE = f"__s_file = __fd_file({FD})\n"
+_SOCKET = f"__s_socket = __fd_socket({FD})\n"
 _INSIDE = "io_uring and users in the kernel are missed"
 
 
@@ -22,37 +19,17 @@ def _access(function: str, call: str, positioned: str, number: int) -> tuple[Sta
         ("count", "__builtin_sys_arg(2)", ""),
         ("__pos", f"__builtin_sys_nr() == {number} ? __builtin_sys_arg(3) : __file_pos(__s_file, 0)", ""),
     )
-    return (
-        StandIn(function, calls=calls, setup=_FILE, guard="__s_file", values=values, differs=_INSIDE),
-        StandIn(
-            function,
-            calls=calls,
-            setup=_FILE,
-            guard="__s_file",
-            values=_RESULT,
-            differs=_INSIDE,
-            returns=True,
-        ),
-    )
+    one = StandIn(function, calls=calls, setup=_FILE, guard="__s_file", values=values, differs=_INSIDE)
+    return one, one.replace(values=RESULT, returns=True)
 
 
 def _message(function: str, calls: tuple[str, ...], more: str = "") -> tuple[StandIn, ...]:
     """A function that messages of all sockets come by."""
     differs = f"{_INSIDE}, and calls with many messages are one each{more}"
-    values = (("sock", "__s_socket", "=socket"), ("size", _SIZE, ""))
-    back = (("sock", "__s_socket", "=socket"), *_RESULT)
-    return (
-        StandIn(function, calls=calls, setup=_SOCKET, guard="__s_socket", values=values, differs=differs),
-        StandIn(
-            function,
-            calls=calls,
-            setup=_SOCKET,
-            guard="__s_socket",
-            values=back,
-            differs=differs,
-            returns=True,
-        ),
-    )
+    values = (("sock", "__s_socket", "=socket"), ("size", SIZE, ""))
+    back = (("sock", "__s_socket", "=socket"), *RESULT)
+    one = StandIn(function, calls=calls, setup=_SOCKET, guard="__s_socket", values=values, differs=differs)
+    return one, one.replace(values=back, returns=True)
 
 
 _NEW = (

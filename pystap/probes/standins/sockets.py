@@ -14,9 +14,9 @@ CALLS = (
     *("sendmsg", "sendmmsg", "recvmsg", "recvmmsg", "socketcall"),
 )
 
-_FD = "__builtin_sext(__builtin_sys_arg(0), 32)"
-_SETUP = f"__s_socket = __fd_socket({_FD})\n__s_sk = __socket_sk(__s_socket)\n"
-_SIZE = "__socket_io_size(__builtin_sys_nr(), __builtin_sys_arg(1), __builtin_sys_arg(2))"
+FD = "__builtin_sext(__builtin_sys_arg(0), 32)"
+_SETUP = f"__s_socket = __fd_socket({FD})\n__s_sk = __socket_sk(__s_socket)\n"
+SIZE = "__socket_io_size(__builtin_sys_nr(), __builtin_sys_arg(1), __builtin_sys_arg(2))"
 _INSIDE = "io_uring and users in the kernel are missed, and recvmmsg and sendmmsg are one call each"
 _SENT = f"{_INSIDE}; so are sendfile and splice"
 _FLAGS = "nothing, but for calls that were under way at the start, and users in the kernel and io_uring on their first"
@@ -34,7 +34,7 @@ def _entry(function: str, calls: tuple[str, ...], guard: str, size: str, differs
         calls=calls,
         setup=_SETUP,
         guard=guard,
-        values=(("sk", "__s_sk", ""), ("sock", "__s_socket", ""), (size, _SIZE, "")),
+        values=(("sk", "__s_sk", ""), ("sock", "__s_socket", ""), (size, SIZE, "")),
         differs=differs,
     )
 
@@ -86,7 +86,7 @@ _OPTION = (
     ("optlen", "__builtin_zext(__builtin_sys_arg(4), 32)", ""),
 )
 
-_RESULT = (("return", "__builtin_sys_ret()", ""),)
+RESULT = (("return", "__builtin_sys_ret()", ""),)
 # options of SOL_SOCKET don't come to the protocol
 _TCP_LEVEL = f"{TCP} && __builtin_sext(__builtin_sys_arg(1), 32) != 1"
 
@@ -96,7 +96,7 @@ SOCKETS: tuple[StandIn, ...] = (
         calls=ACCEPTING,
         returns=True,
         setup="__s_ret = __builtin_sext(__builtin_sys_ret(), 32)\n"
-        f"__s_sk = __socket_sk(__fd_socket(__s_ret < 0 ? {_FD} : __s_ret))\n",
+        f"__s_sk = __socket_sk(__fd_socket(__s_ret < 0 ? {FD} : __s_ret))\n",
         guard=TCP,
         values=(("return", "__s_ret < 0 ? 0 : __s_sk", "inet_csk_accept.sk"),),
         differs="connections that io_uring or the kernel itself accepts are missed",
@@ -112,7 +112,7 @@ SOCKETS: tuple[StandIn, ...] = (
     *_both("inet6_recvmsg", False, (10,), 0, INET6),
     *_both("inet6_sendmsg", True, (10,), 0, INET6),
     _call("tcp_setsockopt", "setsockopt", _TCP_LEVEL, _OPTION),
-    _call("tcp_setsockopt", "setsockopt", _TCP_LEVEL, _RESULT, returns=True),
+    _call("tcp_setsockopt", "setsockopt", _TCP_LEVEL, RESULT, returns=True),
     _call("tcp_getsockopt", "getsockopt", _TCP_LEVEL, _OPTION[:2]),
-    _call("tcp_getsockopt", "getsockopt", _TCP_LEVEL, _RESULT, returns=True),
+    _call("tcp_getsockopt", "getsockopt", _TCP_LEVEL, RESULT, returns=True),
 )
