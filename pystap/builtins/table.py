@@ -109,6 +109,10 @@ STRINGS: dict[str, Builtin] = {
     "tolower": Builtin("s", "s", "u"),
     "buf_str": Builtin("b", "s", "u"),  # bytes up to the first NUL
     "struct_text": Builtin("bs", "s", "u"),  # memory, and its form as sema.stp.pretty describes it
+    "buf_quoted": Builtin("bii", "s", "u"),  # bytes, how many, most of the text: in quotes, with escapes
+    # bytes, how many, those behind them, how many, width of a character: UTF-16 or UTF-32 up to a 0, as UTF-8
+    "wide_text": Builtin("bibii", "s", "u", "fault"),
+    "word_at": Builtin("si", "s", "u"),  # a word among those between blanks, from 0; "" behind the last
 }
 
 STATE: dict[str, Builtin] = {
@@ -136,6 +140,13 @@ STATE: dict[str, Builtin] = {
     "fp": Builtin("sii", "i", "u"),
     "fp_text": Builtin("ii", "s", "u"),  # number, digits behind the point
     "fp_value": Builtin("s", "i", "u"),
+    # an address of a process, and its number: the mapped file's name, its build id, the place in it
+    "user_module": Builtin("ii", "s", "u", "fault"),
+    "user_build_id": Builtin("ii", "s", "u", "fault"),
+    "user_module_place": Builtin("ii", "i", "u", "fault"),
+    "kernel_module": Builtin("i", "s", "u", "fault"),  # the module that an address is of, or "kernel"
+    # the environment's first bytes, how many there are in all, process, name of the variable
+    "env_text": Builtin("biis", "s", "u"),
     "tz_gmtoff": Builtin("", "i", "u"),  # seconds west of UTC, now
     "tz_name": Builtin("", "s", "u"),
 }

@@ -16,7 +16,8 @@ _SECTION = Struct("<IIQQQQIIQQ")
 _PROGRAM = Struct("<IIQQQQQQ")
 _SYMBOL = Struct("<IBBHQQ")
 _SYMTAB, _DYNSYM = 2, 11
-_LOAD, _FUNC, _GNU_IFUNC = 1, 2, 10
+_LOAD, _NOTE, _FUNC, _GNU_IFUNC = 1, 4, 2, 10
+_GNU_BUILD_ID = 3
 _LONGEST = 1 << 28
 _MOST_PROCESSES = 1024
 
@@ -26,10 +27,11 @@ Mapping = tuple[int, int, int, str]  # start, end, offset in the file, path
 class Elf:
     """The functions of one file, by their address in it."""
 
-    __slots__ = ("_names", "_sizes", "_starts", "loads")
+    __slots__ = ("_names", "_sizes", "_starts", "build_id", "loads")
 
     def __init__(self, data: bytes) -> None:
         self.loads: list[tuple[int, int, int]] = []  # offset, address, size
+        self.build_id = ""
         found: dict[int, tuple[int, str]] = {}
         try:
             self._read(data, found)
@@ -50,6 +52,8 @@ class Elf:
             )
             if kind == _LOAD:
                 self.loads.append((offset, address, size))
+            elif kind == _NOTE:
+                self.build_id = self.build_id or _id_of(data[offset : offset + size])
         sections = [_SECTION.unpack_from(data, section_at + i * _SECTION.size) for i in range(section_count)]
         tables = [s for s in sections if s[1] == _SYMTAB] or [s for s in sections if s[1] == _DYNSYM]
         for table in tables:
@@ -104,6 +108,19 @@ class UserSymbols:
                 return elf.lookup(in_file - load_offset + load_address)
         return None
 
+    def mapped(self, address: int, pid: int) -> tuple[str, int, str] | None:
+        """(path, address in the file's own numbering, build id or "") of what is mapped at an address, or None."""
+        mapping = self._mapping(address, pid)
+        if mapping is None:
+            return None
+        start, _, offset, path = mapping
+        place = address - start + offset
+        elf = self._elf(path, pid)
+        for load_offset, load_address, size in elf.loads if elf is not None else ():
+            if load_offset <= place < load_offset + size:
+                return path, place - load_offset + load_address, elf.build_id if elf is not None else ""
+        return path, place, elf.build_id if elf is not None else ""
+
     def _mapping(self, address: int, pid: int) -> Mapping | None:
         for again in (False, True):
             maps = self._maps.get(pid)
@@ -129,6 +146,18 @@ class UserSymbols:
                 except OSError:
                     continue
         return self._files[path]
+
+
+def _id_of(notes: bytes) -> str:
+    """The build id among notes, or an empty string."""
+    at = 0
+    while at + 12 <= len(notes):
+        name, size, kind = (int.from_bytes(notes[at + i : at + i + 4], "little") for i in (0, 4, 8))
+        behind = at + 12 + (name + 3 & ~3)
+        if kind == _GNU_BUILD_ID and notes[at + 12 : at + 12 + name] == b"GNU\0":
+            return notes[behind : behind + size].hex()
+        at = behind + (size + 3 & ~3)
+    return ""
 
 
 def _read_maps(pid: int) -> list[Mapping]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _AREAS: dict[str, str] = {
     "strings": (
         "strlen substr stringat isinstr str_find str_replace strtol text_str text_strn json_text toupper tolower buf_str "
-        "text_of_int struct_text address_of args_text str_trailer text_bytes buf_cut strncmp"
+        "text_of_int struct_text address_of args_text str_trailer text_bytes buf_cut strncmp buf_quoted wide_text "
+        "word_at env_text"
     ),
     "matching": "tokenize str_match matched",
     "clock": "ktime_ns boottime_ns realtime_ns tai_ns jiffies cycles random_u32 ctime tz_ctime strftime strftime_boot "
@@ -29,7 +30,7 @@ _AREAS: dict[str, str] = {
     ),
     "stacks": (
         "symname symdata ksym usym_text stack_text kstack_text ustack_text stack_len print_backtrace_text kernel_addr "
-        "stack_frame ustack_brief"
+        "stack_frame ustack_brief user_module user_build_id user_module_place kernel_module"
     ),
     "indentation": "thread_indent indent",
     "process": (

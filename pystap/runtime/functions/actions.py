@@ -52,7 +52,8 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             context.warn_once("printk", f"printk(): {_LOG}: {error.strerror}")
             return
         try:
-            os.write(fd, f"<{level & 7}>{text}".encode("latin-1"))
+            for line in text.rstrip("\n").split("\n"):
+                os.write(fd, f"<{level & 7}>{line}".encode("latin-1"))
         finally:
             os.close(fd)
 

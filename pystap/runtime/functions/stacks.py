@@ -80,6 +80,31 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
     def usym_text(address: int, pid: int) -> str:
         return context.user_symbols.text(address & MASK, pid)
 
+    def user_module(address: int, pid: int, place: str) -> str:
+        path = _mapped(address, pid, place)[0]
+        return path.rpartition("/")[2]
+
+    def user_module_place(address: int, pid: int, place: str) -> int:
+        return _mapped(address, pid, place)[1]
+
+    def user_build_id(address: int, pid: int, place: str) -> str:
+        found = _mapped(address, pid, place)[2]
+        if not found:
+            raise ScriptError(f"the file that {address & MASK:#x} is in has no build id", place)
+        return found
+
+    def _mapped(address: int, pid: int, place: str) -> tuple[str, int, str]:
+        found = context.user_symbols.mapped(address & MASK, pid)
+        if found is None:
+            raise ScriptError(f"no file is mapped at {address & MASK:#x}", place)
+        return found
+
+    def kernel_module(address: int, place: str) -> str:
+        symbol = symbols.lookup(address & MASK)
+        if symbol is None:
+            raise ScriptError(f"nothing of the kernel is at {address & MASK:#x}", place)
+        return symbol.module or "kernel"
+
     def stack_frame(data: bytes, index: int) -> int:
         frames = shown(data)
         return wrap(frames[index]) if index < len(frames) else 0
@@ -109,4 +134,8 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         "usym_text": usym_text,
         "stack_frame": stack_frame,
         "ustack_brief": ustack_brief,
+        "user_module": user_module,
+        "user_build_id": user_build_id,
+        "user_module_place": user_module_place,
+        "kernel_module": kernel_module,
     }

@@ -104,6 +104,23 @@ def json_text(text: str) -> str:
     return encode_basestring(unicode).encode().decode("latin-1")
 
 
+def word_at(text: str, number: int) -> str:
+    """A word among those between blanks."""
+    words = text.split()
+    return words[number] if 0 <= number < len(words) else ""
+
+
+def wide_text(first: bytes, count: int, more: bytes, rest: int, width: int, place: str) -> str:
+    """Text of characters of 2 or 4 bytes, up to a 0, as UTF-8; a fault where it ends without one, before its room does."""
+    data = first[:count] + more[: max(rest, 0)]
+    data = data[: len(data) // width * width]
+    end = next((i for i in range(0, len(data), width) if not any(data[i : i + width])), -1)
+    if end < 0 and rest <= 0:
+        raise ScriptError("wide string copy fault", place)
+    text = data[: len(data) if end < 0 else end].decode("utf-16-le" if width == 2 else "utf-32-le", "replace")
+    return text.encode().decode("latin-1")
+
+
 def str_trailer(text: str, room: int, trailer: str) -> str:
     """The text; with a trailer where it fills its room, as one does that was cut."""
     return text + trailer if len(text) >= room - 1 else text
@@ -125,6 +142,8 @@ PURE: dict[str, Callable[..., Any]] = {
     "buf_str": buf_str,
     "struct_text": struct_text,
     "strncmp": strncmp,
+    "word_at": word_at,
+    "wide_text": wide_text,
     "address_of": address_of,
     "text_of_int": str,
 }
@@ -157,4 +176,25 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             shown = f'"{shown}"'
         return (shown + "..." if cut else shown)[:longest]
 
-    return {"str_replace": str_replace, "text_str": text_str, "text_strn": text_strn, "args_text": args_text}
+    def buf_quoted(data: bytes, count: int, length: int) -> str:
+        return text_strn(data[: max(count, 0)].decode("latin-1"), length, 1)
+
+    def env_text(data: bytes, size: int, pid: int, name: str) -> str:
+        wanted = name.encode("latin-1") + b"="
+        if size > len(data) and not any(one.startswith(wanted) for one in data.split(b"\0")[:-1]):
+            try:  # a large environment: what is behind the bytes that were captured
+                with open(f"/proc/{pid}/environ", "rb") as file:
+                    data = file.read()
+            except OSError:
+                pass
+        found = (one for one in data[: max(size, 0)].split(b"\0") if one.startswith(wanted))
+        return next(found, wanted)[len(wanted) :].decode("latin-1")[:longest]
+
+    return {
+        "str_replace": str_replace,
+        "text_str": text_str,
+        "text_strn": text_strn,
+        "args_text": args_text,
+        "buf_quoted": buf_quoted,
+        "env_text": env_text,
+    }

@@ -71,10 +71,11 @@ def _unknown(c: Checker, e: ast.Call) -> T:
         counts = " or ".join(map(str, sorted(arities)))
         words = f"'{e.name}' takes {counts} argument{'' if counts == '1' else 's'}, {len(e.args)} given"
         return c.error("E210", words, e.name_span)
-    from .function_names import NAMES
+    from .function_names import why_not
 
-    if e.name in NAMES.split():
-        return c.error("E405", f"not supported yet: the function '{e.name}'", e.name_span)
+    lacks = why_not(e.name)
+    if lacks is not None:
+        return c.error(lacks[0], lacks[1], e.name_span, *filter(None, (lacks[2],)))
     near = did_you_mean(e.name, (*c.scope.functions, *FUNCTIONS, *_PRINTS))
     if e.name in c.scope.globals:
         return c.error("E209", f"'{e.name}' is a global, not a function", e.name_span, f"{e.name}[...]")

@@ -9,12 +9,15 @@ that need more than a table row. Only the tapset and probe kinds' prologues may 
     __builtin_load_str_n(addr, n)              at most n bytes
     __builtin_load_str_user(addr) __builtin_load_str_n_user(addr, n)
     __builtin_load_buf(addr, n)                n bytes; n is a literal
+    __builtin_load_buf_n(addr, n, most)        n bytes, at most the literal `most`; zeros behind them
+    __builtin_load_buf_n_user(addr, n, most)
     __builtin_sext(x, bits) __builtin_zext(x, bits)
     __builtin_sys_nr() __builtin_sys_arg(n) __builtin_sys_ret()
     __builtin_register(name) __builtin_arg(n) __builtin_returned()            see registers.py
     __builtin_pp() _pn() _ppfunc() _probemod() _probe_type() _is_return()     words of the probe
     __builtin_target() __builtin_hz() __builtin_page_size()                   constants
     __builtin_guru(name)                       a mistake unless the script is run with -g
+    __builtin_abort()                          leaves the handler, and ends the run
     __builtin_exit() __builtin_error(s) __builtin_log(s) __builtin_warn(s)
 """
 
@@ -35,6 +38,8 @@ OTHERS: dict[str, tuple[str, str]] = {
     "load_str_user": ("i", STRING),
     "load_str_n_user": ("ii", STRING),
     "load_buf": ("i#", BUF),
+    "load_buf_n": ("ii#", BUF),
+    "load_buf_n_user": ("ii#", BUF),
     "sext": ("i#", LONG),
     "zext": ("i#", LONG),
     "register": ("s", LONG),
@@ -55,6 +60,7 @@ OTHERS: dict[str, tuple[str, str]] = {
     "hz": ("", LONG),
     "page_size": ("", LONG),
     "exit": ("", ""),
+    "abort": ("", ""),
     "error": ("s", ""),
     "log": ("s", ""),
     "guru": ("s", ""),

@@ -163,6 +163,13 @@ def _load_buf(lo: Lower, e: ast.Call) -> Operand:
     return lo.b.op("load_buf", (place.base,), load, BUF)
 
 
+def _load_buf_n(lo: Lower, e: ast.Call) -> Operand:
+    place = _place(lo, e.args[0])
+    space = "user" if e.name.endswith("_user") else "kernel"
+    load = Load(place.off, _literal(e.args[2]), False, "error", _struct(place, space), space, place.what)
+    return lo.b.op("load_buf", (place.base, lo.expr(e.args[1])), load, BUF)
+
+
 def _extend(lo: Lower, e: ast.Call) -> Operand:
     return lo.b.op(e.name[len(intrinsics.PREFIX) :], (lo.expr(e.args[0]),), _literal(e.args[1]))
 
@@ -243,6 +250,16 @@ def _exit(lo: Lower, e: ast.Call) -> Operand:
     return zero(I64)
 
 
+def _abort(lo: Lower, e: ast.Call) -> Operand:
+    """End the run, and leave the handler: no function can do that for its caller."""
+    if lo.function is not None:
+        words = "abort() leaves a handler: in a function it can't"
+        lo.unit.bag.error("E407", words, lo.b.span, "use exit() and return, or error(...)")
+    lo.b.do("exit", (Const(0),))
+    lo.b.leave(lo.next_label)
+    return zero(I64)
+
+
 def _message(lo: Lower, e: ast.Call) -> Operand:
     word = e.name[len(intrinsics.PREFIX) :]
     lo.b.do("raise" if word == "error" else word, (lo.expr(e.args[0]),))
@@ -253,6 +270,8 @@ _SPECIAL = {
     **dict.fromkeys(("load", "load_user"), _load),
     **dict.fromkeys(("load_str", "load_str_n", "load_str_user", "load_str_n_user"), _load_str),
     "load_buf": _load_buf,
+    "load_buf_n": _load_buf_n,
+    "load_buf_n_user": _load_buf_n,
     "sext": _extend,
     "zext": _extend,
     **dict.fromkeys(("sys_nr", "sys_arg", "sys_ret"), _sys),
@@ -265,6 +284,7 @@ _SPECIAL = {
     "returned": registers.returned,
     "guru": _guru,
     "exit": _exit,
+    "abort": _abort,
     **dict.fromkeys(("error", "log", "warn"), _message),
 }
 

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 _EFFECTS = ("state", "output")
 # Intrinsics that are not in the builtins' table and do something.
-IMPURE = frozenset({"__builtin_exit", "__builtin_error", "__builtin_log", "__builtin_warn", "__builtin_guru"})
+IMPURE = frozenset(
+    {
+        "__builtin_exit",
+        "__builtin_abort",
+        "__builtin_error",
+        "__builtin_log",
+        "__builtin_warn",
+        "__builtin_guru",
+    }
+)
 
 
 class Purity:
