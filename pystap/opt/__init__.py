@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..ir.nodes import Const, Global, Module, Op, Text
 from ..ir.walk import statements
-from .inline import inline
+from .inline import called, inline
 from .simplify import simplify
 
 TYPE_CHECKING = False
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def optimise(module: Module) -> None:
     """Inline and simplify the whole module in place."""
     inline(module)
+    module.functions[:] = called(module)
     constants = _constants(module)
     for handler in module.handlers:
         handler.body = simplify(handler.body, constants)

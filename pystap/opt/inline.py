@@ -6,7 +6,7 @@ A recursive function can't be inlined: its call stays, and staging runs it in th
 from __future__ import annotations
 
 from ..ir.nodes import I64, Call, Const, Function, Module, Op, Scope, Stmt, Text
-from ..ir.walk import Cloner, blocks, unassigned
+from ..ir.walk import Cloner, blocks, statements, unassigned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,18 @@ def inline(module: Module) -> None:
     for handler in module.handlers:
         if not handler.event.user:
             handler.body = _inline(handler.body, missing)
+
+
+def called(module: Module) -> list[Function]:
+    """Return the functions that are called still."""
+    seen: set[Function] = set()
+    waiting = [h.body for h in module.handlers]
+    while waiting:
+        for stmt in statements(waiting.pop()):
+            if isinstance(stmt, Call) and stmt.func not in seen:
+                seen.add(stmt.func)
+                waiting.append(stmt.func.body)
+    return [f for f in module.functions if f in seen]
 
 
 def zero(kind: str) -> Any:

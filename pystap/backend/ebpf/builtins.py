@@ -309,6 +309,15 @@ def _register(lo: Lower, op: Op) -> None:
     lo.done(op.dst, dst)
 
 
+def _user_registers(lo: Lower, op: Op) -> None:
+    fn = lo.fn
+    fn.mov(I.R1, task(lo))
+    fn.call("task_pt_regs", 1)
+    place = fn.result()
+    fn.forget(place)
+    lo.done(op.dst, place)
+
+
 def _probe_number(lo: Lower, op: Op) -> None:
     """The cookie that the event was attached with."""
     fn = lo.fn
@@ -374,6 +383,7 @@ _CODE: dict[str, Callable[[Lower, Op], None]] = {
     "sid": _group(PIDTYPE_SID),
     "ns_pid": _ns_pid,
     "register": _register,
+    "user_registers": _user_registers,
     **dict.fromkeys(("bswap16", "ntohs", "htons"), _swap(16)),
     **dict.fromkeys(("bswap32", "ntohl", "htonl"), _swap(32)),
     **dict.fromkeys(("bswap64", "ntohll", "htonll"), _swap(64)),

@@ -7,6 +7,9 @@ own; many are one event (`many.py`), by one link where the kernel has `kprobe_mu
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+from ...btf import resolve as resolve_type
 from ...btf import types as t
 from ...btf.layout import argument_words
 from ...diag import fail
@@ -108,15 +111,21 @@ def _alone(env: Env, function: Function) -> bool:
 def _attachable(env: Env, function: Function) -> bool:
     """Say whether there are types of it that the kernel would attach by."""
     proto = proto_of(env, function)
-    if proto is None or _too_wide(env, proto):
+    if proto is None or not _fits(env, proto):
         return False
     return not function.module or bool(env.target.functions.loaded(function.module))
 
 
-def _too_wide(env: Env, proto: t.FuncProto) -> bool:
-    """Say whether it has more arguments than this kernel's fentry can take over (those that aren't in registers)."""
+def _fits(env: Env, proto: t.FuncProto) -> bool:
+    """Say whether this kernel's fentry can take its arguments over: of none that isn't in registers where the kernel can't,
+    nor with a struct that isn't in registers at all, or is returned, nor with `...`."""
     features = env.target.features
-    return argument_words(proto)[-1] > REGISTERS and features is not None and not features("fentry_wide")
+    words = argument_words(proto)
+    if words[-1] > REGISTERS and features is not None and not features("fentry_wide"):
+        return False
+    if proto.variadic or isinstance(resolve_type(proto.type), t.Composite):
+        return False
+    return all(before < after for before, after in pairwise(words))
 
 
 def many_rung(env: Env, returns: bool) -> bool:
@@ -150,7 +159,7 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
     """Return the event of one function."""
     name, symbol = function.name, function.symbol
     proto = proto_of(env, function)
-    typed = symbol == name and proto is not None and not _too_wide(env, proto)
+    typed = symbol == name and proto is not None and _fits(env, proto)
     kind = rung(env, wanted.returns, ("fentry", "kprobe") if typed else ("kprobe",))
     variables: list[Variable] = []
     if kind != "kretprobe" and proto is not None:

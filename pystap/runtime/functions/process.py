@@ -68,6 +68,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "is_running": lambda: 1,
     "ncpus": lambda: os.cpu_count() or 1,
     "register": register,
+    "user_registers": lambda: 0,
     "kernel_stack": lambda depth: b"",
     "user_stack": lambda depth: b"",
 }

@@ -7,7 +7,7 @@ from ...diag import CompileError, Diagnostic, did_you_mean, fail
 from ...lang.stp import ast
 from ...node import Node
 from ..paths import Walk, pointee_of
-from . import check_types, entry
+from . import by_value, check_types, entry, registers
 from .check_expr import probewrite
 from .entry import slot as entry_slot
 from .types import LONG, T_LONG, T_STRING, T, want
@@ -114,13 +114,18 @@ def _walk(c: Checker, e: ast.Access, start: T | None) -> Note:
     """Follow an access; raise CompileError where it leads nowhere."""
     btf: Btf
     begin: Variable | ast.Expr | tuple[str, str]
+    accessors = e.accessors
     if isinstance(e, ast.Target):
         variable = _variable(c, e)
         if variable.op == "located" and e.address_of and not e.accessors:
             return _address_of(c, e, variable)
-        begin = variable
         btf = check_types.home(c, variable.type)
-        walk = Walk(btf, _plain(c, pointee_of(btf, variable.type)), e.name)
+        if by_value.holder(btf, variable) is not None:
+            variable, taken = by_value.part(btf, variable, accessors, e.pretty > 0)
+            accessors = accessors[taken:]
+        begin = variable
+        walk = Walk(btf, _plain(c, pointee_of(btf, variable.type)), f"${variable.name}")
+        walk.type = variable.type
     elif isinstance(e, ast.Cast):
         begin = e.operand
         btf, type = check_types.cast(c, e)
@@ -134,8 +139,10 @@ def _walk(c: Checker, e: ast.Access, start: T | None) -> Note:
         begin = e.operand
         pointee = start.find().pointee
         walk = Walk(check_types.home(c, pointee), pointee, e.operand.span.text)
+    if isinstance(e, ast.Cast) and e.address_of and not accessors:
+        return Note(begin, walk, ())  # where the value points to is the value
     indexes: list[ast.Expr] = []
-    for accessor in e.accessors:
+    for accessor in accessors:
         if isinstance(accessor, ast.Field):
             walk.field(accessor.name, accessor.span)
         else:
@@ -276,6 +283,9 @@ def at_op(c: Checker, e: ast.AtOp) -> T:
         return T_LONG
     if op == "@uderef":
         c.long(e.args[1])
+        return T_LONG
+    if op in ("@kregister", "@uregister"):
+        registers.numbered(c, e)
         return T_LONG
     raise fail("E404", f"not supported yet: {op}", e.span)
 

@@ -112,6 +112,9 @@ def instance(c: Checker, overloads: list[ast.Function], scope: FileScope) -> Fun
     return found
 
 
+_OF_PROBE = frozenset(("@entry", "@kregister", "@uregister"))
+
+
 def depends(c: Checker, function: ast.Function, scope: FileScope) -> bool:
     """Say whether a function, or one that it calls, looks at the probe that it runs in."""
     known = c.unit.depends
@@ -121,7 +124,7 @@ def depends(c: Checker, function: ast.Function, scope: FileScope) -> bool:
     known[function] = False
     result = False
     for node in ast.walk(function.body):
-        if isinstance(node, ast.Target) or (isinstance(node, ast.AtOp) and node.op == "@entry"):
+        if isinstance(node, ast.Target) or (isinstance(node, ast.AtOp) and node.op in _OF_PROBE):
             result = True
         elif isinstance(node, ast.Call):
             if node.name.startswith(intrinsics.PREFIX):

@@ -175,7 +175,11 @@ def binary(c: Checker, e: ast.Binary) -> T:
         unify(c.bag, c.expr(e.left), c.expr(e.right), e.right.span)
         return T_LONG
     if op == ".":
-        want(c.bag, c.expr(e.left), STRING, e.left.span)
+        left = c.expr(e.left)
+        if left.find().kind == LONG and isinstance(e.left, ast.Access) and isinstance(e.right, (ast.Name, ast.Index)):
+            hint = f"'.' joins strings; a member, of a struct too, is {e.left.span.text}->{e.right.span.text}"
+            return c.error("E201", "type mismatch: a string is needed, this is a long", e.left.span, hint)
+        want(c.bag, left, STRING, e.left.span)
         want(c.bag, c.expr(e.right), STRING, e.right.span)
         return T_STRING
     left = c.expr(e.left)
@@ -245,7 +249,8 @@ def target(c: Checker, node: ast.Expr, reads: bool) -> T:
         c.expr(node)
         if not c.unit.options.guru:
             return c.error("E235", "writing to the traced side needs guru mode", node.span, "run with -g")
-        return c.error("E403", "not supported yet: writing to the traced side", node.span)
+        words = "eBPF programs can't write the kernel's variables or memory: scripts that do can't run"
+        return c.error("E403", words, node.span)
     return c.error("E205", "this can't be assigned to", node.span)
 
 

@@ -71,7 +71,7 @@ def _unknown(e: ast.Cast, text: str, btf: Btf, absent: str, others: str) -> Exce
     hints: list[str] = []
     bare = (text.split() or [""])[-1].rstrip("*")
     near = did_you_mean(bare, btf.names(G_STRUCT, bare[:2] + "*")) if len(bare) > 3 else None
-    if near:
+    if near and near != bare:
         hints.append(f"did you mean 'struct {near}'?")
     if absent:
         hints.append(f"the module '{absent}' isn't loaded, or has no BTF")

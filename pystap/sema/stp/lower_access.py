@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...diag import fail
 from ...ir.format import Directive
 from ...ir.nodes import Const, Text
 from ...ir.ops import Load
@@ -9,6 +10,7 @@ from ...lang.stp import ast
 from ...probes.base import Variable
 from ..build import latin, wrap
 from ..paths import Place, emit_value
+from . import by_value
 from .entry import Slot
 
 TYPE_CHECKING = False
@@ -29,6 +31,8 @@ def access(lo: Lower, e: ast.Access) -> Value:
         return _special(lo, e)
     note: Note = lo.body.notes[e]
     start = note.start
+    if isinstance(start, Variable) and e.pretty and by_value.holder(note.walk.btf, start) is not None:
+        return by_value.text(lo, note.walk.btf, start, e.pretty)
     if isinstance(start, Variable):
         base: Operand = variable(lo, start)
     elif isinstance(start, tuple):
@@ -55,12 +59,19 @@ def at_entry(slot: Slot) -> Operand:
 def variable(lo: Lower, var: Variable) -> Operand:
     """Write the reading of a variable of the event."""
     b = lo.b
+    if lo.function is not None and lo.function.recursive and var.op != "const":
+        words = f"'{lo.function.name}' calls itself: it can't read '${var.name}', which the event has"
+        error = fail("E230", words, b.span, "give its value to the function as a parameter")
+        lo.unit.bag.add(error.diagnostic)
+        return Const(0)
     if var.op == "const":
         return Const(wrap(var.attr))
     if var.op == "located":
         from ..located import emit
 
         value: Operand = emit(b, var.attr, f"${var.name}")
+    elif var.op == "part":
+        value = by_value.emit(lo, var)
     else:
         value = lo.local(lo.body.vars[var.attr]) if var.op == "local" else b.op(var.op, (), var.attr)
     if var.bits < 64:
@@ -107,11 +118,15 @@ def _special(lo: Lower, e: ast.Target) -> Operand:
     parts: list[str | Directive] = []
     operands: list[Operand] = []
     for var in shown:
-        value = variable(lo, var)
-        if e.pretty:
-            from .pretty import parameter
+        btf = lo.unit.target.btf
+        if e.pretty and by_value.holder(btf, var) is not None:
+            value = by_value.text(lo, btf, var, e.pretty)
+        else:
+            value = variable(lo, var)
+            if e.pretty:
+                from .pretty import parameter
 
-            value = parameter(lo, lo.unit.target.btf, value, var.type, f"${var.name}", e.pretty)
+                value = parameter(lo, btf, value, var.type, f"${var.name}", e.pretty)
         parts += [f"{' ' if parts else ''}{var.name}=", Directive("s") if e.pretty else Directive("x", "#")]
         operands.append(value)
     if gone:
@@ -142,6 +157,10 @@ def at_op(lo: Lower, e: ast.AtOp) -> Operand:
         return lo.b.op("call", (value, Text(latin(kind.value))), "enum_name", "str")
     size = e.args[0]
     assert isinstance(size, ast.Number)
+    if op in ("@kregister", "@uregister"):
+        from .registers import read_numbered
+
+        return read_numbered(lo, op == "@uregister", size.value)
     at = lo.value(e.args[1])
     place = at if isinstance(at, Place) else Place(at, 0, "", None, e.args[1].span.text)
     space = "user" if op == "@uderef" else "kernel"

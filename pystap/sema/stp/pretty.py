@@ -80,7 +80,7 @@ def _whole(lo: Lower, walk: Walk, value: Operand | Place, levels: int) -> Operan
         return _memory(lo, btf, Place(value, 0, struct_name(btf, here), here, walk.what), here, levels)
     if isinstance(here, t.Int) and here.is_char:
         return _quoted(lo, Place(value, 0, "", here, walk.what), most)
-    conv = "x" if target is not None else _conversion(btf, walk.type)
+    conv = "x" if target is not None else conversion(btf, walk.type)
     return _written(lo, [Directive(conv, "#" if conv == "x" else "")], value)
 
 
@@ -156,7 +156,7 @@ class _Form:
                 self.text("[...]")
         else:
             size = getattr(here, "size", 8)
-            self.value(offset, min(size, 8), _conversion(self.btf, here))
+            self.value(offset, min(size, 8), conversion(self.btf, here))
 
     def members(self, offset: int, here: t.Composite, levels: int) -> None:
         """Add the members of a struct or union."""
@@ -169,7 +169,7 @@ class _Form:
                 break
             self.text(f"{', ' if number else ''}.{member.name}=")
             if found.bit_size:
-                conv = _conversion(self.btf, found.type)
+                conv = conversion(self.btf, found.type)
                 self.value(at, found.size, conv, f":{found.bit_shift}:{found.bit_size}")
             else:
                 self.add(at, found.type, levels)
@@ -187,7 +187,7 @@ class _Form:
         self.text(", ...]" if shown < here.count else "]")
 
 
-def _conversion(btf: Btf, type: t.Type | None) -> str:
+def conversion(btf: Btf, type: t.Type | None) -> str:
     """Return the conversion of a scalar."""
     here = btf.resolve(type) if type is not None else None
     if isinstance(here, t.Ptr):
@@ -196,4 +196,4 @@ def _conversion(btf: Btf, type: t.Type | None) -> str:
     return "u" if unsigned else "d"
 
 
-__all__ = ["parameter", "pretty"]
+__all__ = ["conversion", "parameter", "pretty"]

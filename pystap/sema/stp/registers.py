@@ -9,8 +9,10 @@ __builtin_returned()       what a function or a system call returned
 
 from __future__ import annotations
 
+from ...btf.layout import field_path
 from ...diag import CompileError, did_you_mean, fail
 from ...ir.nodes import Const, Text
+from ...ir.ops import Load
 from ...lang.stp import ast
 from .lower_access import variable
 
@@ -18,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...ir.nodes import Event
     from ..build import Operand
+    from .check import Checker
     from .lower import Lower
 
 WITH_REGISTERS = frozenset(("perf", "kprobe", "kretprobe", "uprobe", "uretprobe"))
@@ -73,6 +76,43 @@ def register(lo: Lower, e: ast.Call) -> Operand:
     value = lo.b.op("call", (Text(known),), "register")
     low = known[0] == "e" and e.name.endswith("_register")
     return lo.b.op("sext", (value,), 32) if low and "u_register" not in e.name else value
+
+
+# Registers by the numbers that debug information has for them.
+_NUMBERED = ("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rip")
+# Where the registers of user space lie in the kernel's structure.
+_KEPT = {
+    **{"rbp": "bp", "rbx": "bx", "rax": "ax", "rcx": "cx", "rdx": "dx", "rsi": "si", "rdi": "di"},
+    **{"rsp": "sp", "rip": "ip"},
+}
+
+
+def numbered(c: Checker, e: ast.AtOp) -> None:
+    """Check `@kregister(n)` or `@uregister(n)`."""
+    number = e.args[0]
+    assert isinstance(number, ast.Number)
+    if not 0 <= number.value < len(_NUMBERED):
+        raise fail("E240", f"registers have the numbers 0 to {len(_NUMBERED) - 1}", number.span)
+    probe = c.body.probe
+    event = probe.resolved.event if probe is not None else None
+    where = c.body.context.kind if c.body.context is not None and c.body.context.kind else "this handler"
+    if event is None or event.user:
+        raise fail("E240", f"{where} has no registers", e.span)
+    if e.op == "@kregister" and event.kind not in WITH_REGISTERS:
+        raise fail("E240", f"{where} has no registers", e.span, *_advice(event))
+
+
+def read_numbered(lo: Lower, user: bool, number: int) -> Operand:
+    """Write the reading of a register by its number."""
+    name = _NUMBERED[number]
+    if not user:
+        return lo.b.op("call", (Text(name),), "register")
+    btf = lo.unit.target.btf
+    kept = btf.find_struct("pt_regs")
+    assert kept is not None
+    off = field_path(btf, kept, (_KEPT.get(name, name),)).offsets[0]
+    place = lo.b.op("call", (), "user_registers")
+    return lo.b.op("load", (place,), Load(off, 8, False, "error", "", "kernel", f"@uregister({number})"))
 
 
 def valid(lo: Lower, e: ast.Call) -> Operand:
