@@ -97,9 +97,11 @@ def sizeof(type: t.Type) -> int:
 def argument_words(proto: t.FuncProto) -> list[int]:
     """Where a function's arguments lie among the words it is called with, and behind them what it returns.
 
-    A struct that is handed over by value takes two words if it is longer than one, and none if it is longer than two.
+    A struct that is handed over by value takes two words if it is longer than one, and none if it is longer than two; one
+    that is returned, and longer than two, is written to where the first word says.
     """
-    words = [0]
+    back = resolve(proto.type)
+    words = [int(isinstance(back, (t.Struct, t.Union)) and back.size > 2 * POINTER_SIZE)]
     for param in proto.params:
         kind = resolve(param.type)
         size = kind.size if isinstance(kind, (t.Struct, t.Union)) else 8

@@ -41,7 +41,9 @@ CONTEXT: dict[str, Builtin] = {
     "numa_node": Builtin("", "i", "k", "ctx"),
     "user_mode": Builtin("", "i", "k", "ctx"),  # needs registers
     "register": Builtin("s", "i", "k", "ctx fault"),
-    "user_registers": Builtin("", "i", "k", "ctx"),  # where the current task's registers of user space are kept
+    "user_registers": Builtin(
+        "", "i", "k", "ctx"
+    ),  # where the current task's registers of user space are kept
     "is_return": Builtin("", "i", "ku"),
     # of an event that is many functions: the number that stands for the function's name, above it its module's
     "probe_number": Builtin("", "i", "k", "ctx"),

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from ...btf import resolve as resolve_type
 from ...btf import types as t
-from ...btf.layout import argument_words
+from ...btf.layout import POINTER_SIZE, argument_words
 from ...diag import fail
 from ...ir.nodes import Event
 from ..base import HIDDEN, Context, Env, Resolved, Variable, has_glob
@@ -169,7 +169,7 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
             if words[n] < words[n + 1] <= most:
                 variables.append(value_of(param.name or f"arg{n + 1}", words[n], param.type))
         variables += by_pointer(variables)
-    if wanted.returns and proto is not None and not isinstance(proto.type, t.Void):
+    if wanted.returns and proto is not None and returned(proto):
         variables.append(value_of("return", argument_words(proto)[-1], proto.type))
     context = Context(
         f"function {name}",
@@ -188,6 +188,14 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
         args["module"] = function.module
     event = Event(kind, symbol, args or None)
     return Resolved(event, wanted.text_of(name), context, "function", prologue_of(variables), (), notes)
+
+
+def returned(proto: t.FuncProto) -> bool:
+    """Say whether a function returns something, in registers."""
+    if isinstance(proto.type, t.Void):
+        return False
+    back = resolve_type(proto.type)
+    return not isinstance(back, t.Composite) or back.size <= 2 * POINTER_SIZE
 
 
 def by_pointer(variables: list[Variable]) -> list[Variable]:

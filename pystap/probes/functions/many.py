@@ -9,7 +9,6 @@ A handler that reads parameters is compiled once for each set of functions that 
 
 from __future__ import annotations
 
-from ...btf import types as t
 from ...btf.layout import argument_words
 from ...diag import fail
 from ...ir.nodes import Event
@@ -78,7 +77,7 @@ def _alike(variables: list[Variable], wishes: set[str] | None) -> tuple[object, 
 
 def variables_of(env: Env, function: Function, kind: str) -> list[Variable]:
     """Return what a handler can read of a function's parameters and result by a kprobe or kretprobe."""
-    from .direct import by_pointer
+    from .direct import by_pointer, returned
 
     proto = proto_of(env, function)
     if proto is None:
@@ -90,7 +89,7 @@ def variables_of(env: Env, function: Function, kind: str) -> list[Variable]:
             if words[n] < words[n + 1] <= REGISTERS:
                 variables.append(value_of(param.name or f"arg{n + 1}", words[n], param.type))
         variables += by_pointer(variables)
-    elif not isinstance(proto.type, t.Void):
+    elif returned(proto):
         variables.append(value_of("return", words[-1], proto.type))
     return variables
 

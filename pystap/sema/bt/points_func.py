@@ -115,7 +115,7 @@ def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool, module:
     if not ret or typed:
         makes: list[Make] = []
         first = dict(zip(words, params, strict=False))
-        for n in range(min(REGISTERS, words[-1])):
+        for n in range(words[-1] if typed else min(REGISTERS, words[-1])):
             param = first.get(n)
             made = c_argument(btf, param.type if param is not None else None, n)
             makes.append(made if typed else untyped(made))

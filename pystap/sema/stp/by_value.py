@@ -1,9 +1,9 @@
 """Structs that a function takes or returns by value: they lie in registers, one word or two, and have no address.
 
-    holder(btf, variable) -> the struct that a variable is, or None
-    part(btf, variable, accessors, pretty) -> (Variable, n)   the variable that the first n accessors lead to
-    emit(lo, variable) -> operand                   its value: op "part", attr (first word, bit in it)
-    text(lo, btf, variable, levels) -> operand     `$x$` of the struct
+holder(btf, variable) -> the struct that a variable is, or None
+part(btf, variable, accessors, pretty) -> (Variable, n)   the variable that the first n accessors lead to
+emit(lo, variable) -> operand                   its value: op "part", attr (first word, bit in it)
+text(lo, btf, variable, levels) -> operand     `$x$` of the struct
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def _member(btf: Btf, variable: Variable, here: t.Composite, accessor: Any) -> V
     except FieldError as error:
         near = did_you_mean(accessor.name, error.candidates)
         hints = (f"did you mean '{near}'?",) if near else ()
-        raise fail("E231", f"'${variable.name}' has no member '{accessor.name}'", accessor.span, *hints) from None
+        raise fail(
+            "E231", f"'${variable.name}' has no member '{accessor.name}'", accessor.span, *hints
+        ) from None
     at = 8 * found.offsets[0] + (found.bit_shift if found.bit_size else 0)
     return _at(btf, variable, f"{variable.name}->{accessor.name}", at, found.type, found.bit_size)
 
@@ -110,7 +112,12 @@ def text(lo: Lower, btf: Btf, variable: Variable, levels: int) -> Operand:
 
 
 def _add(
-    lo: Lower, btf: Btf, variable: Variable, levels: int, parts: list[str | Directive], operands: list[Operand]
+    lo: Lower,
+    btf: Btf,
+    variable: Variable,
+    levels: int,
+    parts: list[str | Directive],
+    operands: list[Operand],
 ) -> None:
     from .lower_access import variable as read
     from .pretty import conversion

@@ -176,7 +176,11 @@ def binary(c: Checker, e: ast.Binary) -> T:
         return T_LONG
     if op == ".":
         left = c.expr(e.left)
-        if left.find().kind == LONG and isinstance(e.left, ast.Access) and isinstance(e.right, (ast.Name, ast.Index)):
+        if (
+            left.find().kind == LONG
+            and isinstance(e.left, ast.Access)
+            and isinstance(e.right, (ast.Name, ast.Index))
+        ):
             hint = f"'.' joins strings; a member, of a struct too, is {e.left.span.text}->{e.right.span.text}"
             return c.error("E201", "type mismatch: a string is needed, this is a long", e.left.span, hint)
         want(c.bag, left, STRING, e.left.span)

@@ -119,7 +119,8 @@ def _special(lo: Lower, e: ast.Target) -> Operand:
     operands: list[Operand] = []
     for var in shown:
         btf = lo.unit.target.btf
-        if e.pretty and by_value.holder(btf, var) is not None:
+        whole = by_value.holder(btf, var) is not None
+        if whole:
             value = by_value.text(lo, btf, var, e.pretty)
         else:
             value = variable(lo, var)
@@ -127,7 +128,10 @@ def _special(lo: Lower, e: ast.Target) -> Operand:
                 from .pretty import parameter
 
                 value = parameter(lo, btf, value, var.type, f"${var.name}", e.pretty)
-        parts += [f"{' ' if parts else ''}{var.name}=", Directive("s") if e.pretty else Directive("x", "#")]
+        parts += [
+            f"{' ' if parts else ''}{var.name}=",
+            Directive("s") if e.pretty or whole else Directive("x", "#"),
+        ]
         operands.append(value)
     if gone:
         parts.append(latin(gone))

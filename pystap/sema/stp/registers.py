@@ -81,10 +81,7 @@ def register(lo: Lower, e: ast.Call) -> Operand:
 # Registers by the numbers that debug information has for them.
 _NUMBERED = ("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rip")
 # Where the registers of user space lie in the kernel's structure.
-_KEPT = {
-    **{"rbp": "bp", "rbx": "bx", "rax": "ax", "rcx": "cx", "rdx": "dx", "rsi": "si", "rdi": "di"},
-    **{"rsp": "sp", "rip": "ip"},
-}
+_KEPT = {name: name[1:] for name in (*_NUMBERED[:8], "rip")}
 
 
 def numbered(c: Checker, e: ast.AtOp) -> None:

@@ -54,7 +54,16 @@ class Probe:
 def functions(btf: Btf, names: tuple[str, ...]) -> list[str]:
     """Return those of the functions that have types and can be traced here."""
     traced = {line.split()[0] for line in _TRACED.read_text().splitlines() if line}
-    return [n for n in names if n in traced and btf.find_func(n) is not None]
+    return [n for n in names if n in traced and _simple(btf, n)]
+
+
+def _simple(btf: Btf, name: str) -> bool:
+    """Say whether there are types of a function that all tracers can attach by."""
+    func = btf.find_func(name)
+    if func is None or func.type.variadic:
+        return False
+    types = [btf.resolve(one.type) for one in (func.type, *func.type.params)]
+    return not any(isinstance(one, t.Composite) for one in types)
 
 
 def make(rng: random.Random, btf: Btf, names: list[str], count: int, returns: bool) -> list[Probe]:

@@ -19,147 +19,29 @@ import time
 MARK = "__x64_sys_getpriority"
 
 # Functions of which most are probed on every kernel; those that aren't there are left out.
-FUNCTIONS = (
-    *(
-        "tcp_sendmsg",
-        "tcp_sendmsg_locked",
-        "tcp_recvmsg",
-        "inet_bind",
-        "inet_stream_connect",
-        "tcp_v4_connect",
-    ),
-    *(
-        "inet_csk_accept",
-        "tcp_close",
-        "tcp_set_state",
-        "__tcp_transmit_skb",
-        "tcp_rcv_established",
-        "tcp_ack",
-    ),
-    *(
-        "udp_sendmsg",
-        "udp_recvmsg",
-        "__ip_queue_xmit",
-        "ip_output",
-        "ip_rcv",
-        "__dev_queue_xmit",
-        "sock_init_data",
-    ),
-    *("unix_stream_sendmsg", "unix_stream_connect", "sock_alloc_file", "security_socket_connect", "sk_alloc"),
-    *(
-        "inet_release",
-        "sock_setsockopt",
-        "tcp_setsockopt",
-        "tcp_poll",
-        "sock_poll",
-        "inet_listen",
-        "tcp_push",
-    ),
-    *("tcp_v4_rcv", "tcp_v4_do_rcv", "ip_local_out", "skb_copy_datagram_iter", "tcp_connect", "tcp_fin"),
-    *(
-        "vfs_open",
-        "vfs_read",
-        "vfs_write",
-        "do_filp_open",
-        "vfs_statx",
-        "vfs_getattr",
-        "vfs_unlink",
-        "vfs_rename",
-    ),
-    *("do_dentry_open", "filp_close", "rw_verify_area", "vfs_mkdir", "vfs_rmdir", "vfs_symlink", "vfs_link"),
-    *(
-        "iterate_dir",
-        "notify_change",
-        "vfs_truncate",
-        "security_file_open",
-        "security_file_permission",
-        "vfs_llseek",
-    ),
-    *(
-        "file_update_time",
-        "d_alloc",
-        "may_open",
-        "vfs_fsync_range",
-        "vfs_readlink",
-        "setattr_prepare",
-        "vfs_create",
-    ),
-    *(
-        "inode_permission",
-        "generic_permission",
-        "security_inode_permission",
-        "dput",
-        "filename_lookup",
-        "fd_install",
-    ),
-    *(
-        "alloc_pipe_info",
-        "pipe_read",
-        "pipe_write",
-        "free_pipe_info",
-        "pipe_poll",
-        "fcntl_setlk",
-        "locks_remove_posix",
-    ),
-    *(
-        "copy_process",
-        "wake_up_new_task",
-        "kernel_clone",
-        "do_wait",
-        "sched_fork",
-        "copy_thread",
-        "release_task",
-    ),
-    *(
-        "mm_release",
-        "prepare_creds",
-        "commit_creds",
-        "security_task_alloc",
-        "free_task",
-        "put_task_struct_rcu_user",
-    ),
-    *(
-        "hrtimer_nanosleep",
-        "hrtimer_start_range_ns",
-        "do_setitimer",
-        "schedule_hrtimeout_range",
-        "hrtimer_cancel",
-    ),
-    *(
-        "do_mmap",
-        "vm_mmap_pgoff",
-        "mmap_region",
-        "mprotect_fixup",
-        "handle_mm_fault",
-        "do_brk_flags",
-        "unmap_region",
-    ),
-    *(
-        "__vm_enough_memory",
-        "find_vma",
-        "do_vmi_munmap",
-        "security_mmap_file",
-        "vma_merge",
-        "vm_stat_account",
-    ),
-    *(
-        "do_send_sig_info",
-        "send_signal_locked",
-        "do_sigaction",
-        "get_signal",
-        "dequeue_signal",
-        "signal_setup_done",
-    ),
-    *("do_epoll_wait", "do_epoll_ctl", "do_sys_poll", "eventfd_write", "eventpoll_release_file", "ep_insert"),
-    *(
-        "set_task_comm",
-        "__set_task_comm",
-        "try_to_wake_up",
-        "sched_setaffinity",
-        "do_prlimit",
-        "set_user_nice",
-    ),
-)
+_NAMES = """
+tcp_sendmsg tcp_sendmsg_locked tcp_recvmsg inet_bind inet_stream_connect tcp_v4_connect inet_csk_accept
+tcp_close tcp_set_state __tcp_transmit_skb tcp_rcv_established tcp_ack udp_sendmsg udp_recvmsg __ip_queue_xmit
+ip_output ip_rcv __dev_queue_xmit sock_init_data unix_stream_sendmsg unix_stream_connect sock_alloc_file
+security_socket_connect sk_alloc inet_release sock_setsockopt tcp_setsockopt tcp_poll sock_poll inet_listen
+tcp_push tcp_v4_rcv tcp_v4_do_rcv ip_local_out skb_copy_datagram_iter tcp_connect tcp_fin vfs_open vfs_read
+vfs_write do_filp_open vfs_statx vfs_getattr vfs_unlink vfs_rename do_dentry_open filp_close rw_verify_area
+vfs_mkdir vfs_rmdir vfs_symlink vfs_link iterate_dir notify_change vfs_truncate security_file_open
+security_file_permission vfs_llseek file_update_time d_alloc may_open vfs_fsync_range vfs_readlink
+setattr_prepare vfs_create inode_permission generic_permission security_inode_permission dput filename_lookup
+fd_install alloc_pipe_info pipe_read pipe_write free_pipe_info pipe_poll fcntl_setlk locks_remove_posix
+copy_process wake_up_new_task kernel_clone do_wait sched_fork copy_thread release_task mm_release
+prepare_creds commit_creds security_task_alloc free_task put_task_struct_rcu_user hrtimer_nanosleep
+hrtimer_start_range_ns do_setitimer schedule_hrtimeout_range hrtimer_cancel do_mmap vm_mmap_pgoff mmap_region
+mprotect_fixup handle_mm_fault do_brk_flags unmap_region __vm_enough_memory find_vma do_vmi_munmap
+security_mmap_file vma_merge vm_stat_account do_send_sig_info send_signal_locked do_sigaction get_signal
+dequeue_signal signal_setup_done do_epoll_wait do_epoll_ctl do_sys_poll eventfd_write eventpoll_release_file
+ep_insert set_task_comm __set_task_comm try_to_wake_up sched_setaffinity do_prlimit set_user_nice capable
+ns_capable inode_owner_or_capable eth_type_trans get_random_u32 full_name_hash secure_tcp_seq
+secure_tcp_ts_off folio_mark_dirty is_subdir ipv4_mtu tcp_current_mss wake_up_process sk_filter_trim_cap
+security_capable tcp_init_cwnd tcp_sync_mss
+"""
+FUNCTIONS = tuple(_NAMES.split())
 
 
 def main() -> None:
