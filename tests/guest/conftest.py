@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.live.warm import ASK
+
 from .guest import GuestFailed, Result, Unavailable, boot, unavailable
 from .inside.report import MARK
 from .kernels import DEBUG_KERNELS
@@ -20,11 +22,14 @@ from .selection import SCENARIOS
 
 DEBUG = "tests/live/debuginfo/"  # what needs a kernel's debug information
 BOOT_SECONDS = 1500.0
+LISTED = 20  # of the slowest tests
+SLOWEST = pytest.StashKey[list[str]]()
 HERE = Path(__file__).parent
 INSIDE = "/scripts"  # where a guest finds the folder of --scripts-dir
 # Mirrored handlers are compared with staged ones on the machine itself: here there is no time for both.
+# Tracers are forks of one process there: a start takes as long as all the rest of most tests.
 PYTEST = (
-    "python3 -m pytest -q -p tests.guest.inside.report -p no:cacheprovider --tb=short"
+    f"{ASK}=1 python3 -m pytest -q -p tests.guest.inside.report -p no:cacheprovider --tb=short"
     " -o python_files='test_*.py check_*.py' -k 'not mirror'"
 )
 
@@ -34,6 +39,7 @@ class Outcome(NamedTuple):
     outcome: str
     why: str
     captured: str
+    seconds: float
 
 
 class Session:
@@ -89,6 +95,14 @@ class Session:
             raise ended
         return ended
 
+    def slowest(self) -> list[str]:
+        """Return lines that name the tests that took longest, of all kernels."""
+        ended = (
+            (kernel, one) for kernel, them in self._ended.items() if isinstance(them, list) for one in them
+        )
+        longest = sorted(ended, key=lambda pair: -pair[1].seconds)[:LISTED]
+        return [f"{one.seconds:6.1f} s  {kernel:5} {one.test}" for kernel, one in longest]
+
     def stop(self) -> None:
         """End guests that still run."""
         self._cancel.set()
@@ -111,6 +125,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if _check(item) in SCENARIOS or HERE not in item.path.parents]
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell where the guests' time went."""
+    if lines := config.stash.get(SLOWEST, []):
+        terminalreporter.section("slowest in guests")
+        for line in lines:
+            terminalreporter.line(line)
+
+
 def _check(item: pytest.Item) -> str:
     marks = getattr(item, "callspec", None)
     return str(marks.params.get("check", "")) if marks is not None else ""
@@ -128,6 +150,7 @@ def guests(request: pytest.FixtureRequest) -> Iterator[Session]:
     session = Session(wanted, request.config.getoption("--scripts-dir"))
     yield session
     session.stop()
+    request.config.stash[SLOWEST] = session.slowest()
 
 
 @pytest.fixture

@@ -9,8 +9,21 @@ import sys
 import threading
 from pathlib import Path
 
+from . import warm
+
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 60.0  # seconds until a tracer that hangs fails its test
+
+
+def _fresh(words: tuple[str, ...], cwd: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pystap", *words],
+        cwd=cwd,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 class Tracer:
@@ -21,17 +34,10 @@ class Tracer:
     """
 
     def __init__(self, *words: str, stage: str = "auto", until_ready: bool = True, cwd: Path = ROOT) -> None:
-        command = [sys.executable, "-m", "pystap", "-v", f"--stage={stage}", *words]
+        words = ("-v", f"--stage={stage}", *words)
         # a refusal by the verifier is a mistake of ours: here it fails the test
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PYSTAP_NO_FALLBACK": "1"}
-        self.process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-        )
+        self.process = warm.Process(words, cwd, env) if warm.wanted() else _fresh(words, cwd, env)
         self.until_ready = until_ready
         self.out = ""
         self.err = ""

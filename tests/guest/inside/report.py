@@ -26,5 +26,11 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         return
     outcome, why = _outcome(report)
     captured = report.capstdout + report.capstderr if outcome == "failed" else ""
-    row = {"test": report.nodeid, "outcome": outcome, "why": why, "captured": captured[-4000:]}
+    row = {
+        "test": report.nodeid,
+        "outcome": outcome,
+        "why": why,
+        "captured": captured[-4000:],
+        "seconds": round(report.duration, 1),
+    }
     os.write(_stdout, f"\n{MARK}{json.dumps(row)}\n".encode())
