@@ -72,7 +72,9 @@ def test_script_shows_what_was_done(name: str) -> None:
     if errors:
         assert all(LACKS.search(line) for line in errors), done.err
         pytest.skip(errors[0])
-    assert (done.status, done.err) == (0, ""), done.err
+    # kernels that let a task be preempted in a program leave out what others would run of it meanwhile, and count that
+    unusual = re.sub(r"WARNING: \d+ runs? skipped: another program was running on that CPU\n", "", done.err)
+    assert (done.status, unusual) == (0, ""), done.err
     wanted = SHOWS[name]
     if wanted is not None:
         assert re.search(wanted, done.out), done.out
