@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .ir.nodes import Module
+    from .lang.stp.ast import File
+    from .lang.stp.preprocess import PreprocEnv
     from .options import Options
     from .sema.target import Target
     from .staging.plan import KernelProgram, Staged
@@ -49,17 +51,39 @@ def _parse(c: Compilation) -> None:
         return
     from .lang.stp.parser import parse as parse_stp
     from .lang.stp.preprocess import PreprocEnv
-    from .sema.stp.macros import MACROS, with_macros
+    from .sema.stp.macros import MACROS, with_files, with_macros
 
+    macros = with_macros(c.options.macros) if c.options.macros else MACROS
     env = PreprocEnv(
         args=c.options.args,
         kernel_v=c.target.release or "0",
         arch=c.target.arch,
         config=c.target.config,
         guru=c.options.guru,
-        macros=with_macros(c.options.macros) if c.options.macros else MACROS,
+        macros=with_files(c.options.tapsets, macros) if c.options.tapsets else macros,
     )
-    c.tree = parse_stp(c.source, env, c.bag)
+    if c.options.scripts:
+        c.tree = _together(c, env)
+    else:
+        c.tree = parse_stp(c.source, env, c.bag)
+
+
+def _together(c: Compilation, env: PreprocEnv) -> File:
+    """Parse the script and those of -E as one; an argument is one that nobody uses if none of them does."""
+    from .lang.stp.ast import File
+    from .lang.stp.parser import parse as parse_stp
+
+    sources = [c.source, *[Source(f"<-E {n}>", text) for n, text in enumerate(c.options.scripts, 1)]]
+    bags = [Bag() for _ in sources]
+    trees = [parse_stp(source, env, bag) for source, bag in zip(sources, bags, strict=True)]
+    unused = set.intersection(*({d.message for d in bag.items if d.code == "W101"} for bag in bags))
+    told: set[str] = set()
+    for bag in bags:
+        for diagnostic in bag.items:
+            if diagnostic.code != "W101" or (diagnostic.message in unused and diagnostic.message not in told):
+                told.add(diagnostic.message)
+                c.bag.add(diagnostic)
+    return File(trees[0].span, c.source, tuple(decl for tree in trees for decl in tree.decls))
 
 
 def _sema(c: Compilation) -> None:

@@ -26,7 +26,9 @@ class Options(Node):
     tracepoints stand in for functions that this kernel can't probe. attach: the rung of the attach ladder that
     functions must be probed by ("fentry", "kprobe" or "standin"), "" for the best that there is. macros: definitions
     that a SystemTap script may use beside its own and the tapset's. settings: (name, text) of bpftrace's settings
-    that the environment has (BPFTRACE_NAME); they count more than the script's own.
+    that the environment has (BPFTRACE_NAME); they count more than the script's own. scripts: the texts of -E. tapsets:
+    (path, text) of the files of -I's folders, in the order in which they are searched. switch: of -S, the bytes of an
+    output file, and how many files are kept (0: all).
     """
 
     lang: str = ""
@@ -58,3 +60,6 @@ class Options(Node):
     attach: str = ""
     macros: str = ""
     settings: tuple[tuple[str, str], ...] = ()
+    scripts: tuple[str, ...] = ()
+    tapsets: tuple[tuple[str, str], ...] = ()
+    switch: tuple[int, int] | None = None

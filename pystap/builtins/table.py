@@ -138,6 +138,7 @@ STATE: dict[str, Builtin] = {
     "tracer_pid": Builtin("", "i", "u"),
     "tracer_uid": Builtin("", "i", "u"),
     "syscall_num": Builtin("s", "i", "u"),  # this ABI's number of a system call, -1 if it has none
+    "switch_file": Builtin("", "", "u", "output"),  # the output goes on in the next file (-S)
     "printk": Builtin("is", "", "u", "output"),  # level, message: into the kernel's log
     # floating point numbers as their bits: what is done, one or two of them
     "fp": Builtin("sii", "i", "u"),

@@ -40,8 +40,9 @@ _SHORT: dict[str, tuple[str, bool]] = {
     "s": ("buffer", True),
     "d": ("needless", True),
     "m": ("", True),
-    "I": ("later", True),
-    "E": ("later", True),
+    "S": ("switch", True),
+    "I": ("folder", True),
+    "E": ("scripts", True),
     "l": ("listing", True),
     "L": ("listing", True),
 }
@@ -89,8 +90,10 @@ class Arguments:
         self.action = "run"
         self.listing = ""
         self.pattern = ""
+        self.folders: list[str] = []  # of -I
         self.needless: list[str] = []  # options of stap that say what is so anyhow
-        self.fields: dict[str, Any] = {"overrides": [], "defines": []}
+        self.without_effect: list[tuple[str, str]] = []  # others, and why they have none
+        self.fields: dict[str, Any] = {"overrides": [], "defines": [], "scripts": []}
 
 
 def parse(words: list[str]) -> Arguments:
@@ -130,6 +133,9 @@ def parse(words: list[str]) -> Arguments:
     fields["args"] = tuple(rest)
     fields["overrides"] = tuple(fields["overrides"])
     fields["defines"] = tuple(fields["defines"])
+    fields["scripts"] = tuple(fields["scripts"])
+    if "switch" in fields and (fields.get("format") == "json" or "output" not in fields):
+        raise fail("E903", "-S is for the files of -o, of text")
     args.options = Options(**fields)
     return args
 
@@ -170,6 +176,9 @@ def _long(word: str, words: list[str], at: int, args: Arguments) -> int:
     name, equals, value = word[2:].partition("=")
     entry = _LONG.get(name)
     if entry is None:
+        then = _stap(f"--{name}", equals, value, words, at, args)
+        if then >= 0:
+            return then
         near = did_you_mean(name, _LONG)
         raise fail("E901", f"unknown option '--{name}'", None, f"did you mean '--{near}'?" if near else _HELP)
     field, takes = entry
@@ -190,6 +199,11 @@ def _short(word: str, words: list[str], at: int, args: Arguments) -> int:
         letter, letters = letters[0], letters[1:]
         entry = _SHORT.get(letter)
         if entry is None:
+            then = _stap(f"-{letter}", letters, letters, words, at, args)
+            if then >= 0:
+                if _takes_value(f"-{letter}"):
+                    return then
+                continue
             raise fail(
                 "E901", f"unknown option '-{letter}'", None, _HELP, "after '--' all words are arguments"
             )
@@ -208,6 +222,31 @@ def _short(word: str, words: list[str], at: int, args: Arguments) -> int:
     return at
 
 
+def _takes_value(option: str) -> bool:
+    from .stap_options import ALWAYS, OPTIONS
+
+    return OPTIONS[option][0] == ALWAYS
+
+
+def _stap(option: str, given: str, value: str, words: list[str], at: int, args: Arguments) -> int:
+    """Take an option that only stap has; return where the words go on, -1 if it has none of that name."""
+    from .stap_options import ALWAYS, NEVER, OPTIONS, take
+
+    entry = OPTIONS.get(option)
+    if entry is None:
+        return -1
+    long = option[1] == "-"
+    if entry[0] == ALWAYS and not given:
+        if at >= len(words):
+            raise fail("E902", f"option '{option}' needs a value", None, _HELP)
+        value = words[at]
+        at += 1
+    elif entry[0] == NEVER and long and given:
+        raise fail("E902", f"option '{option}' takes no value")
+    take(option, "" if entry[0] == NEVER else value, args)
+    return at
+
+
 def _number(option: str, value: str, low: int, high: int) -> int:
     try:
         number = int(value, 0)
@@ -222,6 +261,14 @@ def _choice(option: str, value: str, known: tuple[str, ...]) -> str:
     if value not in known:
         raise fail("E903", f"{option} takes {' or '.join(known)}, not '{value}'")
     return value
+
+
+def _text_of(option: str, value: str) -> str:
+    """Return a script that is given as a word."""
+    try:
+        return os.fsencode(value).decode("utf-8")
+    except UnicodeDecodeError:
+        raise fail("E912", f"the text of {option} is not UTF-8") from None
 
 
 def _pair(option: str, value: str) -> tuple[str, str]:
@@ -265,8 +312,10 @@ def _set(option: str, field: str, value: str, args: Arguments) -> None:
         fields["overrides" if field == "override" else "defines"].append(_pair(option, value))
     elif field == "needless":
         args.needless.append(f"{option} {value}".rstrip())
-    elif field == "later":
-        raise fail("E401", f"not supported yet: option '{option}'")
+    elif field == "scripts":
+        fields["scripts"].append(_text_of(option, value))
+    elif field == "folder":
+        args.folders.append(value)
     elif field:
         _set_value(option, field, value, args)
 
@@ -288,6 +337,10 @@ def _set_value(option: str, field: str, value: str, args: Arguments) -> None:
     elif field == "buffer":
         megabytes = _number(option, value, 1, 512)
         fields["buffer"] = 1 << (megabytes * (1 << 20) - 1).bit_length()
+    elif field == "switch":
+        size, _, most = value.partition(",")
+        count = _number(option, most, 1, 1 << 20) if most else 0
+        fields["switch"] = (_number(option, size, 1, 1 << 20) << 20, count)
     elif field == "format":
         fields["format"] = _choice(option, value, FORMATS)
     elif field == "stage":

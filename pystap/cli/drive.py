@@ -44,6 +44,8 @@ class Driver:
         last = self.args.last_pass
         if self.args.needless and self.options.warnings:
             _say_needless(self.args.needless)
+        if self.args.without_effect and self.options.warnings:
+            _say_without_effect(self.args.without_effect)
         if last >= 4:
             from .live import require_bpf
 
@@ -228,3 +230,11 @@ def _say_needless(options: list[str]) -> None:
     words = "isn't" if len(options) == 1 else "aren't"
     message = f"{', '.join(options)} {words} needed: symbols of the kernel and of all its modules are known"
     show(Diagnostic("W905", message, severity=NOTE))
+
+
+def _say_without_effect(options: list[tuple[str, str]]) -> None:
+    """Say which of stap's options change nothing here."""
+    from ..diag import NOTE, Diagnostic
+
+    for option, why in options:
+        show(Diagnostic("W905", f"{option}: {why}", severity=NOTE))

@@ -22,9 +22,12 @@ usage: pystap [OPTIONS] SCRIPT [ARGUMENTS]     run a SystemTap or bpftrace scrip
   -v             say what each pass does and how long it takes (-vv: more)
   -p N           stop after pass N: 1 parse, 2 check, 3 compile, 4 load, 5 run
   -o FILE        write the output there
+  -S MB[,N]      write to FILE.0, FILE.1, ... of so many megabytes each, and keep the last N
   -c COMMAND     start the command, trace until it ends; target() is its process
   -x PID         target() is this process
   -T SECONDS     end the run after so long
+  -I DIR         a folder of a tapset of your own: functions, probe aliases, macros (SystemTap)
+  -E TEXT        one more script, run together with the first (SystemTap)
   -g             guru mode: allow what can do harm (SystemTap)
   --unsafe       the same (bpftrace)
   -G NAME=VALUE  set a global

@@ -142,11 +142,17 @@ def _main(words: list[str]) -> int:
         return _doctor(args)
     if word == "shim":
         return _shim(args)
+    if args.folders:
+        from .tapsets import read
+
+        args.options = args.options.replace(tapsets=read(args.folders))
     if args.listing:
         from .listings import run
 
         return run(args)
     source, lang = read_script(args)
+    if lang == "bt" and (args.folders or args.options.scripts):
+        raise fail("E901", f"{'-I' if args.folders else '-E'} is for SystemTap's language")
     if lang == "bt":
         from .bpftrace import settings
 

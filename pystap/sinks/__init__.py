@@ -19,4 +19,8 @@ def open_sink(options: Options) -> Sink:
         return JsonSink(options.output)
     from .text import TextSink
 
+    if options.output is not None and options.switch is not None:
+        from .text import SwitchingSink
+
+        return SwitchingSink(options.output, *options.switch)
     return TextSink(options.output)

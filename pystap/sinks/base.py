@@ -51,6 +51,10 @@ class Sink:
     def end(self) -> None:
         """The event is whole."""
 
+    def switch(self) -> bool:
+        """Begin the next output file, for sinks that have several; say whether this is one."""
+        return False
+
     def message(self, text: str) -> None:
         """Words for standard error, after what was printed before them."""
         self.flush()

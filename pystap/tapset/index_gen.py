@@ -547,6 +547,7 @@ FUNCTIONS: dict[str, int] = {
     "strpos": 49,
     "strtol": 49,
     "substr": 49,
+    "switch_file": 6,
     "symdata": 51,
     "symfile": 51,
     "symfileline": 51,

@@ -25,6 +25,10 @@ def run(args: Arguments) -> int:
     from ..live import live_target
 
     kind = args.listing
+    options = args.options
+    if options.scripts:  # their aliases and functions are listed too
+        more = tuple((f"<-E {n}>", text) for n, text in enumerate(options.scripts, 1))
+        options = options.replace(tapsets=(*more, *options.tapsets), scripts=())
     if kind == TYPES:
         from .dumps import probe_types
 
@@ -32,12 +36,12 @@ def run(args: Arguments) -> int:
     if kind == ALIASES:
         from .dumps import probe_aliases
 
-        return _print(probe_aliases(live_target(types=False)))
+        return _print(probe_aliases(live_target(types=False), options))
     target = live_target()
     if kind == FUNCTIONS:
         from .dumps import functions
 
-        return _print(functions(target))
+        return _print(functions(target, options))
     if args.options.lang == "bt":
         from .bpftrace import listing, of_script
 
@@ -49,7 +53,7 @@ def run(args: Arguments) -> int:
         from .points import listing as points
 
         pattern = args.pattern
-        found = points(pattern, target, systems(), kind == VARIABLES)
+        found = points(pattern, target, systems(), kind == VARIABLES, options)
     if not found:
         raise fail("E308", f"nothing on this kernel matches '{pattern}'")
     return _print(found)

@@ -8,7 +8,7 @@ from ...lang.stp.parser import parse
 from ...lang.stp.preprocess import PreprocEnv
 from ...options import Options
 from ...probes.base import KINDS, point_text
-from ...sema.stp import check_calls
+from ...sema.stp import added, check_calls
 from ...sema.stp.check import Checker
 from ...sema.stp.library import load
 from ...sema.stp.symbols import Body
@@ -22,9 +22,16 @@ if TYPE_CHECKING:
     from ...sema.target import Target
 
 
-def _unit(target: Target) -> Unit:
+def _unit(target: Target, options: Options | None) -> Unit:
     bag = Bag()
-    return Unit(parse(Source("<none>", "probe never {}\n"), PreprocEnv(), bag), target, Options(), bag)
+    tree = parse(Source("<none>", "probe never {}\n"), PreprocEnv(), bag)
+    unit = Unit(tree, target, options or Options(), bag)
+    added.run(unit)
+    return unit
+
+
+def _scopes(unit: Unit) -> list[FileScope]:
+    return [*unit.added.scopes, *[load(unit, number) for number in range(len(FILES))]]
 
 
 def probe_types() -> list[str]:
@@ -36,12 +43,12 @@ def probe_types() -> list[str]:
     return sorted(found)
 
 
-def probe_aliases(target: Target) -> list[str]:
+def probe_aliases(target: Target, options: Options | None = None) -> list[str]:
     """Return `alias = points` of the tapset's aliases."""
-    unit = _unit(target)
+    unit = _unit(target, options)
     out: set[str] = set()
-    for number in range(len(FILES)):
-        for name, alias in load(unit, number).aliases:
+    for scope in _scopes(unit):
+        for name, alias in scope.aliases:
             text = point_text(name.components)
             if not text.startswith("_"):
                 out.add(f"{text} = {', '.join(map(_point, alias.points))}")
@@ -53,12 +60,11 @@ def _point(point: ast.ProbePoint) -> str:
     return text + ("?" if point.optional else "!" if point.sufficient else "")
 
 
-def functions(target: Target) -> list[str]:
+def functions(target: Target, options: Options | None = None) -> list[str]:
     """Return `name:type (parameter:type, ...)` of the tapset's functions."""
-    unit = _unit(target)
+    unit = _unit(target, options)
     out: list[str] = []
-    for number in range(len(FILES)):
-        scope = load(unit, number)
+    for scope in _scopes(unit):
         for overloads in scope.functions.values():
             out += [_function(unit, scope, f) for f in overloads if not f.name.startswith("_")]
     return sorted(out)

@@ -19,7 +19,7 @@ from ...probes.functions.files import text as function_text
 from ...probes.functions.names import find, matching, proto_of, require_module
 from ...probes.syscall_args import RENAMED
 from ...probes.syscall_numbers import X86_64
-from ...sema.stp import check, collect, points
+from ...sema.stp import added, check, collect, points
 from ...sema.stp.library import ALIASES
 from ...sema.stp.macros import MACROS
 from ...sema.stp.symbols import FileScope
@@ -47,8 +47,11 @@ _SIMPLE = ("begin", "end", "error", "never", "syscall_any", "syscall_any.return"
 class Lister:
     """Lists for one kernel."""
 
-    def __init__(self, target: Target, systems: Mapping[str, str], variables: bool) -> None:
+    def __init__(
+        self, target: Target, systems: Mapping[str, str], variables: bool, options: Options | None = None
+    ) -> None:
         self.target = target
+        self.options = options or Options()
         self.systems = systems
         self.variables = variables
 
@@ -118,19 +121,31 @@ class Lister:
 
     def _aliases(self, dotted: str) -> list[str]:
         out: list[str] = []
-        for alias in ALIASES:
+        for alias in (*ALIASES, *self._added()):
             if (alias.startswith("_") and not dotted.startswith("_")) or not matches(alias, dotted):
                 continue
             out += self._one(alias, alias, True)
         return out
 
+    def _added(self) -> list[str]:
+        """Return the names of the aliases of the user's own tapset."""
+        if not self.options.tapsets:
+            return []
+        bag = Bag()
+        unit = Unit(
+            parse(Source("<none>", "probe never {}\n"), PreprocEnv(), bag), self.target, self.options, bag
+        )
+        added.run(unit)
+        return list(unit.added.names())
+
     def _one(self, point: str, shown: str, quiet: bool) -> list[str]:
         """Return the line of one point, () where it isn't there (or CompileError, unless quiet)."""
         bag = Bag()
         tree = parse(Source("<pattern>", f"probe {point} {{}}\n"), PreprocEnv(macros=MACROS), bag)
-        unit = Unit(tree, self.target, Options(), bag)
+        unit = Unit(tree, self.target, self.options, bag)
         try:
             collect.run(unit)
+            added.run(unit)
             points.run(unit)
         except CompileError as error:
             bag.add(error.diagnostic)
@@ -287,6 +302,12 @@ def _script_variables(unit: Unit, derived: Derived) -> list[str]:
     return [f"{name}:{names[name] or 'unknown'}" for name in order]
 
 
-def listing(pattern: str, target: Target, systems: Mapping[str, str], variables: bool) -> list[str]:
+def listing(
+    pattern: str,
+    target: Target,
+    systems: Mapping[str, str],
+    variables: bool,
+    options: Options | None = None,
+) -> list[str]:
     """Return the lines of -l (or, with variables, -L)."""
-    return Lister(target, systems, variables).lines(pattern)
+    return Lister(target, systems, variables, options).lines(pattern)

@@ -39,7 +39,7 @@ _AREAS: dict[str, str] = {
         "tracer_pid tracer_uid user_registers"
     ),
     "floats": "fp fp_text fp_value",
-    "actions": "system send_signal ftrace printk cat_file begin_event end_event",
+    "actions": "switch_file system send_signal ftrace printk cat_file begin_event end_event",
 }
 MODULES: dict[str, str] = {name: area for area, names in _AREAS.items() for name in names.split()}
 

@@ -67,6 +67,10 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         except OSError as error:
             context.warn(f"cat(): {path}: {error.strerror}")
 
+    def switch_file() -> None:
+        if not context.sink.switch():
+            context.warn_once("switch_file", "switch_file(): there is one output file, without -S")
+
     def send_signal(pid: int, tid: int, number: int) -> None:
         """Send a signal; who has ended meanwhile gets none."""
         try:
@@ -83,6 +87,7 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
 
     return {
         "system": system,
+        "switch_file": switch_file,
         "send_signal": send_signal,
         "ftrace": ftrace,
         "cat_file": cat_file,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 
 from ...diag import CompileError
-from . import check, collect, lower, points, prologue
+from . import added, check, collect, lower, points, prologue
 from .unit import Unit
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...options import Options
     from ..target import Target
 
-PASSES = (collect.run, points.run, prologue.run, check.run, lower.run)
+PASSES = (collect.run, added.run, points.run, prologue.run, check.run, lower.run)
 
 _RECURSION = 20_000  # the parser bounds how deep a tree is; a level takes a handful of calls
 __all__ = ["PASSES", "Unit", "analyse"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def call(c: Checker, e: ast.Call) -> T:
     """A call; the function is checked with the first one."""
-    if e.name.startswith(intrinsics.PREFIX) and c.scope.library:
+    if e.name.startswith(intrinsics.PREFIX) and c.scope.library and not c.scope.user:
         return _intrinsic(c, e)
     types = [c.expr(a) for a in e.args]
     found = lookup(c, e.name, len(e.args))
@@ -76,7 +76,8 @@ def _unknown(c: Checker, e: ast.Call) -> T:
     lacks = why_not(e.name)
     if lacks is not None:
         return c.error(lacks[0], lacks[1], e.name_span, *filter(None, (lacks[2],)))
-    near = did_you_mean(e.name, (*c.scope.functions, *FUNCTIONS, *_PRINTS))
+    added = (name for scope in c.unit.added.scopes for name in scope.functions)
+    near = did_you_mean(e.name, (*c.scope.functions, *added, *FUNCTIONS, *_PRINTS))
     if e.name in c.scope.globals:
         return c.error("E209", f"'{e.name}' is a global, not a function", e.name_span, f"{e.name}[...]")
     hints = (f"did you mean '{near}'?",) if near else ()

@@ -38,7 +38,7 @@ _NEVER: tuple[tuple[str, str, str], ...] = (
 )
 NOT_YET = (
     "set_user_char set_user_int set_user_long set_user_pointer set_user_short set_user_string set_user_string_arg "
-    "set_user_string_n switch_file"
+    "set_user_string_n"
 )
 
 

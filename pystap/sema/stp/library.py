@@ -59,6 +59,9 @@ def parse_file(number: int, unit: Unit) -> ast.File:
 
 def function_scope(unit: Unit, name: str) -> FileScope | None:
     """Return the scope of the file that has functions of that name, or None."""
+    found = unit.added.function_scope(unit, name)
+    if found is not None:
+        return found
     number = FUNCTIONS.get(name)
     return None if number is None else load(unit, number)
 

@@ -51,7 +51,7 @@ def _globals(unit: Unit) -> None:
     capacity = unit.options.maxmapentries
     for scope in scopes:
         for var in scope.globals.values():
-            if var.read or var.written:
+            if (var.read or var.written) and var.ir is None:  # a user's tapset shares globals with the script
                 var.ir = _global(unit, var, capacity)
                 unit.globals.append(var)
 

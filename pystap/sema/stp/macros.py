@@ -56,6 +56,23 @@ def with_macros(text: str) -> Mapping[str, Macro]:
     return found
 
 
+def with_files(
+    files: tuple[tuple[str, str], ...], more: Mapping[str, Macro] | None = None
+) -> Mapping[str, Macro]:
+    """Return these macros (the tapset's, if none), and those of the files that hold some; a file's mistakes leave it out."""
+    found: dict[str, Macro] | None = None
+    for path, text in reversed(files):  # the first one counts
+        if path.endswith(".stpm"):
+            bag = Bag()
+            made = parse_macros(Source(path, text), bag)
+            if found is None:
+                known = more or MACROS
+                found = {name: macro for name in known if (macro := known.get(name)) is not None}
+            if not bag.errors:
+                found |= made
+    return found or more or MACROS
+
+
 def _macro(name: str) -> Macro:
     macro = MACROS.get(name)
     assert macro is not None

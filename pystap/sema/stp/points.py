@@ -8,6 +8,7 @@ from __future__ import annotations
 from ...diag import CompileError, Diagnostic, did_you_mean, fail
 from ...lang.stp import ast
 from ...probes.base import KINDS, Env, has_glob, point_text, resolve
+from .added import use
 from .library import ALIASES, alias_scope
 from .symbols import Derived
 
@@ -115,7 +116,9 @@ def _resolve_list(
 def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, depth: int) -> list[Derived]:
     if depth > DEEPEST:
         raise fail("E308", f"the alias '{point_text(parts)}' is made of itself", user.span)
-    matches = _script_matches(unit, parts) or _library_matches(unit, parts)
+    matches = _script_matches(unit, parts)
+    if not matches or any(has_glob(p.name) for p in parts):
+        matches += _library_matches(unit, parts)
     if not matches:
         return [_derive(unit, user, parts, r) for r in _resolve_kind(unit, parts, user.span)]
     out: list[Derived] = []
@@ -188,6 +191,7 @@ def _unknown(unit: Unit, parts: Parts) -> Diagnostic:
     if is_alias(dotted) or (has_glob(dotted) and parts[0].name in FAMILIES):
         return Diagnostic("E401", f"not supported yet: the probe alias '{text}'", parts[0].span)
     ours = [".".join(c.name for c in name.components) for name, _ in unit.scope.aliases]
+    ours += unit.added.names()
     near = did_you_mean(dotted, (*ours, *ALIASES)) or did_you_mean(
         parts[0].name, (*KINDS, *{a.partition(".")[0] for a in (*ours, *ALIASES)})
     )
@@ -196,11 +200,13 @@ def _unknown(unit: Unit, parts: Parts) -> Diagnostic:
 
 
 def _script_matches(unit: Unit, parts: Parts) -> list[Match]:
+    """Return the aliases of the script, and those of the user's own tapset."""
     out: list[Match] = []
-    for name, alias in unit.scope.aliases:
-        rest = _match(tuple((c.name, c.arg) for c in name.components), parts)
-        if rest is not None:
-            out.append((unit.scope, alias, rest))
+    for scope in (unit.scope, *unit.added.scopes):
+        for name, alias in scope.aliases:
+            rest = _match(tuple((c.name, c.arg) for c in name.components), parts)
+            if rest is not None:
+                out.append((use(unit, scope) if scope is not unit.scope else scope, alias, rest))
     return out
 
 

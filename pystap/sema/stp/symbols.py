@@ -68,11 +68,12 @@ class GlobalVar:
 class FileScope:
     """The top level of one file."""
 
-    __slots__ = ("aliases", "c", "file", "functions", "globals", "library")
+    __slots__ = ("aliases", "c", "file", "functions", "globals", "library", "user")
 
     def __init__(self, file: ast.File, library: bool) -> None:
         self.file = file
         self.library = library
+        self.user = False  # of a user's own tapset
         self.globals: dict[str, GlobalVar] = {}
         self.functions: dict[str, list[ast.Function]] = {}
         self.aliases: list[tuple[ast.ProbePoint, ast.Alias]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .added import Added
 from .symbols import Derived, FileScope, FunctionInstance, GlobalVar
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ class Unit:
 
     __slots__ = (
         *(
+            "added",
             "bag",
             "depends",
             "entries",
@@ -44,6 +46,7 @@ class Unit:
         self.options = options
         self.bag = bag
         self.scope = FileScope(file, False)
+        self.added = Added()
         self.library: dict[str, FileScope] = {}  # files of the tapset that were needed
         self.probes: list[Derived] = []
         self.instances: dict[tuple[ast.Function, Derived | None], FunctionInstance] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pystap.cli.arguments import parse
@@ -116,7 +118,18 @@ def test_target_process() -> None:
         (["--lang=c", "a"], "E903", "stp or bt"),
         (["--stage=kernel", "a"], "E903", "auto or mirror"),
         (["-f", "xml", "a"], "E903", "text or json"),
-        (["-I", "folder"], "E401", "'-I'"),
+        (["-S", "1", "a"], "E903", "-o"),
+        (["-S", "x", "-o", "f", "a"], "E903", "'x'"),
+        (["-S", "1,0", "-o", "f", "a"], "E903", "-S"),
+        (["-F", "a"], "E905", "-o FILE"),
+        (["-vi"], "E401", "not supported yet"),
+        (["-r", "2.6.18", "a"], "E905", "the kernel that runs"),
+        (["-R"], "E902", "'-R'"),
+        (["--remote=host", "a"], "E905", "ssh"),
+        (["--bpf=1"], "E902", "'--bpf'"),
+        (["--privilege=stapusr"], "E905", "capabilities"),
+        (["--runtime=dyninst"], "E905", "BPF"),
+        (["--skip-badvars"], "E401", "@choose_defined"),
     ],
 )
 def test_mistakes(words: list[str], code: str, text: str) -> None:
@@ -128,3 +141,33 @@ def test_a_near_option_is_named() -> None:
     with pytest.raises(CompileError) as caught:
         parse(["--stag=mirror"])
     assert caught.value.diagnostic.hints == ("did you mean '--stage'?",)
+
+
+def test_options_of_stap_alone() -> None:
+    """They are taken, with a word where they have no effect; values are taken with them."""
+    args = parse(
+        ["-bv", "-R", "dir", "-Bx=y", "--modinfo=a=b", "--rlimit-as", "10", "--color", "--bpf", "a.stp", "b"]
+    )
+    assert (args.file, args.options.args, args.options.verbose) == ("a.stp", ("b",), 1)
+    said = [option for option, _ in args.without_effect]
+    assert said == ["-b", "-R dir", "-B x=y", "--modinfo=a=b", "--rlimit-as=10", "--color"]
+    here = os.uname()
+    assert parse(["-r", here.release, "-a", here.machine, "--privilege=stapdev", "x"]).without_effect == []
+    assert parse(["--suppress-handler-errors", "x"]).options.defines == (("MAXERRORS", "1000000000"),)
+
+
+def test_every_option_of_stap() -> None:
+    """No option of stap(1) is an unknown one."""
+    words = ["a", "b", "B", "c", "C", "d", "D", "e", "E", "F", "g", "G", "h", "i", "I", "k", "l", "L", "m", "o", "p", "P", "q", "r", "R", "s", "S", "t", "T", "u", "v", "V", "w", "W", "x"]
+    longs = ["all-modules", "bpf", "build-as", "check-version", "clean-cache", "color", "compatible", "disable-cache", "download-debuginfo", "dump-functions", "dump-probe-aliases", "dump-probe-types", "dyninst", "example", "help", "interactive", "language-server", "ldd", "list-servers", "modinfo", "monitor", "no-global-var-display", "poison-cache", "privilege", "prologue-searching", "remote", "remote-prefix", "rlimit-as", "rlimit-cpu", "rlimit-fsize", "rlimit-nproc", "rlimit-stack", "runtime", "save-uprobes", "sign-module", "skip-badvars", "suppress-handler-errors", "suppress-time-limits", "sysenv", "sysroot", "target-namespace", "tmpdir", "trust-servers", "unprivileged", "use-http-server", "use-server", "version", "vp"]
+    for word in [*[f"-{w}" for w in words if w != "C"], *[f"--{w}" for w in longs]]:
+        try:
+            parse([word, "1", "1"])
+        except CompileError as error:
+            assert error.diagnostic.code != "E901", word
+
+
+def test_more_scripts() -> None:
+    args = parse(["-E", "probe end {}", "-I", "a", "-Ib", "-E", "global x", "main.stp"])
+    assert args.options.scripts == ("probe end {}", "global x") and args.folders == ["a", "b"]
+    assert args.file == "main.stp"

@@ -10,7 +10,7 @@ import pytest
 
 from pystap.options import Options
 from pystap.sinks import open_sink
-from pystap.sinks.text import TextSink
+from pystap.sinks.text import SwitchingSink, TextSink
 
 
 def test_text_goes_to_a_file_byte_for_byte(tmp_path: Path) -> None:
@@ -122,3 +122,16 @@ def test_json_of_maps_and_histograms(tmp_path: Path) -> None:
         "type": "hist",
         "data": {"@l": [{"max": -1, "count": 1}, {"min": 0, "max": 9, "count": 1}]},
     }
+
+
+def test_files_by_turns(tmp_path: Path) -> None:
+    """A full file is followed by the next, as is one when that is asked for; the last ones are kept."""
+    sink = SwitchingSink(str(tmp_path / "out"), 10, 2)
+    for word in ("first", "second", "third", "fourth"):
+        sink.emit(word + "\n")
+        sink.flush()
+    assert sink.switch()
+    sink.emit("last\n")
+    sink.close()
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"out.2": "", "out.3": "last\n"}
+    assert not TextSink(str(tmp_path / "one")).switch()
