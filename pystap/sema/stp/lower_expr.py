@@ -53,7 +53,11 @@ def name(lo: Lower, e: ast.Name) -> Value:
     var = lo.symbol(e)
     if isinstance(var, Var):
         bound = lo.bound.get(var)
-        return lo.local(var) if bound is None else bound
+        if bound is not None:
+            return bound
+        if not var.assigned:  # of which there was a warning
+            return Text("") if var.type.find().kind == "string" else Const(0)
+        return lo.local(var)
     return element(lo, var, (), e.span)
 
 

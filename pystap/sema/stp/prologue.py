@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .symbols import Derived
     from .unit import Unit
 
+# Functions that read what was returned without naming it.
+_RETURNED = ("returnval", "returnstr")
+_RETURN = {"$return", HIDDEN + "return"}
+
 
 def run(unit: Unit) -> None:
     """Complete the blocks of every handler."""
@@ -71,6 +75,8 @@ def add_names(node: ast.Ast, used: set[str]) -> None:
         elif isinstance(inner, ast.Target):
             used.add(inner.name)
             used.add(HIDDEN + inner.name[1:])
+        elif isinstance(inner, ast.Call) and inner.name in _RETURNED:
+            used |= _RETURN
 
 
 def _elide(derived: Derived, purity: Purity) -> None:

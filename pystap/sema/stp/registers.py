@@ -165,7 +165,20 @@ def returned(lo: Lower, e: ast.Call) -> Operand:
             return lo.b.op("ctx_arg", (), (0, True))
     if found is None:
         return _bad(lo, e, f"{_where(lo)} returns nothing", "it is for .return of functions and system calls")
-    return variable(lo, found)
+    return _made_by_handler(lo, e, found) if found.op == "local" else variable(lo, found)
+
+
+def _made_by_handler(lo: Lower, e: ast.Call, found: Variable) -> Operand:
+    """Write what a stand-in's handler has as a variable of its own."""
+    probe = lo.body.probe
+    if lo.function is not None or probe is None:
+        words = "a tracepoint stands in here: the handler knows what was returned, its functions don't"
+        return _bad(lo, e, words, "give it to the function as a parameter")
+    inside = lo.body  # a function that is written in place, maybe
+    lo.body = probe.body
+    made = variable(lo, found)
+    lo.body = inside
+    return made
 
 
 def _context_variables(lo: Lower) -> list:  # type: ignore[type-arg]
