@@ -24,6 +24,11 @@ def names() -> list[str]:
     return sorted(NUMBERS)
 
 
+def of_call(name: str) -> list[tuple[str, str]]:
+    """Return (name, C type) of the arguments of the call that has a number, where its tracepoint is named otherwise too."""
+    return arguments(name) or arguments(next((traced for traced, call in _RENAMED.items() if call == name), ""))
+
+
 def arguments(name: str) -> list[tuple[str, str]]:
     """Return (name, C type) of the arguments of a call; [] where they aren't known."""
     start = _TEXT.find(f"\n{name} ")

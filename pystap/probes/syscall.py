@@ -56,6 +56,13 @@ WORDS = {
     "N": ("d", "_fcntl_cmd_str"),
     "Y": ("p", "__get_argv"),
 }
+# Widths of arguments of 32 bits and less, in the forms above and in C: what lies beside them in the register is anything.
+_WIDTHS = {"d": (32, True), "u": (32, False), "x": (32, False), "o": (16, False)}
+_TYPES = {
+    **dict.fromkeys(("int", "pid_t", "clockid_t", "timer_t", "key_serial_t", "mqd_t", "rwf_t", "__s32"), (32, True)),
+    **dict.fromkeys(("unsigned int", "unsigned", "u32", "__u32", "uid_t", "gid_t", "qid_t"), (32, False)),
+    "umode_t": (16, False),
+}
 _CREATE = 0o100 | 0o20000000  # open's flags with which it takes a mode
 _HEX_RETURNS = ("mmap", "brk", "mremap", "shmat")
 
@@ -107,8 +114,7 @@ def _event(numbers: list[int] | None, name: str, returns: bool, text: str) -> Re
         variables += [Variable("return", "sys_ret"), Variable("ret", "sys_ret")]
     else:
         variables += [Variable(f"arg{n + 1}", "sys_arg", n) for n in range(6)]
-        for n, (word, _form) in enumerate(_words(name)):
-            variables.append(Variable(word.removesuffix("_uaddr"), "sys_arg", n))
+        variables += _parameters(name)
     context = Context(
         f"system call {name or 'probe'}",
         variables,
@@ -126,6 +132,22 @@ def _event(numbers: list[int] | None, name: str, returns: bool, text: str) -> Re
         lambda used: _text(make, used),
         provides,
     )
+
+
+def _parameters(name: str) -> list[Variable]:
+    """Return the variables `$x` of one call: by the words of the library, and by the kernel's own."""
+    if not name:
+        return []
+    from .bt_syscalls import of_call
+
+    made: list[Variable] = []
+    for n, (word, form) in enumerate(_words(name)):
+        bits, signed = _WIDTHS.get(WORDS.get(form, (form, ""))[0], (64, True))
+        made.append(Variable(word.removesuffix("_uaddr"), "sys_arg", n, None, bits, signed))
+    for n, (word, kind) in enumerate(of_call(name)):
+        bits, signed = _TYPES.get(kind.removeprefix("const "), (64, True))
+        made.append(Variable(word, "sys_arg", n, None, bits, signed))
+    return made
 
 
 def _words(name: str) -> list[tuple[str, str]]:
