@@ -73,7 +73,8 @@ class Answers:
         found = self.btf.find_tracepoint(tracepoint)
         if found is None or n >= len(found.params):
             return ""
-        return self._pointee(found.params[n].type)
+        kind = found.params[n].type
+        return self._pointee(kind) or self._opaque(kind, False)
 
     def _opaque(self, pointer: t.Type, returned: bool) -> str:
         """What leads to another pointer, an array, a function: the verifier wants structs and numbers behind pointers."""

@@ -24,12 +24,18 @@ def ctx_arg(lo: Lower, op: Op) -> None:
 
 
 def _by_helper(lo: Lower, op: Op, n: int, returned: bool) -> None:
-    """The same of a function by trampoline, as a plain number: the argument, or behind the last one what it returns."""
+    """The same as a plain number: the argument, or behind a function's last one what it returns."""
     fn = lo.fn
     at = fn.frame.take(8, op.span)
     fn.sti(8, I.FP, at, 0)
     fn.mov(I.R1, context(lo))
-    if returned:
+    if lo.kind == "tp_btf":  # whose arguments no helper gives: they are read as any memory
+        fn.mov(I.R3, I.R1)
+        fn.alui(I.ADD, I.R3, 8 * n)
+        fn.addr(I.R1, I.FP, at)
+        fn.const(I.R2, 8)
+        fn.call("probe_read_kernel", 3)
+    elif returned:
         fn.addr(I.R2, I.FP, at)
         fn.call("get_func_ret", 2)
     else:

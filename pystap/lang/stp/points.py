@@ -122,7 +122,8 @@ class PointParser(StatementParser):
         """`(NAME | KEYWORD | "*") {NAME | KEYWORD | NUMBER | "*"}` without spaces."""
         kind = self.kind
         if kind != "name" and kind != "*" and kind not in KEYWORDS:
-            self.unexpected("a probe point", "", _HINTS.get(kind, ""))
+            by_argument = kind == "str" and _raw(self.tok)[:1] == "@"
+            self.unexpected("a probe point", "", _BY_ARGUMENT if by_argument else _HINTS.get(kind, ""))
         name: str = self.advance()[1]
         while (kind := self.kind) in ("name", "*", "num") or kind in KEYWORDS:
             if not self.adjacent():
@@ -145,6 +146,7 @@ class PointParser(StatementParser):
                 self.report("E132", "the name of an alias is made of plain words and dots", wrong, hint)
 
 
+_BY_ARGUMENT = "@1 is a string; $1 puts the argument's words here as they are"
 _HINTS = {
     "str": 'arguments stand in parentheses: process("/bin/ls").begin',
     ".": "two dots without a name between them, or one at the start",

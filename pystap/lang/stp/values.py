@@ -211,7 +211,9 @@ class ValueParser(Cursor):
             return Print(self.since(first), kind, args, None, delimiter)
         args = self._parse_arguments()
         span = self.since(first)
-        if len(args) != 1:
+        if not args and kind in ("println", "sprintln"):
+            args = (String(span, ""),)
+        elif len(args) != 1:
             hint = "use printf, or printd with a delimiter, for several values" if args else f'{kind}("")'
             self.report("E130", f"{kind} takes one value, not {len(args)}", span, hint)
         elif isinstance(args[0], HistOp):

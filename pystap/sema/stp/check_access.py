@@ -150,7 +150,7 @@ def _walk(c: Checker, e: ast.Access, start: T | None) -> Note:
             walk.element(index, len(indexes), accessor.span)
             if index is None:
                 indexes.append(accessor.index)
-    if e.address_of:
+    if e.address_of and not (isinstance(e, ast.Cast) and not e.accessors):  # &@cast(p, "t") is p, with a type
         walk.address(e.span)
     return Note(begin, walk, tuple(indexes))
 

@@ -48,6 +48,13 @@ def string(lo: Lower, e: ast.String) -> Operand:
     return Text(latin(e.value))
 
 
+# Globals of SystemTap's library that scripts read: what vm_fault_contains() takes.
+CONSTANTS = {
+    **{"VM_FAULT_OOM": 0, "VM_FAULT_SIGBUS": 1, "VM_FAULT_MINOR": 2, "VM_FAULT_MAJOR": 3, "VM_FAULT_NOPAGE": 4},
+    **{"VM_FAULT_LOCKED": 5, "VM_FAULT_ERROR": 6},
+}
+
+
 def name(lo: Lower, e: ast.Name) -> Value:
     """A variable that is read."""
     var = lo.symbol(e)
@@ -56,7 +63,7 @@ def name(lo: Lower, e: ast.Name) -> Value:
         if bound is not None:
             return bound
         if not var.assigned:  # of which there was a warning
-            return Text("") if var.type.find().kind == "string" else Const(0)
+            return Text("") if var.type.find().kind == "string" else Const(CONSTANTS.get(var.name, 0))
         return lo.local(var)
     return element(lo, var, (), e.span)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...diag import did_you_mean
+from .lower_expr import CONSTANTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def _locals(unit: Unit, body: Body, elsewhere: set[str]) -> None:
     source = unit.file.source
     for name, var in body.vars.items():
         if var.read and not var.assigned and name not in elsewhere and var.first.source is source:
+            if name in CONSTANTS:
+                continue
             known = [n for n, v in body.vars.items() if v.assigned]
             near = did_you_mean(name, (*known, *unit.scope.globals))
             hints = (f"did you mean '{near}'?",) if near else ()
