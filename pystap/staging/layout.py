@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..ir.nodes import BUF, I64, STR, Global, Label, Local, Op, Stat, Stmt, Text
 from ..program import CPU_SIZE, CPUS, CTL_SIZE, GlobalSpec, MapSpec, Part
 from ..types.hist import linear_buckets, log_buckets
-from .homes import DELTA, SHARED, USER
+from .homes import DELTA, LONGEST_KEY_STRING, SHARED, USER
 from .places import Places
 from .plan import FRONT_SLOTS, UserFunction
 
@@ -26,13 +26,14 @@ _OURS = ("ctl", "cpu", "rings", "delta", "zero")  # maps that no global is
 class Shape:
     """What all accesses of event handlers say of one key part of a global."""
 
-    __slots__ = ("kind", "leaves", "operand", "places", "signature", "size")
+    __slots__ = ("kind", "leaf_sizes", "leaves", "operand", "places", "signature", "size")
 
     def __init__(self) -> None:
         self.kind = ""
         self.size = 0
         self.signature = ""
         self.leaves: list[Local] = []
+        self.leaf_sizes: list[int] = []
         self.operand: Any = None
         self.places: Places | None = None
 
@@ -43,8 +44,12 @@ class Shape:
             if got is None or not got[1] or any(v.type == STR for v in got[1]):
                 return False
             kind, size = "render", 0
-            if self.kind and (self.kind != kind or self.signature != got[0]):
+            words = [8 if v.type == I64 else sizes.get(v, 8) for v in got[1]]
+            if max(words) > LONGEST_KEY_STRING:
+                return False  # a deep stack
+            if self.kind and (self.kind != kind or self.signature != got[0] or self.leaf_sizes != words):
                 return False
+            self.leaf_sizes = words
             self.signature, self.leaves, self.operand, self.places = got[0], got[1], operand, places
         else:
             kind = operand.type
@@ -73,7 +78,7 @@ def key_parts(glob: Global, shapes: list[Shape], renders: list[UserFunction]) ->
         assert shape.places is not None
         renders.append(_render_function(name, shape))
         for n, leaf in enumerate(shape.leaves):
-            size = 8 if leaf.type == I64 else 16
+            size = shape.leaf_sizes[n]
             parts.append(
                 Part(offset, leaf.type, size, name if n == 0 else "", len(shape.leaves) if n == 0 else 1)
             )
