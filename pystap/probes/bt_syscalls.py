@@ -26,7 +26,9 @@ def names() -> list[str]:
 
 def of_call(name: str) -> list[tuple[str, str]]:
     """Return (name, C type) of the arguments of the call that has a number, where its tracepoint is named otherwise too."""
-    return arguments(name) or arguments(next((traced for traced, call in _RENAMED.items() if call == name), ""))
+    return arguments(name) or arguments(
+        next((traced for traced, call in _RENAMED.items() if call == name), "")
+    )
 
 
 def arguments(name: str) -> list[tuple[str, str]]:

@@ -59,7 +59,9 @@ WORDS = {
 # Widths of arguments of 32 bits and less, in the forms above and in C: what lies beside them in the register is anything.
 _WIDTHS = {"d": (32, True), "u": (32, False), "x": (32, False), "o": (16, False)}
 _TYPES = {
-    **dict.fromkeys(("int", "pid_t", "clockid_t", "timer_t", "key_serial_t", "mqd_t", "rwf_t", "__s32"), (32, True)),
+    **dict.fromkeys(
+        ("int", "pid_t", "clockid_t", "timer_t", "key_serial_t", "mqd_t", "rwf_t", "__s32"), (32, True)
+    ),
     **dict.fromkeys(("unsigned int", "unsigned", "u32", "__u32", "uid_t", "gid_t", "qid_t"), (32, False)),
     "umode_t": (16, False),
 }

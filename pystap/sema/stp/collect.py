@@ -64,9 +64,3 @@ def collect_file(scope: FileScope, bag: Bag) -> None:
             scope.functions.setdefault(item.name, []).append(item)
         elif isinstance(item, ast.Alias):
             scope.aliases += [(name, item) for name in item.names]
-    for name, overloads in scope.functions.items():
-        var = scope.globals.get(name)
-        if var is not None:
-            notes = (("the global is declared here", var.decl.span),)
-            words = f"'{name}' is a global and a function"
-            bag.add(Diagnostic("E212", words, overloads[0].name_span, notes=notes))

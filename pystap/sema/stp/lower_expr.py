@@ -50,8 +50,13 @@ def string(lo: Lower, e: ast.String) -> Operand:
 
 # Globals of SystemTap's library that scripts read: what vm_fault_contains() takes.
 CONSTANTS = {
-    **{"VM_FAULT_OOM": 0, "VM_FAULT_SIGBUS": 1, "VM_FAULT_MINOR": 2, "VM_FAULT_MAJOR": 3, "VM_FAULT_NOPAGE": 4},
-    **{"VM_FAULT_LOCKED": 5, "VM_FAULT_ERROR": 6},
+    "VM_FAULT_OOM": 0,
+    "VM_FAULT_SIGBUS": 1,
+    "VM_FAULT_MINOR": 2,
+    "VM_FAULT_MAJOR": 3,
+    "VM_FAULT_NOPAGE": 4,
+    "VM_FAULT_LOCKED": 5,
+    "VM_FAULT_ERROR": 6,
 }
 
 
