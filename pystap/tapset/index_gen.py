@@ -168,6 +168,7 @@ FUNCTIONS: dict[str, int] = {
     "__rq_elevator": 16,
     "__scaled": 50,
     "__sk_is": 44,
+    "__skb_headlen": 27,
     "__socket_call_fd": 43,
     "__socket_io_size": 44,
     "__socket_sk": 44,

@@ -64,10 +64,15 @@ def _formatted(lo: Lower, e: ast.Print) -> tuple[list[str | Directive], list[Ope
             continue
         width = "*" if part.width == f.STAR else part.width
         precision = "*" if part.precision == f.STAR else part.precision
-        at += (width == "*") + (precision == "*")
-        if part.conv in "mM":
+        if part.conv in "mM" and "*" in (width, precision):
+            given = (width == "*") + (precision == "*")
+            count = operands[at + given - 1]
+            operands[at : at + given + 1] = [_some_memory(lo, part, operands[at + given], count)]
+            width = precision = None
+        elif part.conv in "mM":
             operands[at] = _memory(lo, part, operands[at])
             precision = None
+        at += (width == "*") + (precision == "*")
         at += 1
         parts.append(Directive(_CONV.get(part.conv, part.conv), part.flag, width, precision))
     return parts, operands
@@ -75,14 +80,18 @@ def _formatted(lo: Lower, e: ast.Print) -> tuple[list[str | Directive], list[Ope
 
 def _memory(lo: Lower, part: f.Directive, address: Operand) -> Operand:
     """`%m`, `%M`: the bytes are read where the handler runs; as many as the precision says."""
-    from ...diag import fail
-
     size = part.precision if part.precision is not None else part.width or 1
-    if size == f.STAR or part.width == f.STAR:
-        raise fail("E404", "not supported yet: %m with a length from an argument", part.span)
     space = "user" if "#" in part.flag else "kernel"
     load = Load(0, int(size), False, "error", "", space, "%m")
     return lo.b.op("load_buf", (address,), load, "buf")
+
+
+def _some_memory(lo: Lower, part: f.Directive, address: Operand, count: Operand) -> Operand:
+    """`%.*m`, `%*M`: as many bytes as an argument says, and as many as a string has room for."""
+    size = (lo.unit.options.maxstringlen - 1) // (2 if part.conv == "M" else 1)
+    load = Load(0, size, False, "error", "", "user" if "#" in part.flag else "kernel", "%m")
+    data = lo.b.op("load_buf", (address, count), load, "buf")
+    return lo.b.op("call", (data, count), "buf_cut", "buf")
 
 
 def _joined(lo: Lower, e: ast.Print) -> tuple[list[str | Directive], list[Operand]]:

@@ -19,6 +19,7 @@ from .lower_access import variable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...ir.nodes import Event
+    from ...probes.base import Variable
     from ..build import Operand
     from .check import Checker
     from .lower import Lower
