@@ -130,6 +130,7 @@ STATE: dict[str, Builtin] = {
     "pid2task": Builtin("i", "i", "u", "clock"),
     "kernel_addr": Builtin("s", "i", "u", "fault"),  # address of a kernel symbol (kaddr, @var)
     "print_backtrace_text": Builtin("b", "", "u", "output"),
+    "print_ubacktrace_text": Builtin("bi", "", "u", "output"),  # frames, process id
     # where the words begin and end in the bytes, first and last word, what is put between, the bytes in hexadecimal
     "args_text": Builtin("iiiisss", "s", "u"),
     "address_of": Builtin("s", "i", "u"),  # hexadecimal digits, all 64 bits
@@ -171,6 +172,7 @@ BPFTRACE: dict[str, Builtin] = {
     "strerror": Builtin("i", "s", "u", injective=True),
     "strftime_boot": Builtin("si", "s", "u"),  # format, ns since boot
     "macaddr_text": Builtin("b", "s", "u", injective=True),  # 6 bytes, AA:BB:CC:DD:EE:FF
+    "usym_part": Builtin("iis", "s", "u"),  # address, process id: its "name", "data" or "file"
     "usym_text": Builtin("ii", "s", "u"),  # address, process id: the symbol, 0x.. when unknown
     "kstack_text": Builtin("bs*", "s", "u"),  # frames, mode (bpftrace perf raw build_id), indent
     "ustack_text": Builtin("bis*", "s", "u"),  # frames, process id, mode, indent

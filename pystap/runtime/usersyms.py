@@ -78,6 +78,10 @@ class Elf:
             return None
         return self._names[at], offset
 
+    def size(self, name_at: int) -> int:
+        """The size of the function that an address is in, as `lookup` finds it."""
+        return self._sizes[bisect_right(self._starts, name_at) - 1]
+
 
 class UserSymbols:
     """The processes and files that were asked for."""
@@ -93,8 +97,32 @@ class UserSymbols:
         found = self.lookup(address, pid)
         return f"{found[0]}+{found[1]}" if found is not None else f"{address:#x}"
 
+    def name(self, address: int, pid: int) -> str:
+        """The function's name, or the address in hexadecimal."""
+        found = self.lookup(address, pid)
+        return found[0] if found is not None else f"{address:#x}"
+
+    def data(self, address: int, pid: int) -> str:
+        """`name+0xoffset/0xsize [file]`; without what isn't known."""
+        path = self.file(address, pid)
+        found = self._place(address, pid)
+        at = found[0].lookup(found[1]) if found is not None else None
+        if found is None or at is None:
+            return f"{address:#x} [{path}]" if path else f"{address:#x}"
+        return f"{at[0]}+{at[1]:#x}/{found[0].size(found[1]):#x} [{path}]"
+
+    def file(self, address: int, pid: int) -> str:
+        """The path of the file that is mapped there, "" where there is none."""
+        mapping = self._mapping(address, pid)
+        return latin(mapping[3]) if mapping is not None else ""
+
     def lookup(self, address: int, pid: int) -> tuple[str, int] | None:
         """(name, offset in it) of an address in a process, or None."""
+        found = self._place(address, pid)
+        return found[0].lookup(found[1]) if found is not None else None
+
+    def _place(self, address: int, pid: int) -> tuple[Elf, int] | None:
+        """The file that is mapped at an address, and where in its own numbering that is."""
         mapping = self._mapping(address, pid)
         if mapping is None:
             return None
@@ -105,7 +133,7 @@ class UserSymbols:
         in_file = address - start + offset
         for load_offset, load_address, size in elf.loads:
             if load_offset <= in_file < load_offset + size:
-                return elf.lookup(in_file - load_offset + load_address)
+                return elf, in_file - load_offset + load_address
         return None
 
     def mapped(self, address: int, pid: int) -> tuple[str, int, str] | None:

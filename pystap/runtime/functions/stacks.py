@@ -72,10 +72,19 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         frames = shown(data)
         if not frames or mode == "raw":
             return stack_text(data, "raw") if frames else ""
+        if mode == "lines":
+            return user_lines(data, pid)[:longest]
         if mode == "perf":
             return "".join([f"\n\t{frame:x} {usym_text(frame, pid)}" for frame in frames]) + "\n"
         lead = "\n" + " " * indent
         return "".join([lead + usym_text(frame, pid) for frame in frames]) + "\n"
+
+    def user_lines(data: bytes, pid: int) -> str:
+        words = context.user_symbols.data
+        return "".join([f" {frame:#018x} : {words(frame, pid)}\n" for frame in shown(data)])
+
+    def usym_part(address: int, pid: int, what: str) -> str:
+        return str(getattr(context.user_symbols, what)(address & MASK, pid))
 
     def usym_text(address: int, pid: int) -> str:
         return context.user_symbols.text(address & MASK, pid)
@@ -115,6 +124,9 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
     def print_backtrace_text(data: bytes) -> None:
         context.sink.emit(lines(data))
 
+    def print_ubacktrace_text(data: bytes, pid: int) -> None:
+        context.sink.emit(user_lines(data, pid))
+
     def kernel_addr(name: str, place: str) -> int:
         address = symbols.address(name)
         if address is None:
@@ -127,6 +139,8 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         "ksym": symbols.symname,
         "stack_text": stack_text,
         "print_backtrace_text": print_backtrace_text,
+        "print_ubacktrace_text": print_ubacktrace_text,
+        "usym_part": usym_part,
         "kernel_addr": kernel_addr,
         "kstack_text": kstack_text,
         "stack_len": lambda data: len(shown(data)),
