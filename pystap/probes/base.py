@@ -167,7 +167,7 @@ def point_text(parts: Sequence[Part]) -> str:
         elif isinstance(part.arg, str):
             out.append(f'{part.name}("{part.arg}")')
         else:
-            address = part.arg < -(1 << 30)  # of the kernel, which is negative as a number
+            address = part.name in ("data", "function", "statement")
             out.append(f"{part.name}({part.arg % (1 << 64):#x})" if address else f"{part.name}({part.arg})")
     return ".".join(out)
 
