@@ -75,7 +75,7 @@ def test_memory_of_a_process(tmp_path: Path) -> None:
     known = re.search(r"Build ID: (\w+)", notes)
     assert name == Path(LIBC).name
     assert re.fullmatch(r"[0-9a-f]{40}", build) and (known is None or known[1] == build)
-    assert re.fullmatch(r"lseek(64)?\+\d+", symbol) and int(place, 16) < Path(LIBC).stat().st_size * 2
+    assert re.fullmatch(r"lseek(64)?", symbol) and int(place, 16) < Path(LIBC).stat().st_size * 2
     assert lines[8] == "no file is mapped at 0x8"
 
 
