@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .ctypes_ import CType
     from .elf import Elf
-    from .expressions import Location
+    from .expressions import Expr, Location
     from .search import Search
 
 __all__ = ["HOW", "DebugInfo", "DebugInfoError", "Function", "LibraryMissing", "Spot"]
@@ -145,6 +145,14 @@ class DebugInfo:
         Without a name: the innermost one there, which may be inlined in others.
         """
         return self._ask("variables_at", address, function)  # type: ignore[no-any-return]
+
+    def lives(self, address: int, function: str, name: str) -> tuple[list[int], list[int]]:
+        """Return the lines at whose places a variable of the function at an address can be read, and all its lines."""
+        return self._ask("lives", address, function, name)  # type: ignore[no-any-return]
+
+    def entered(self, address: int) -> tuple[int, Expr | None] | None:
+        """Return, of the code at an address: where it is entered, and where on the stack it keeps its return address."""
+        return self._ask("entered", address)  # type: ignore[no-any-return]
 
     def spot(self, address: int) -> Spot | None:
         """Return what an address is: whose code, which line."""

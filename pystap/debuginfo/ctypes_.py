@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _NAMED = {d.STRUCT: "struct", d.UNION: "union", d.ENUM: "enum"}
 _BOUND = frozenset((d.SUBRANGE,))
-_SIGNED = frozenset((5, 6, 0x0D))  # signed, signed_char
 DEEPEST = 24
 
 
@@ -41,7 +40,7 @@ def _type(entry: Entry | None, depth: int) -> CType:
     if tag in _NAMED:
         return (_NAMED[tag], entry.text(d.NAME), entry.get(d.BYTE_SIZE, 0))
     if tag == d.BASE:
-        return ("base", entry.text(d.NAME), entry.get(d.BYTE_SIZE, 8), entry.get(d.ENCODING) in _SIGNED)
+        return ("base", entry.text(d.NAME), entry.get(d.BYTE_SIZE, 8), entry.get(d.ENCODING) in d.SIGNED)
     if tag == d.ARRAY:
         return _array(entry, depth)
     return ("function",) if tag == d.SUBROUTINE_TYPE else ("void",)

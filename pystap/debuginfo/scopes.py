@@ -11,14 +11,14 @@ from elftools.dwarf.ranges import BaseAddressEntry
 
 from . import dies as d
 from .dies import Entry, Unit
-from .expressions import addresses, evaluate
+from .expressions import evaluate, parts
 from .frames import frame_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .expressions import Location
+    from .expressions import Expr, Location
 
     Ranges = list[tuple[int, int]]
 
@@ -26,6 +26,7 @@ _INSIDE = frozenset((d.INLINED, d.LEXICAL_BLOCK, d.PARAMETER, d.VARIABLE, d.LABE
 _FUNCTIONS = frozenset((d.SUBPROGRAM,))
 _SCOPES = (d.INLINED, d.LEXICAL_BLOCK)
 FBREG, CALL_FRAME_CFA = 0x91, 0x9C
+STATIC = "it is static, in a module or with a copy for each CPU, and its address isn't known"
 
 
 class Scope:
@@ -92,6 +93,11 @@ class Scope:
             low = self.ranges[0][0] if self.ranges else self.entry.unit.low
         return low + pc
 
+    def frame_address(self, address: int) -> Expr | None:
+        """Return the canonical frame address at an address of this function's own code."""
+        start = next((low for low, high in self.ranges if low <= address < high), address)
+        return frame_address(self.entry.unit.elf, start, address)
+
     def covers(self, address: int) -> bool:
         """Whether an address is in it."""
         return any(low <= address < high for low, high in self.ranges)
@@ -141,8 +147,8 @@ def functions(unit: Unit) -> Iterator[Entry]:
     return unit.children(unit.top, _FUNCTIONS)
 
 
-def locate(item: Entry, address: int, root: Scope) -> Location | None:
-    """Return where a variable is at an address, None where that can't be told."""
+def locate(item: Entry, address: int, root: Scope, depth: int = 0) -> Location | None:
+    """Return where a variable is at an address, as `expressions` says."""
     constant = item.get(d.CONST_VALUE)
     if constant is not None:
         if not isinstance(constant, int):
@@ -153,14 +159,26 @@ def locate(item: Entry, address: int, root: Scope) -> Location | None:
         return None
     cfa = frame = None
     if FBREG in block or CALL_FRAME_CFA in block:
-        start = next((low for low, high in root.ranges if low <= address < high), address)
-        cfa = frame_address(item.unit.elf, start, address)
+        cfa = root.frame_address(address)
         base = root.entry.get(d.FRAME_BASE)
         at_base = evaluate(base, None, cfa) if isinstance(base, (list, bytes)) else None
-        frame = at_base[1] if at_base is not None else None
-    found = evaluate(block, frame, cfa)
+        frame = at_base[1] if at_base is not None and at_base[0] != "lost" else None
+
+    def variable(at: int) -> Location | None:
+        return locate(item.unit.entry(at), address, root, depth + 1) if depth < d.COPIES else None
+
+    found = evaluate(block, frame, cfa, lambda at: _number(item.unit, at), variable)
     # of a static variable the address is known where it is one in the kernel itself, and not an offset in each CPU's part
-    return found if all(map(item.unit.elf.is_data, addresses(found))) else None
+    return found if all(map(item.unit.elf.is_data, parts(found, "addr"))) else ("lost", STATIC)
+
+
+def _number(unit: Unit, at: int) -> tuple[int, bool] | None:
+    """Return (bits, signed) of the type of integers at a place of a unit."""
+    entry = unit.entry(unit.start + at)
+    kind, size = entry.get(d.ENCODING), entry.get(d.BYTE_SIZE)
+    if entry.tag != d.BASE or kind not in d.INTEGERS or not isinstance(size, int) or not 0 < size <= 8:
+        return None
+    return 8 * size, kind in d.SIGNED
 
 
 def _block(item: Entry, address: int) -> list[int] | None:

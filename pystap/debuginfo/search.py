@@ -10,14 +10,17 @@ from .scopes import Scope, locate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from .dies import Entry, Unit
     from .elf import Elf
+    from .expressions import Expr
     from .lines import Row
 
     Spot = tuple[int, str, str]  # address, function, within
 
+WORD = 8
 _SOURCES = (".c", ".S", ".s")
 
 
@@ -232,6 +235,15 @@ class Search:
                     return symbol.name, address - low, len(self.elf.symbols(symbol.name)) == 1
         return None
 
+    def entered(self, address: int) -> tuple[int, Expr | None] | None:
+        """Where the code at an address is entered, and the place of its return address there."""
+        code = self.index.code_at(address)
+        start = code.start if code is not None else None
+        if code is None or start is None:
+            return None
+        frame = code.frame_address(address)
+        return start, ("sub", frame, ("const", WORD)) if frame is not None else None
+
     # -- variables
 
     def variables_at(self, address: int, function: str) -> dict[str, tuple[Any, ...]]:
@@ -243,15 +255,47 @@ class Search:
         if code is None:
             return {}
         out: dict[str, tuple[Any, ...]] = {}
-        here: Scope | None = code.innermost(address)
-        if function:
-            around = here
-            while around is not None and around.instance.entry.name != function:
-                around = around.instance.parent
-            here = around or here
+        for item in self._seen(code, address, function):
+            name = item.name
+            if name and name not in out:
+                out[name] = (locate(item, address, code), type_of(item), item.tag == d.PARAMETER)
+        return out
+
+    @staticmethod
+    def _seen(code: Scope, address: int, function: str) -> Iterator[Entry]:
+        """Give the variables that the source can name at an address, inner ones first."""
+        here: Scope | None = _within(code, address, function)
         while here is not None:
             for item in here.items:
-                if item.tag in (d.PARAMETER, d.VARIABLE) and (name := item.name) and name not in out:
-                    out[name] = (locate(item, address, code), type_of(item), item.tag == d.PARAMETER)
+                if item.tag in (d.PARAMETER, d.VARIABLE):
+                    yield item
             here = here.parent if here.is_block else None
-        return out
+
+    def lives(self, address: int, function: str, name: str) -> tuple[list[int], list[int]]:
+        """Lines at whose places in this copy of a function a variable can be read, and all its lines."""
+        code = self.index.code_at(address)
+        if code is None:
+            return [], []
+        instance = _within(code, address, function).instance
+        entry = instance.entry.target(d.ORIGIN) or instance.entry
+        has, out = [], []
+        for line, spots in sorted(self.lines(entry.at).items()):
+            for at, _, _ in spots:
+                if not instance.covers(at):
+                    continue
+                has.append(line)
+                item = next((i for i in self._seen(code, at, function) if i.name == name), None)
+                found = locate(item, at, code) if item is not None else None
+                if found is not None and found[0] != "lost":
+                    out.append(line)
+                break
+        return out, has
+
+
+def _within(code: Scope, address: int, function: str) -> Scope:
+    """Return the innermost scope of a function at an address of code; of the innermost function without a name."""
+    here = code.innermost(address)
+    around: Scope | None = here
+    while function and around is not None and around.instance.entry.name != function:
+        around = around.instance.parent
+    return around or here

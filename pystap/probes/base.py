@@ -44,7 +44,8 @@ class Context:
     """The variables of an event. `kind` is the word for messages ("tracepoint kfree_skb")."""
 
     __slots__ = (
-        *("function", "kind", "locals", "missing", "module", "name", "of_call", "of_function", "provider"),
+        *("entered", "function", "kind", "locals", "missing", "module", "name", "of_call", "of_function"),
+        *("elsewhere", "provider"),
         *("place", "places", "returns", "variables"),
     )
 
@@ -68,6 +69,11 @@ class Context:
         self.places: Callable[[], tuple[tuple[int, str], ...]] | None = None
         self.missing: dict[str, str] = {}  # names of variables that can't be read here -> why
         self.locals: frozenset[str] = frozenset()  # names that are no parameters
+        # name -> where else in the function a variable can be read, as words for a hint, "" for none
+        self.elsewhere: Callable[[str], str] = lambda name: ""
+        # of a place in a function: the event of its entry, and where on the stack the call began (an expression over
+        # registers, as variables that are "located" have them), for variables that take what registers held then
+        self.entered: Callable[[], tuple[Event, Any]] | None = None
         self.name = name  # $$name
         self.function = function  # ppfunc(), probefunc()
         self.provider = provider  # $$system, $$provider
@@ -78,6 +84,14 @@ class Context:
         # The same of an event that is many functions: words that the function's name ("pp", "ppfunc", "name"), or its
         # module's ("probemod"), is part of.
         self.of_function = of_function or {}
+
+    def lists(self, list: str, name: str) -> bool:
+        """Say whether `$$parms` or its like has a variable of the event."""
+        if name.startswith("__") or (list == "$$locals" and name not in self.locals):
+            return False
+        if list == "$$parms" and name in self.locals:
+            return False
+        return (name == "return") == (list == "$$return")
 
 
 class Resolved(Node):

@@ -10,11 +10,12 @@ from ...debuginfo import HOW, DebugInfoError, LibraryMissing
 from ...diag import CompileError, did_you_mean, fail
 from ...ir.nodes import Event
 from ..base import Context, Env, Resolved, bare, has_glob, wrong_argument
-from .located import REGISTERS, Machine, variables
+from .located import REGISTERS, Machine, named, variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from ...btf import Btf
     from ...debuginfo import DebugInfo, Function, Spot
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST = 64  # places of one probe point: each is a program of its own
 NEAR = 3  # lines shown on each side of one that has no code
+MOST_GROUPS = 8  # of lines, in a hint
 LACKS = "this kernel can't probe places in functions: it has no kprobes"
 
 
@@ -209,9 +211,8 @@ def resolved_at(info: DebugInfo, env: Env, module: str, spot: Spot, text: str, k
     if arch not in REGISTERS:
         raise fail("E401", f"not supported yet: places in functions on {arch}", span)
     btf = target_types(env, module) or env.target.btf
-    known, missing, parameters = variables(
-        info, spot, btf, Machine(arch, lambda: None if module else _moved(info, env))
-    )
+    machine = Machine(arch, lambda: None if module else _moved(info, env))
+    known, missing, parameters = variables(info, spot, btf, machine)
     event = _event(info, env, module, spot)
     context = Context(
         f"{spot.function} at line {spot.line}" if spot.line else f"function {spot.function}",
@@ -223,7 +224,39 @@ def resolved_at(info: DebugInfo, env: Env, module: str, spot: Spot, text: str, k
     )
     context.missing = missing
     context.locals = frozenset(v.name for v in known if v.name not in parameters)
+    context.elsewhere = lambda name: _elsewhere(info, spot, name)
+    context.entered = lambda: _entered(info, env, module, spot, machine)
     return Resolved(event, text, context, kind)
+
+
+def _elsewhere(info: DebugInfo, spot: Spot, name: str) -> str:
+    """Say at which lines of a place's function a variable can be read, "" if at none."""
+    lines, has = info.lives(spot.address, spot.function, name)
+    if not lines:
+        return ""
+    groups: list[list[int]] = []  # of lines with code that follow one another
+    before = 0
+    for line in has:
+        if line in lines:
+            if not groups or before not in lines:
+                groups.append([])
+            groups[-1].append(line)
+        before = line
+    shown = [f"{g[0]}-{g[-1]}" if len(g) > 1 else str(g[0]) for g in groups[:MOST_GROUPS]]
+    more = " and others" if len(groups) > MOST_GROUPS else ""
+    return f"'${name}' can be read at the lines {', '.join(shown)}{more}"
+
+
+def _entered(info: DebugInfo, env: Env, module: str, spot: Spot, machine: Machine) -> tuple[Event, Any]:
+    """Return the event of the entry of the code that a place is in, and where its return address is at that place."""
+    with readable(env.span):
+        found = info.entered(spot.address)
+        if found is None or found[1] is None:
+            words = f"what registers held when '{spot.within}' was entered isn't known: its file doesn't tell of its frame"
+            raise fail("E230", words, env.span)
+        event = _event(info, env, module, spot.replace(address=found[0]))
+        info.save()
+    return event, named(("value", found[1]), machine)[1]
 
 
 def _event(info: DebugInfo, env: Env, module: str, spot: Spot) -> Event:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from ...btf import BtfError
 from ...btf import types as t
 from ...btf.layout import sizeof
+from ...debuginfo.expressions import GONE, parts
 from ..base import Variable
 
 TYPE_CHECKING = False
@@ -95,7 +96,9 @@ def variables(
 
 def _variable(name: str, location: Any, ctype: tuple[Any, ...], btf: Btf, machine: Machine) -> Variable:
     if location is None:
-        raise Unavailable("the compiler optimized it away here")
+        raise Unavailable(GONE)
+    if location[0] == "lost":
+        raise Unavailable(location[1])
     plain = ctype
     while plain[0] == "typedef":
         plain = plain[2]
@@ -119,6 +122,11 @@ def address_of(variable: Variable, btf: Btf) -> Variable | None:
         return None
     holder = _Pointer(btf, variable.type) if variable.type is not None else None
     return Variable(variable.name, "located", (location, WORD, False, True), holder)
+
+
+def held(variable: Variable) -> list[str]:
+    """Return the registers whose content at the function's entry a variable takes."""
+    return parts(variable.attr[0], "entry") if variable.op == "located" else []
 
 
 def _scalar(plain: tuple[Any, ...]) -> tuple[int, bool]:
@@ -171,7 +179,7 @@ def named(location: Any, machine: Machine) -> Any:
     if kind == "pieces":
         parts = []
         for size, part in what:
-            if part is None:
+            if part is None or part[0] == "lost":
                 raise Unavailable("the compiler kept only a part of it here")
             parts.append((size, named(part, machine)))
         return (kind, tuple(parts))
@@ -181,12 +189,12 @@ def named(location: Any, machine: Machine) -> Any:
 def _expression(e: Any, machine: Machine) -> Any:
     if e[0] == "const":
         return e
-    if e[0] == "reg":
+    if e[0] in ("reg", "entry"):
         if e[1] >= len(machine.registers):
             raise Unavailable(f"it is in a register that can't be read here ({e[1]})")
-        return ("reg", machine.registers[e[1]])
+        return (e[0], machine.registers[e[1]])
     if e[0] == "addr":
         return ("const", machine.address(e[1]))
-    if e[0] == "load":
-        return ("load", _expression(e[1], machine), e[2])
+    if e[0] in ("load", "zext", "sext"):
+        return (e[0], _expression(e[1], machine), e[2])
     return (e[0], *(_expression(part, machine) for part in e[1:]))

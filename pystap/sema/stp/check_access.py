@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...btf import Btf
-    from ...probes.base import Variable
+    from ...probes.base import Context, Variable
     from .check import Checker
 
 
@@ -183,11 +183,13 @@ def _variable(c: Checker, e: ast.Target) -> Variable:
         if found is not None and (not name.startswith("__") or c.scope.library or found.op == "located"):
             if found.op == "local":
                 _of_prologue(c, found, e)
+            elif found.op == "located":
+                entry.hold(c, e, found)
             return found
         if name in context.missing:
             words = f"'{e.name}' can't be read in {context.kind}: {context.missing[name]}"
             there = ", ".join(f"${v}" for v in context.variables if not v.startswith("__"))
-            raise fail("E230", words, e.span, *([f"it has {there}"] if there else []))
+            raise fail("E230", words, e.span, *_elsewhere(context, name), *([f"it has {there}"] if there else []))
     enumerator = c.unit.target.btf.find_enumerator(name)
     if enumerator is not None and not e.accessors and not e.address_of:
         from ...probes.base import Variable
@@ -195,11 +197,18 @@ def _variable(c: Checker, e: ast.Target) -> Variable:
         return Variable(name, "const", enumerator[0], None)
     where = context.kind if context is not None else "function"
     if context is None or not context.variables:
-        raise fail("E230", f"there is no '{e.name}' in a {where}", e.span)
+        there = _elsewhere(context, name) if context is not None else []
+        raise fail("E230", f"there is no '{e.name}' in a {where}", e.span, *there)
     near = did_you_mean(name, context.variables)
     known = ", ".join(f"${v}" for v in context.variables if not v.startswith("__"))
-    hints = ((f"did you mean '${near}'?",) if near else ()) + (f"it has {known}",)
-    raise fail("E230", f"there is no '{e.name}' in {where}", e.span, *hints)
+    there = _elsewhere(context, name) or ([f"did you mean '${near}'?"] if near else [])
+    raise fail("E230", f"there is no '{e.name}' in {where}", e.span, *there, f"it has {known}")
+
+
+def _elsewhere(context: Context, name: str) -> list[str]:
+    """Return the hint that says where else a variable of a place can be read."""
+    words = context.elsewhere(name)
+    return [words] if words else []
 
 
 def _of_prologue(c: Checker, variable: Variable, e: ast.Target) -> None:
@@ -222,6 +231,9 @@ def _special(c: Checker, e: ast.Target) -> T | None:
     if name in ("$$name", "$$system", "$$provider", "$$syscall"):
         return T_STRING
     if name in ("$$parms", "$$vars", "$$return", "$$locals", "$$args"):
+        for variable in context.variables.values():
+            if variable.op == "located" and context.lists(name, variable.name):
+                entry.hold(c, e, variable)
         return T_STRING
     raise fail("E230", f"there is no '{name}'", e.span, "there are $$name, $$parms, $$vars, $$return")
 

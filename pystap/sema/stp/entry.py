@@ -1,6 +1,7 @@
 """Values at the entry, in handlers of returns: `@entry(expr)`, and `$x` where the return doesn't have it (R9).
 
     slot(c, e, expr) -> type      remember that handler `c.body` wants `expr` as it was at the entry
+    hold(c, e, variable)          the same of registers, for a place in a function: `held(lo, name)` is then the slot
     open_frame(lo, derived)       the return's first statements: take the values of the entry that returns now
     handlers(unit, made)          the entries' own handlers, which keep the values
 
@@ -9,21 +10,29 @@ calls inside it the kernel leaves out, nor that an interrupt's calls lie on anot
 finds nothing, and its handler doesn't run; an entry whose return wasn't seen is written over by the next call at that
 place. System calls, and tracepoints that stand in for functions, don't nest in a thread; their place is 1 always. Tasks are
 told apart by address, since the idle tasks of all processors have the same number.
+
+A place in a function may need what registers held at its entry, too. It is met any number of times in one call, so nothing is
+taken away there; the next call at that place on the stack writes over it. Calls that began before are passed over.
 """
 
 from __future__ import annotations
 
 from ...diag import CompileError, fail
-from ...ir.nodes import I64, Const, Event, Global, Handler, Label, Local
+from ...ir.nodes import I64, Const, Event, Global, Handler, Label, Local, Text
 from ...lang.stp import ast
 from ...lang.stp.printer import print_expression
 from ...probes.base import Context, Env, Resolved, point_text, resolve
+from ..build import latin
 from .symbols import Derived
-from .types import IR_TYPE, STAT
+from .types import IR_TYPE, STAT, T_LONG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from ...probes.base import Variable
     from ...source import Span
+    from ..build import Operand
     from .check import Checker
     from .lower import Lower
     from .symbols import FileScope, FunctionInstance
@@ -37,11 +46,11 @@ _RUNGS = {"fexit": "fentry", "kretprobe": "kprobe"}
 
 
 class Slot:
-    """One value of the entry: the expression, and where the return's handler has it."""
+    """One value of the entry: the expression, or a register's name, and where the other handler has it."""
 
     __slots__ = ("expr", "glob", "local", "scope", "type")
 
-    def __init__(self, expr: ast.Expr, scope: FileScope, type: T) -> None:
+    def __init__(self, expr: ast.Expr | str, scope: FileScope, type: T) -> None:
         self.expr = expr
         self.scope = scope
         self.type = type
@@ -50,9 +59,9 @@ class Slot:
 
 
 class Entry:
-    """The entry of a return that a handler is of: a handler to be, of the values that are wanted."""
+    """The entry of a return that a handler is of, or of a place: a handler to be, of the values that are wanted."""
 
-    __slots__ = ("derived", "framed", "known", "many", "number", "slots")
+    __slots__ = ("derived", "framed", "known", "many", "number", "place", "slots")
 
     def __init__(self, derived: Derived, number: int, returned: str) -> None:
         self.number = number  # among all entries
@@ -63,6 +72,7 @@ class Entry:
         self.derived = derived
         self.slots: list[Slot] = []
         self.known: dict[tuple[FileScope, str], Slot] = {}
+        self.place: Any = None  # of a place in a function: where its call began on the stack, as an expression
 
 
 def slot(c: Checker, e: ast.Expr, expr: ast.Expr) -> T:
@@ -120,6 +130,44 @@ def has_entry(c: Checker) -> bool:
     except CompileError:
         return False
     return True
+
+
+def hold(c: Checker, e: ast.Expr, variable: Variable) -> None:
+    """Remember that a handler at a place in a function wants a variable that lies where registers had it at the entry."""
+    from ...probes.functions.located import held
+
+    for name in held(variable):
+        derived = c.body.probe
+        if derived is None or c.function is not None:
+            words = f"'{e.span.text}' needs the function's entry: the handler of the probe has it, its functions don't"
+            raise fail("E239", words, e.span, "give its value to the function as a parameter")
+        if derived.entry is None:
+            derived.entry = _of_place(c.unit, derived)
+        entry: Entry = derived.entry
+        key = (c.unit.scope, name)
+        if key not in entry.known:
+            found = entry.known[key] = Slot(name, c.unit.scope, T_LONG)
+            entry.slots.append(found)
+
+
+def held(lo: Lower, name: str) -> Slot:
+    """Return what a register held at the entry."""
+    derived = lo.body.probe
+    assert derived is not None
+    found: Slot = derived.entry.known[lo.unit.scope, name]
+    return found
+
+
+def _of_place(unit: Unit, derived: Derived) -> Entry:
+    context = derived.resolved.context
+    assert context.entered is not None
+    event, place = context.entered()
+    words = f"the entry of {derived.resolved.text}"
+    made = Derived(derived.point, Resolved(event, words, Context(words, name=context.name)))
+    unit.entries.append((derived, made))
+    entry = Entry(made, len(unit.entries), derived.resolved.event.kind)
+    entry.place = place
+    return entry
 
 
 def _make(c: Checker, derived: Derived, span: Span) -> Entry:
@@ -236,19 +284,24 @@ def open_frame(lo: Lower, derived: Derived) -> None:
     _globals(entry)
     b = lo.b
     b.span = derived.span
-    key = _call(lo, entry)
+    key = _call(lo, entry, entry.place)
     sure = next((s for s in entry.slots if s.local is not None and s.local.type == I64), entry.slots[0])
     seen = b.op("has", key, sure.glob)
     for one in entry.slots:
         assert one.local is not None and one.glob is not None
         b.mov(one.local, b.op("get", key, one.glob, one.glob.value))
-        b.do("delete", key, one.glob)
+        if entry.place is None:
+            b.do("delete", key, one.glob)
     _leave_unless(lo, seen)
 
 
-def _call(lo: Lower, entry: Entry) -> tuple[Local | Const, ...]:
+def _call(lo: Lower, entry: Entry, place: Any = None) -> tuple[Operand, ...]:
     """Write what a call is known by, at its entry and at its return: by the function too, as one may end in another."""
     task = lo.b.op("call", (), "task_current")
+    if place is not None:
+        from ..located import place as written
+
+        return task, written(lo.b, place)
     key = (task, lo.b.op("call", (), "frame_address") if entry.framed else Const(1))
     return (*key, lo.b.op("call", (), "probe_number")) if entry.many else key
 
@@ -283,7 +336,10 @@ def _handler(unit: Unit, entry: Entry, made: list[FunctionInstance]) -> Handler:
     values = []
     for one in entry.slots:
         lo.scope = one.scope
-        values.append(b.copy(lo.expr(one.expr)))
+        if isinstance(one.expr, str):
+            values.append(b.copy(b.op("call", (Text(latin(one.expr)),), "register")))
+        else:
+            values.append(b.copy(lo.expr(one.expr)))
     key = _call(lo, entry)
     for one, value in zip(entry.slots, values, strict=True):
         b.do("set", (*key, value), one.glob)

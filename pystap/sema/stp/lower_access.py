@@ -10,7 +10,7 @@ from ...lang.stp import ast
 from ...probes.base import Variable
 from ..build import latin, wrap
 from ..paths import Place, emit_value
-from . import by_value
+from . import by_value, entry
 from .entry import Slot
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ def variable(lo: Lower, var: Variable) -> Operand:
     if var.op == "located":
         from ..located import emit
 
-        value: Operand = emit(b, var.attr, f"${var.name}")
+        value: Operand = emit(b, var.attr, f"${var.name}", lambda name: at_entry(entry.held(lo, name)))
     elif var.op == "part":
         value = by_value.emit(lo, var)
     else:
@@ -109,8 +109,8 @@ def _special(lo: Lower, e: ast.Target) -> Operand:
         return Text(latin(context.name))
     if e.name in ("$$system", "$$provider", "$$syscall"):
         return Text(latin(context.provider if e.name != "$$syscall" else context.name))
-    shown = [v for v in context.variables.values() if _listed(e.name, v.name, context.locals)]
-    gone = "".join(f" {name}=?" for name in context.missing if _listed(e.name, name, context.locals))
+    shown = [v for v in context.variables.values() if context.lists(e.name, v.name)]
+    gone = "".join(f" {name}=?" for name in context.missing if context.lists(e.name, name))
     if not shown:
         return Text(latin(gone.strip()))
     from .lower_print import write
@@ -136,15 +136,6 @@ def _special(lo: Lower, e: ast.Target) -> Operand:
     if gone:
         parts.append(latin(gone))
     return write(lo, parts, operands, True)
-
-
-def _listed(list: str, name: str, locals: frozenset[str]) -> bool:
-    """Say whether `$$parms` or its like has a variable of the event."""
-    if name.startswith("__") or (list == "$$locals" and name not in locals):
-        return False
-    if list == "$$parms" and name in locals:
-        return False
-    return (name == "return") == (list == "$$return")
 
 
 def at_op(lo: Lower, e: ast.AtOp) -> Operand:

@@ -166,19 +166,41 @@ def test_static_variables_move_with_the_kernel(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_variables_that_are_not_there() -> None:
-    stack = line_of("kernel/toy.c", "sink(here.name")
-    point = f'probe kernel.statement("eight@kernel/toy.c:{stack}")'
-    said = refused(point + "{ println($a) }")
-    assert (
-        said.startswith("E230 '$a' can't be read in eight at line")
-        and "optimized it away" in said
-        and "$b" in said
-    )
-    assert "did you mean" in refused(point + "{ println($outt) }")
-    (handler,) = handlers(point + '{ printf("%d %d", @defined($a) ? 1 : 2, @defined($b) ? 3 : 4) }')
+    point = f'probe kernel.statement("sum@kernel/toy.c:{LINE}")'
+    first = line_of("kernel/toy.c", "while (first)")
+    early = f'probe kernel.statement("sum@kernel/toy.c:{first}")'
+    said = refused(early + "{ println($part) }")
+    assert said.startswith(f"E230 there is no '$part' in sum at line {first}"), said
+    assert f"'$part' can be read at the lines {LINE}-{LINE + 1}\n" in said, said
+    last = line_of("kernel/toy.c", 'sink("too much"')
+    out = f'probe kernel.statement("eight@kernel/toy.c:{line_of("kernel/toy.c", "struct node here")}")'
+    said = refused(out + "{ println($out) }")
+    assert said.startswith("E230 '$out' can't be read in eight at line") and "optimized it away" in said
+    assert "'$out' can be read at the lines " in said and "it has $g" in said, said
+    assert "did you mean" in refused(point + "{ println($totall) }")
+    text = '{ printf("%d %d", @defined($out) ? 1 : 2, @defined($b) ? 3 : 4) }'
+    (handler,) = handlers(out + text)
     assert "2" in body_text(handler.body) and "3" in body_text(handler.body)
-    (handler,) = handlers(point + "{ println($$vars) }")
-    assert "a=?" in body_text(handler.body)
+    (handler,) = handlers(out + "{ println($$vars) }")
+    assert "out=?" in body_text(handler.body)
+
+
+def test_variables_that_are_where_the_entry_had_them() -> None:
+    """`a` came in a register, which the function has used otherwise since: a probe of the entry keeps it."""
+    line = line_of("kernel/toy.c", "sink(here.name")
+    point = f'probe kernel.statement("eight@kernel/toy.c:{line}")'
+    for text in ("{ println($a) }", "{ println($a); println($a + 1) }"):
+        place, entry = handlers(point + text)
+        assert (entry.event.kind, entry.event.name, entry.event.args["offset"]) == ("kprobe", "eight", 0)
+        saved, read = body_text(entry.body), body_text(place.body)
+        assert saved.count('register "rdi"') == 1 and "frame_address" in saved and saved.count("set ") == 1
+        # 96 bytes lie between the stack pointer and the first argument on the stack
+        assert "has " in read and 'register "rsp"' in read and "add" in read and "delete" not in read, read
+    place, entry = handlers(point + "{ println($$parms) }")
+    assert body_text(entry.body).count("register") == 2, body_text(entry.body)
+    (place,) = handlers(point + "{ println($b) }")
+    said = refused("function f:long () { return $a } " + point + "{ println(f()) }")
+    assert "its functions don't" in said or "$a" in said
 
 
 @pytest.mark.parametrize(

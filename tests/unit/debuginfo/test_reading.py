@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pystap.debuginfo import DebugInfo, DebugInfoError
-from pystap.debuginfo.expressions import evaluate
+from pystap.debuginfo.expressions import FLOATING, ONLY_CALLER, POINTS_NOWHERE, evaluate
 from pystap.debuginfo.lines import same_file, source_path
 
 FILES = Path(__file__).resolve().parents[2] / "fixtures" / "debuginfo"
@@ -115,7 +115,7 @@ def test_places_of_variables(name: str) -> None:
     # six registers and 40 bytes lie on the stack by now
     assert there["g"][0] == ("memory", ("add", ("reg", 7), ("const", 96)))
     assert there["here"][0] == ("memory", ("add", ("reg", 7), ("const", 8)))
-    assert there["a"][0] is None and there["out"][0] == ("value", ("reg", 14))
+    assert there["a"][0] == ("value", ("entry", 5)) and there["out"][0] == ("value", ("reg", 14))
 
 
 def test_types_of_variables() -> None:
@@ -139,7 +139,7 @@ def test_static_variables() -> None:
     linked = toy("toy.ko")
     there = next(f for f in linked.find("sink") if f.code)
     (spot,) = linked.addresses(there, line_of("kernel/other.c", "last = "))
-    assert linked.variables_at(spot.address)["last"][0] is None  # a module's sections are anywhere
+    assert linked.variables_at(spot.address)["last"][0][0] == "lost"  # a module's sections are anywhere
     assert not info.elf.is_data(0x1218) and not info.elf.is_data(TEXT + 0x20)
 
 
@@ -147,7 +147,7 @@ def test_expressions() -> None:
     reg = ("reg", 7)
     assert evaluate(bytes([0x57]), None) == ("value", reg)
     assert evaluate(bytes([0x91, 0x70]), reg) == ("memory", ("add", reg, ("const", -16)))
-    assert evaluate(bytes([0x91, 0x70]), None) is None
+    assert evaluate(bytes([0x91, 0x70]), None) == ("lost", "the file doesn't tell where the function's frame is")
     assert evaluate(bytes([0x77, 0x08, 0x06, 0x23, 0x04, 0x9F]), None) == (
         "value",
         ("add", ("load", ("add", reg, ("const", 8)), 8), ("const", 4)),
@@ -157,9 +157,38 @@ def test_expressions() -> None:
         ((4, ("value", ("reg", 0))), (4, None)),
     )
     assert evaluate(bytes([0x9E, 0x02, 0x34, 0x12]), None) == ("value", ("const", 0x1234))
-    assert evaluate(bytes([0xA3, 0x01, 0x55, 0x9F]), None) is None  # the value at the entry
-    assert evaluate(bytes([0x22]), None) is None and evaluate(b"", None) is None
+    assert evaluate(bytes([0xA3, 0x01, 0x55, 0x9F]), None) == ("value", ("entry", 5))
+    assert evaluate(bytes([0xF3, 0x01, 0x55, 0x9F]), None) == ("value", ("entry", 5))  # GNU's
+    assert evaluate(bytes([0xA3, 0x02, 0x77, 0x08, 0x9F]), None) == ("lost", ONLY_CALLER)
+    assert evaluate(bytes([0xFA, 1, 0, 0, 0, 0x9F]), None) == ("lost", ONLY_CALLER)
+    assert evaluate(bytes([0xA0, 1, 0, 0, 0, 0x08]), None) == ("lost", POINTS_NOWHERE)
+    assert evaluate(bytes([0x22]), None)[0] == "lost" and evaluate(b"", None) is None
+    assert evaluate(bytes([0x02]), None)[0] == "lost" and evaluate(bytes([0x28, 0, 0]), None)[0] == "lost"
     assert evaluate(bytes([0x31, 0x12, 0x22, 0x9F]), None) == ("value", ("add", ("const", 1), ("const", 1)))
+
+
+def test_typed_expressions() -> None:
+    reg = ("reg", 1)
+    types = {9: (32, False), 8: (32, True), 7: (64, True)}.get
+
+    def value(*operations: int):
+        found = evaluate(bytes((*operations, 0x9F)), None, None, types)
+        assert found is not None and found[0] == "value", found
+        return found[1]
+
+    unsigned, signed = ("zext", reg, 32), ("sext", reg, 32)
+    assert value(0x71, 0, 0xA8, 9, 0xA8, 7) == unsigned  # DW_OP_convert to one of 32 bits, then to 64
+    assert value(0x71, 0, 0xF7, 9, 0xF7, 0) == unsigned
+    assert value(0xA5, 1, 8) == signed and value(0xF5, 1, 9) == unsigned
+    assert value(0xA5, 1, 9, 0x23, 5) == ("zext", ("add", unsigned, ("const", 5)), 32)
+    one = (0xA4, 8, 4, 0xFF, 0xFF, 0xFF, 0xFF)
+    assert value(*one) == ("const", -1) and value(0xA4, 9, 4, *one[3:]) == ("const", 0xFFFFFFFF)
+    assert value(0xA5, 1, 8, 0x31, 0xA8, 8, 0x25) == ("sext", ("shr", ("zext", signed, 32), ("sext", ("const", 1), 32)), 32)
+    assert value(0xA5, 1, 9, 0xA5, 1, 9, 0x2D) == ("ult", unsigned, unsigned)
+    assert value(0xA5, 1, 8, 0xA5, 1, 8, 0x2D) == ("lt", signed, signed)
+    assert value(0x71, 0, 0xA6, 4, 8) == ("sext", ("load", reg, 4), 32)
+    assert value(0x71, 0, 0x19) == ("sub", ("xor", reg, ("sar", reg, ("const", 63))), ("sar", reg, ("const", 63)))
+    assert evaluate(bytes([0x71, 0, 0xA8, 3, 0x9F]), None, None, types) == ("lost", FLOATING)
 
 
 def test_paths() -> None:
