@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from elftools.common.exceptions import DWARFError, ELFError
-from elftools.dwarf.die import DIE
+from struct import iter_unpack, unpack_from
 
 from . import dies as d
-from .dies import Entry, Unit
+from . import forms as f
+from .dies import Entry, Unit, Units, read_shapes
 from .errors import DebugInfoError
 from .lines import LineTable, same_file, source_path
 from .scopes import Scope, functions, ranges
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .elf import Data, Elf
+    from .forms import Shape
 
 FEW = 6  # searches of the whole file
 INLINE_STRING = 4  # a string that takes no more bytes may stand in the entry itself
@@ -27,7 +28,7 @@ LONG = 0xFFFFFFF0  # lengths from here on have another meaning
 HEAD = 64  # bytes of a unit in which its name is
 
 
-class Index:
+class Index(Units):
     """The units of one file."""
 
     __slots__ = (
@@ -36,6 +37,7 @@ class Index:
         "_functions",
         "_lines",
         "_scopes",
+        "_shapes",
         "_starts",
         "_units",
         "elf",
@@ -48,12 +50,13 @@ class Index:
         self._lines: dict[int, LineTable] = {}
         self._functions: dict[int, list[Entry]] = {}
         self._scopes: dict[int, Scope] = {}
+        self._shapes: dict[int, dict[int, Shape]] = {}
         self._code: dict[int, list[tuple[int, int, int]]] = {}
         self._aranges: list[tuple[int, int, int]] | None = None
 
     @property
     def starts(self) -> list[int]:
-        """Where the units are, by their lengths alone: old versions of pyelftools take 10 ms for each head."""
+        """Where the units are, by their lengths alone."""
         if self._starts is None:
             info, at = self.elf.data(".debug_info"), 0
             self._starts = []
@@ -72,8 +75,15 @@ class Index:
             return None
         known = self._units.get(row)
         if known is None:
-            known = self._units[row] = Unit(self.elf, self.elf.dwarf.get_CU_at(self.starts[row]))
+            known = self._units[row] = Unit(self.elf, self.starts[row], self)
         return known if place < known.end else None
+
+    def shapes(self, table: int) -> dict[int, Shape]:
+        """Return the table at a place of .debug_abbrev."""
+        known = self._shapes.get(table)
+        if known is None:
+            known = self._shapes[table] = read_shapes(self.elf, table)
+        return known
 
     def every(self) -> Iterator[Unit]:
         """Give all units."""
@@ -85,7 +95,7 @@ class Index:
     def naming(self, name: str) -> list[Unit]:
         """Return the units in which a function has this name, that isn't declared only.
 
-        The file is searched for the place of the name, as pyelftools would have to read all of it.
+        The file is searched for the place of the name, as reading all of it takes minutes.
         """
         info, strings = self.elf.data(".debug_info"), self.elf.data(".debug_str")
         text = name.encode() + b"\0"
@@ -110,12 +120,12 @@ class Index:
         """Whether the name of a function is at a place."""
         for behind in CODES:
             try:
-                die = DIE(unit.cu, unit.cu.get_top_DIE().stream, place - behind)
-            except (ELFError, DWARFError, KeyError, ValueError, OverflowError):
+                entry = unit.entry(place - behind)
+            except (DebugInfoError, IndexError, ValueError):
                 continue  # no entry begins there
-            name = die.attributes.get(d.NAME)
-            if die.tag == d.SUBPROGRAM and name is not None and name.offset == place:
-                return d.DECLARATION not in die.attributes
+            name = entry.attributes.get(d.NAME)
+            if entry.tag == d.SUBPROGRAM and name is not None and name[2] + unit.start == place:
+                return d.DECLARATION not in entry.attributes
         return False
 
     def _merged(self, name: str, places: list[int]) -> list[int]:
@@ -124,8 +134,8 @@ class Index:
             for unit in self.with_code(name):
                 for entry in self.functions(unit):
                     found = entry.attributes.get(d.NAME)
-                    if found is not None and found.raw_value in places and entry.text(d.NAME) == name:
-                        return [found.raw_value]
+                    if found is not None and found[1] in places and entry.text(d.NAME) == name:
+                        return [int(found[1])]
         return places
 
     def with_code(self, name: str) -> list[Unit]:
@@ -142,8 +152,9 @@ class Index:
         if first is None:
             return []
         info, places = self.elf.data(".debug_info"), None
-        if first.top.attributes[d.NAME].form in _PLACES:
-            places = _places_of(self.elf.data(_PLACES[first.top.attributes[d.NAME].form]), file)
+        named = first.top.attributes.get(d.NAME)
+        if named is not None and named[0] in _PLACES:
+            places = _places_of(self.elf.data(_PLACES[named[0]]), file)
         out = []
         for start in self.starts:
             if places is None or _mentions(info.read(start, start + HEAD), places):
@@ -168,12 +179,8 @@ class Index:
         return self.unit_at(start) if low <= address < high else None
 
     def _all_ranges(self) -> list[tuple[int, int, int]]:
-        table = self.elf.dwarf.get_aranges()
-        rows = table.entries if table is not None else []
-        out = [(row.begin_addr, row.begin_addr + row.length, row.info_offset) for row in rows if row.length]
-        return sorted(
-            out or ((low, high, unit.start) for unit in self.every() for low, high in ranges(unit.top))
-        )
+        out = sorted(_aranges(self.elf.data(".debug_aranges")))
+        return out or sorted((low, high, unit.start) for unit in self.every() for low, high in ranges(unit.top))
 
     def lines(self, unit: Unit) -> LineTable:
         """Return a unit's line table."""
@@ -240,7 +247,22 @@ class Index:
         return out
 
 
-_PLACES = {"DW_FORM_line_strp": ".debug_line_str", "DW_FORM_strp": ".debug_str"}
+_PLACES = {f.LINE_STRP: ".debug_line_str", f.STRP: ".debug_str"}
+
+
+def _aranges(data: Data) -> Iterator[tuple[int, int, int]]:
+    """Give (first, behind the last, place of the unit) of .debug_aranges."""
+    at = 0
+    while at + 12 <= data.size:
+        length, version, unit, _, _ = unpack_from("<IHIBB", data.read(at, at + 12))
+        if length >= LONG or version != 2:
+            return
+        first = at + 16  # pairs begin where a pair's size says
+        raw = data.read(first, at + 4 + length)
+        for low, size in iter_unpack("<QQ", raw[: len(raw) // 16 * 16]):
+            if size:
+                yield low, low + size, unit
+        at += 4 + length
 
 
 def _places_of(strings: Data, file: str) -> set[int]:

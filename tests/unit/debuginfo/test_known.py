@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pystap.debuginfo.dies import Unit
+from pystap.debuginfo.dies import NAME, Unit
 from pystap.debuginfo.elf import Elf
 from pystap.debuginfo.frames import frame_address
 from pystap.debuginfo.index import Index
@@ -64,7 +64,7 @@ def index(request: pytest.FixtureRequest) -> Index:
 def test_functions() -> None:
     index = Index(Elf(str(FILES / "toy5.elf")))
     found = {
-        unit.start: [(e.at, e.text("DW_AT_name")) for e in index.functions(unit)] for unit in index.every()
+        unit.start: [(e.at, e.text(NAME)) for e in index.functions(unit)] for unit in index.every()
     }
     assert found == FUNCTIONS
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from pystap.debuginfo import DebugInfo
@@ -171,12 +169,12 @@ def test_variables_that_are_not_there() -> None:
     early = f'probe kernel.statement("sum@kernel/toy.c:{first}")'
     said = refused(early + "{ println($part) }")
     assert said.startswith(f"E230 there is no '$part' in sum at line {first}"), said
-    assert f"'$part' can be read at the lines {LINE}-{LINE + 1}\n" in said, said
+    assert f"'$part' can be read at the lines {LINE}, {LINE + 2}\n" in said, said
     last = line_of("kernel/toy.c", 'sink("too much"')
     out = f'probe kernel.statement("eight@kernel/toy.c:{line_of("kernel/toy.c", "struct node here")}")'
     said = refused(out + "{ println($out) }")
     assert said.startswith("E230 '$out' can't be read in eight at line") and "optimized it away" in said
-    assert "'$out' can be read at the lines " in said and "it has $g" in said, said
+    assert "'$out' can be read at the lines " in said and "it has $a, " in said, said
     assert "did you mean" in refused(point + "{ println($totall) }")
     text = '{ printf("%d %d", @defined($out) ? 1 : 2, @defined($b) ? 3 : 4) }'
     (handler,) = handlers(out + text)
@@ -234,14 +232,6 @@ def test_without_debug_information() -> None:
     assert "('ip_rcv' is in net/ipv4/ip_input.c)" in said
     assert "it has no kprobes" in refused(point, installed=False, features=())
     assert "no function 'ip_rcvv'" in refused(point.replace("ip_rcv@", "ip_rcvv@"), installed=False)
-
-
-def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "elftools", None)  # as if it weren't installed
-    for point in ('statement("sum@toy.c:17")', "statement(0xffffffff81000068)", 'function("sum").inline'):
-        said = refused(f"probe kernel.{point} {{ println(1) }}", info=toy())
-        assert said.startswith("E313 lines need pyelftools, which isn't installed")
-        assert "python3-pyelftools" in said and "pip install pyelftools" in said
 
 
 def test_a_kernel_without_kprobes() -> None:

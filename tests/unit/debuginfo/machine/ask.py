@@ -170,16 +170,16 @@ def _plain(ctype: Any) -> Any:
     return list(ctype)
 
 
-def compare(info: DebugInfo, spots: list[Spot], folder: Path) -> tuple[int, list[str]]:
-    """Return how many variables were compared, and what differs."""
-    answers = ask(info.path, [(spot.address, n) for n, spot in enumerate(spots)], folder)
+def compare(info: DebugInfo, spots: list[Spot], answers: list[Any]) -> tuple[int, list[str]]:
+    """Compare all variables at places, of which gdb was asked with their number for a seed: how many, and what differs."""
     wrong: list[str] = []
     count = 0
     for n, (spot, answer) in enumerate(zip(spots, answers, strict=True)):
         where = f"{spot.address:#x} {spot.function} in {spot.within}:{spot.line}"
-        row = next((row for row in answer if row[0] == spot.function), None) if isinstance(answer, list) else None
+        rows = answer if isinstance(answer, list) else []
+        row = next((row for row in rows if row[0] == spot.function), None)
         if row is None:
-            wrong.append(f"{where}: gdb has {[row[0] for row in answer] if isinstance(answer, list) else answer}")
+            wrong.append(f"{where}: gdb has {[row[0] for row in rows] or answer}")
             continue
         mine, theirs = info.variables_at(spot.address, spot.function), row[2]
         if set(mine) != set(theirs):
@@ -191,3 +191,9 @@ def compare(info: DebugInfo, spots: list[Spot], folder: Path) -> tuple[int, list
             if found:
                 wrong.append(f"{where}: {name}: {found}")
     return count, wrong
+
+
+def places(info: DebugInfo, files: list[str]) -> list[Spot]:
+    """Return the places of all lines of all functions of some files."""
+    found = [f for file in files for f in info.find("*", file)]
+    return [spot for function in found for spots in info.lines(function).values() for spot in spots]

@@ -56,15 +56,17 @@ def shown(symbol, frame):
     try:
         value = symbol.value(frame)
         type = value.type.strip_typedefs()
-        if value.is_optimized_out:
+        members = []
+        if type.code not in SCALARS and value.address is None:
+            leaves(value, 0, members)
+        if any(number is not None for _, _, number in members):
+            out["leaves"] = members
+        elif value.is_optimized_out or "synthetic" in value.format_string():
             out["out"] = True
         elif value.address is not None:
             out["address"] = int(value.address) & 0xFFFFFFFFFFFFFFFF
         elif type.code in SCALARS:
             out["value"] = int(value) & ((1 << 8 * type.sizeof) - 1)
-        else:
-            out["leaves"] = []
-            leaves(value, 0, out["leaves"])
     except (gdb.error, ValueError, TypeError) as error:
         text = str(error)
         if "optimized out" in text:
@@ -79,7 +81,8 @@ def variables(frame):
     block = frame.block()
     while block is not None:
         for symbol in block:
-            if (symbol.is_argument or symbol.is_variable) and symbol.name not in out:
+            known = symbol.name in out or symbol.type.name == "__CORE_ADDR"  # of labels
+            if (symbol.is_argument or symbol.is_variable) and not known:
                 out[symbol.name] = shown(symbol, frame)
         if block.function is not None:
             break
