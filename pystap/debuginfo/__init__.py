@@ -142,8 +142,9 @@ class DebugInfo:
         """
         return self._ask("variables_at", address, function)  # type: ignore[no-any-return]
 
-    def lives(self, address: int, function: str, name: str) -> tuple[list[int], list[int]]:
-        """Return the lines at whose places a variable of the function at an address can be read, and all its lines."""
+    def lives(self, address: int, function: str, name: str) -> tuple[list[int], list[int], bool]:
+        """Return the lines at whose places a variable of the function at an address can be read, all its lines, and whether
+        it has such a variable at all."""
         return self._ask("lives", address, function, name)  # type: ignore[no-any-return]
 
     def entered(self, address: int) -> tuple[int, Expr | None] | None:

@@ -10,7 +10,7 @@
 
 An expression is a tuple: ("reg", number of DWARF), ("entry", number: what that register held when the function was
 entered), ("const", n), ("load", expression, bytes), ("addr", address in the file, which moves with the kernel), ("zext" |
-"sext", expression, bits), (operator, a, b) or (operator, a), where operators are those of the IR: add sub mul sdiv_or_zero
+"sext", expression, bits), ("either", condition, a, b: a unless the condition is 0), (operator, a, b) or (operator, a), where operators are those of the IR: add sub mul sdiv_or_zero
 umod_or_zero and or xor shl shr sar neg not eq ne lt le gt ge ult ule ugt uge.
 """
 
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     Types = Callable[[int], Number | None]
     Variables = Callable[[int], Location | None]
 
+NOT_UNDERSTOOD = "its debug information isn't understood"
 GONE = "the compiler optimized it away here"
 ONLY_CALLER = f"{GONE}: only the code that called the function knows it"
 POINTS_NOWHERE = f"{GONE}: it points to what isn't kept in memory"
+UNSET = "it has no value yet here"
 FLOATING = "it is worked out with numbers that aren't integers"
 ELSEWHERE = "each thread has its own"
 # Operations by their names without DW_OP_, as those of the IR; of the second the unsigned ones, for unsigned types.
@@ -43,6 +45,7 @@ _UNSIGNED = {"ge": "uge", "gt": "ugt", "le": "ule", "lt": "ult", "sar": "shr", "
 _RELATIONS = frozenset(("eq", "ge", "gt", "le", "lt", "ne"))
 _UNARY = ("neg", "not")
 DEEPEST = 64
+JUMPS = 4
 WORD = 64
 
 
@@ -71,7 +74,7 @@ def evaluate(
     except Lost as lost:
         return ("lost", str(lost))
     except (IndexError, DebugInfoError):
-        return ("lost", "its debug information isn't understood")
+        return ("lost", NOT_UNDERSTOOD)
 
 
 class _Stack:
@@ -85,12 +88,16 @@ class _Stack:
         self.types = types
         self.variables = variables
         self.stack: list[tuple[Expr, Number | None]] = []
+        self.jumps = 0
 
-    def location(self, operations: list[Any]) -> Location | None:
-        """Run it all."""
+    def location(self, operations: list[Any], first: int = 0) -> Location | None:
+        """Run it all, from an operation on."""
         pieces: list[tuple[int, Location | None]] = []
         here: Location | None = None
-        for name, args in operations:
+        at = first
+        while at < len(operations):
+            name, args = operations[at]
+            at += 1
             if name == "piece":
                 pieces.append((args[0], here if here is not None else self._memory()))
                 here, self.stack = None, []
@@ -102,11 +109,31 @@ class _Stack:
                 here = ("value", self._pop())
             elif name == "implicit_pointer":
                 here = ("lost", POINTS_NOWHERE)
+            elif name == "uninit":
+                raise Lost(UNSET)
+            elif name in ("skip", "bra") and args[0] < at:
+                raise Lost(NOT_UNDERSTOOD)  # a loop
+            elif name == "skip":
+                at = args[0]
+            elif name == "bra":
+                return self._either(operations, at, args[0])
             else:
                 self._step(name, args)
         if pieces:
             return ("pieces", tuple(pieces))
         return here if here is not None else self._memory()
+
+    def _either(self, operations: list[Any], at: int, to: int) -> Location | None:
+        """Run both ways from a jump on."""
+        condition = self._pop()
+        self.jumps += 1
+        kept = list(self.stack)
+        there = self.location(operations, to)
+        self.stack = kept
+        here = self.location(operations, at)
+        if self.jumps > JUMPS or here is None or there is None or here[0] != there[0] or here[0] == "pieces":
+            raise Lost(NOT_UNDERSTOOD)
+        return here[0], ("either", condition, there[1], here[1])
 
     def _memory(self) -> Location | None:
         return ("memory", self._pop()) if self.stack else None
@@ -117,7 +144,7 @@ class _Stack:
     def _push(self, value: Expr, type: Number | None = None) -> None:
         self.stack.append((value, type))
         if len(self.stack) > DEEPEST:
-            raise Lost("its debug information isn't understood")
+            raise Lost(NOT_UNDERSTOOD)
 
     def _step(self, name: str, args: tuple[Any, ...]) -> None:
         if name in ("const", "addr"):

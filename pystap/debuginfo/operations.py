@@ -1,6 +1,7 @@
 """The bytes of a DWARF expression as a list of operations: `decode(block) -> [(name without DW_OP_, operands), ...]`.
 
-GNU's older names are those of DWARF 5; what registers and literals have in their number is an operand.
+GNU's older names are those of DWARF 5; what registers and literals have in their number is an operand. Of jumps the operand
+is the number of the operation that they lead to.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from .errors import DebugInfoError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Operation = tuple[str, tuple[int | bytes, ...]]
+    from typing import Any
+
+    Operation = tuple[str, tuple[Any, ...]]
 
 # Operands: digits are bytes of a number (behind an s: a signed one), u and s are LEB128, b is a block with its length
 # in LEB128, B one with its length in one byte.
@@ -56,6 +59,7 @@ _TABLE: dict[int, tuple[str, tuple[str, ...]]] = {
     0xA8: ("convert", ("u",)),
     0xA9: ("reinterpret", ("u",)),
     0xE0: ("form_tls_address", ()),
+    0xF0: ("uninit", ()),
     0xFA: ("parameter_ref", ("4",)),
     0xFD: ("variable_value", ("4",)),
 }
@@ -67,27 +71,44 @@ _LIT0, _REG0, _BREG0, _NUMBERED = 0x30, 0x50, 0x70, 32
 def decode(block: bytes) -> list[Operation]:
     """Return the operations; DebugInfoError where there is one that nobody knows, so that its length isn't known."""
     out: list[Operation] = []
+    starts: dict[int, int] = {}
+    jumps: list[int] = []
     at = 0
     while at < len(block):
-        code = block[at]
-        at += 1
-        if _LIT0 <= code < _REG0:
-            out.append(("const", (code - _LIT0,)))
-        elif _REG0 <= code < _BREG0:
-            out.append(("reg", (code - _REG0,)))
-        elif _BREG0 <= code < _BREG0 + _NUMBERED:
-            offset, at = leb128(block, at, True)
-            out.append(("breg", (code - _BREG0, offset)))
-        else:
-            if code not in _TABLE:
-                raise DebugInfoError(f"operation {code:#x} isn't known")
-            name, kinds = _TABLE[code]
-            operands = []
-            for kind in kinds:
-                operand, at = _operand(block, at, kind)
-                operands.append(operand)
-            out.append((name, tuple(operands)))
+        starts[at] = len(out)
+        name, operands, at = _one(block, at)
+        if name in ("bra", "skip"):
+            jumps.append(len(out))
+            operands = (operands[0] + at,)
+        out.append((name, operands))
+    starts[at] = len(out)
+    for place in jumps:
+        name, (to,) = out[place]
+        if to not in starts:
+            raise DebugInfoError("a jump leads nowhere")
+        out[place] = name, (starts[to],)
     return out
+
+
+def _one(block: bytes, at: int) -> tuple[str, tuple[Any, ...], int]:
+    """Return an operation, its operands and the place behind it."""
+    code = block[at]
+    at += 1
+    if _LIT0 <= code < _REG0:
+        return "const", (code - _LIT0,), at
+    if _REG0 <= code < _BREG0:
+        return "reg", (code - _REG0,), at
+    if _BREG0 <= code < _BREG0 + _NUMBERED:
+        offset, at = leb128(block, at, True)
+        return "breg", (code - _BREG0, offset), at
+    if code not in _TABLE:
+        raise DebugInfoError(f"operation {code:#x} isn't known")
+    name, kinds = _TABLE[code]
+    operands: list[int | bytes] = []
+    for kind in kinds:
+        operand, at = _operand(block, at, kind)
+        operands.append(operand)
+    return name, tuple(operands), at
 
 
 def _operand(block: bytes, at: int, kind: str) -> tuple[int | bytes, int]:

@@ -197,21 +197,20 @@ class Search:
         return out
 
     def labels(self, at: int) -> dict[str, list[tuple[int, str, str, int]]]:
-        """Labels of a function's own code."""
+        """Labels of a function's own code. Of some the compiler tells the address where the function is written."""
         _, pattern, scopes = self._instances(at)
+        own = [scope for scope in scopes if scope.entry.tag == d.SUBPROGRAM]
         out: dict[str, list[tuple[int, str, str, int]]] = {}
-        for scope in scopes:
-            if scope.entry.tag != d.SUBPROGRAM:
-                continue
-            for part in scope.walk():
-                if part.instance is not scope:
+        known: set[int] = set()
+        for scope in (*own, Scope(pattern, None)):
+            for item in _labels(scope):
+                low = item.get(d.LOW_PC)
+                if low is None or low in known or not any(code.covers(low) for code in own):
                     continue
-                for item in part.items:
-                    low = item.get(d.LOW_PC)
-                    if item.tag == d.LABEL and low is not None:
-                        holder = item.inherited(d.DECL_LINE)
-                        line = holder.get(d.DECL_LINE) if holder is not None else 0
-                        out.setdefault(item.name, []).append((low, pattern.name, pattern.name, line))
+                known.add(low)
+                holder = item.inherited(d.DECL_LINE)
+                line = holder.get(d.DECL_LINE) if holder is not None else 0
+                out.setdefault(item.name, []).append((low, pattern.name, pattern.name, line))
         return out
 
     def spot(self, address: int) -> tuple[int, str, str, int] | None:
@@ -271,25 +270,38 @@ class Search:
                     yield item
             here = here.parent if here.is_block else None
 
-    def lives(self, address: int, function: str, name: str) -> tuple[list[int], list[int]]:
-        """Lines at whose places in this copy of a function a variable can be read, and all its lines."""
+    def lives(self, address: int, function: str, name: str) -> tuple[list[int], list[int], bool]:
+        """Lines at whose places in this copy of a function a variable can be read, all its lines, whether there is one."""
         code = self.index.code_at(address)
         if code is None:
-            return [], []
+            return [], [], False
         instance = _within(code, address, function).instance
         entry = instance.entry.target(d.ORIGIN) or instance.entry
         has, out = [], []
         for line, spots in sorted(self.lines(entry.at).items()):
-            for at, _, _ in spots:
-                if not instance.covers(at):
-                    continue
+            at = next((spot[0] for spot in spots if instance.covers(spot[0])), None)
+            if at is not None:
                 has.append(line)
                 item = next((i for i in self._seen(code, at, function) if i.name == name), None)
                 found = locate(item, at, code) if item is not None else None
                 if found is not None and found[0] != "lost":
                     out.append(line)
-                break
-        return out, has
+        return out, has, any(_declares(scope, name) for scope in (Scope(entry, None), instance))
+
+
+def _labels(scope: Scope) -> Iterator[Entry]:
+    """Give the labels of a function, not those of what is inlined in it."""
+    yield from (item for item in scope.items if item.tag == d.LABEL)
+    for inner in scope.inner:
+        if inner.is_block:
+            yield from _labels(inner)
+
+
+def _declares(scope: Scope, name: str) -> bool:
+    """Whether a function has a variable of that name anywhere."""
+    if any(item.name == name for item in scope.items if item.tag != d.LABEL):
+        return True
+    return any(_declares(inner, name) for inner in scope.inner if inner.is_block)
 
 
 def _within(code: Scope, address: int, function: str) -> Scope:

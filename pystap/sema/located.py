@@ -75,4 +75,11 @@ class _Writer:
             return b.op("load", (self.expression(e[1]),), self._load(e[2], False))
         if kind in ("zext", "sext"):
             return b.op(kind, (self.expression(e[1]),), e[2])
+        if kind == "either":
+            return self._either(*(self.expression(part) for part in e[1:]))
         return b.op(kind, tuple(self.expression(part) for part in e[1:]))
+
+    def _either(self, condition: Operand, yes: Operand, no: Operand) -> Operand:
+        b = self.b
+        mask = b.op("neg", (b.op("ne", (condition, Const(0))),))
+        return b.op("xor", (no, b.op("and", (b.op("xor", (yes, no)), mask))))

@@ -229,9 +229,10 @@ def resolved_at(info: DebugInfo, env: Env, module: str, spot: Spot, text: str, k
 
 def _elsewhere(info: DebugInfo, spot: Spot, name: str) -> str:
     """Say at which lines of a place's function a variable can be read, "" if at none."""
-    lines, has = info.lives(spot.address, spot.function, name)
+    lines, has, declared = info.lives(spot.address, spot.function, name)
     if not lines:
-        return ""
+        words = f"'${name}' is a variable of {spot.function}, but the compiler keeps it at none of its lines"
+        return words if declared else ""
     groups: list[list[int]] = []  # of lines with code that follow one another
     before = 0
     for line in has:

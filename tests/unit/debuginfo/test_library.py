@@ -65,8 +65,13 @@ def test_ranges(both) -> None:
             base = cu.get_top_DIE().attributes["DW_AT_low_pc"].value
             die = cu.get_DIE_from_refaddr(entry.at)
             rows = lists.get_range_list_at_offset(die.attributes["DW_AT_ranges"].value, cu)
-            found = [(r.begin_offset, r.end_offset, r.is_absolute) for r in rows if hasattr(r, "begin_offset")]
-            assert ranges(entry) == [(a, b) if own else (base + a, base + b) for a, b, own in found if a < b]
+            found = []
+            for row in rows:
+                base = getattr(row, "base_address", base)
+                if hasattr(row, "begin_offset") and row.begin_offset < row.end_offset:
+                    first = 0 if row.is_absolute else base
+                    found.append((first + row.begin_offset, first + row.end_offset))
+            assert ranges(entry) == found
             count += 1
     assert count
 
@@ -84,10 +89,12 @@ def test_locations(both) -> None:
             if value is None or isinstance(value[1], bytes):
                 continue
             die = cu.get_DIE_from_refaddr(entry.at)
+            base = unit.low
             for row in parser.parse_from_attribute(die.attributes["DW_AT_location"], cu["version"], die):
+                base = getattr(row, "base_address", base)
                 if isinstance(row, LocationEntry) and row.begin_offset < row.end_offset:
-                    base = 0 if row.is_absolute else unit.low
-                    for at in (base + row.begin_offset, base + row.end_offset - 1):
+                    first = 0 if row.is_absolute else base
+                    for at in (first + row.begin_offset, first + row.end_offset - 1):
                         assert location_at(unit, value, at) == bytes(row.loc_expr)
                         count += 1
     assert count > 20

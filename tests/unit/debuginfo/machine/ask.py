@@ -31,6 +31,10 @@ _BINARY = {
     "le": lambda a, b: _signed(a) <= _signed(b),
     "gt": lambda a, b: _signed(a) > _signed(b),
     "ge": lambda a, b: _signed(a) >= _signed(b),
+    "sdiv_or_zero": lambda a, b: _truncated(_signed(a), _signed(b)),
+    "udiv_or_zero": lambda a, b: _truncated(a & WORD, b & WORD),
+    "smod_or_zero": lambda a, b: _signed(a) - _signed(b) * _truncated(_signed(a), _signed(b)),
+    "umod_or_zero": lambda a, b: (a & WORD) - (b & WORD) * _truncated(a & WORD, b & WORD),
     "ult": lambda a, b: a & WORD < b & WORD,
     "ule": lambda a, b: a & WORD <= b & WORD,
     "ugt": lambda a, b: a & WORD > b & WORD,
@@ -49,6 +53,12 @@ def ask(path: str, asked: list[tuple[int, int]], folder: Path) -> list[Any]:
     if not answers.exists():
         raise RuntimeError(f"gdb: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return json.loads(answers.read_text())  # type: ignore[no-any-return]
+
+
+def _truncated(a: int, b: int) -> int:
+    """Return C's quotient, 0 for a division by 0."""
+    quotient = abs(a) // abs(b) if b else 0
+    return quotient if (a < 0) == (b < 0) else -quotient
 
 
 def _signed(n: int) -> int:
@@ -72,6 +82,8 @@ class State:
             return self.registers[DWARF[e[1]]]
         if kind == "load":
             return int.from_bytes(memory(self.seed, self.number(e[1]), e[2]), "little")
+        if kind == "either":
+            return self.number(e[2]) if self.number(e[1]) else self.number(e[3])
         if kind == "neg":
             return -self.number(e[1]) & WORD
         if kind == "not":
@@ -104,7 +116,7 @@ class State:
 
 def difference(location: Any, ctype: Any, argument: bool, theirs: dict[str, Any], state: State) -> str:
     """Return how a variable differs from what gdb says of it, "" if not at all."""
-    if _plain(ctype) != theirs["type"]:
+    if not _alike(_plain(ctype), theirs["type"]):
         return f"type {_plain(ctype)} for {theirs['type']}"
     if argument != theirs["argument"]:
         return "parameter" if argument else "no parameter"
@@ -122,7 +134,18 @@ def difference(location: Any, ctype: Any, argument: bool, theirs: dict[str, Any]
         size = size_of(ctype)
         mine = state.value(location, size)
         return "" if mine == theirs["value"] else f"{mine} for {theirs['value']} ({location})"
-    return _leaves(location, theirs["leaves"], state)
+    return _leaves(location, theirs.get("leaves", []), state)
+
+
+def _alike(mine: Any, theirs: Any) -> bool:
+    """Compare types; gdb knows a struct's size from other units, too."""
+    if mine[0] in ("struct", "union") and not mine[2]:
+        return bool(mine[:2] == theirs[:2])
+    if mine[0] in ("ptr", "array", "typedef"):
+        inner = 2 if mine[0] == "typedef" else 1
+        rest = [[one for n, one in enumerate(type) if n != inner] for type in (mine, theirs)]
+        return rest[0] == rest[1] and _alike(mine[inner], theirs[inner])
+    return bool(mine == theirs)
 
 
 def _leaves(location: Any, leaves: list[list[Any]], state: State) -> str:

@@ -82,7 +82,7 @@ def variables(frame):
     while block is not None:
         for symbol in block:
             known = symbol.name in out or symbol.type.name == "__CORE_ADDR"  # of labels
-            if (symbol.is_argument or symbol.is_variable) and not known:
+            if (symbol.is_argument or symbol.is_variable or symbol.is_constant) and not known:
                 out[symbol.name] = shown(symbol, frame)
         if block.function is not None:
             break
