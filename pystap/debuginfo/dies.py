@@ -113,7 +113,11 @@ class Entry:
 class Unit:
     """A compile unit. among: what finds the unit of a place."""
 
-    __slots__ = (*("_entries", "_raw", "_shapes", "among", "elf", "end", "first", "kind", "start"), "table", "version")
+    __slots__ = (
+        *("_entries", "_raw", "_shapes", "among", "elf", "end", "first", "kind", "start"),
+        "table",
+        "version",
+    )
 
     def __init__(self, elf: Elf, start: int, among: Units) -> None:
         info = elf.data(".debug_info")
@@ -237,7 +241,10 @@ class Unit:
             return what
         if form in f.STRX_FORMS:
             at = self.base(STR_OFFSETS_BASE, 8) + 4 * what
-            what, form = int.from_bytes(self.elf.data(".debug_str_offsets").read(at, at + 4), "little"), f.STRP
+            what, form = (
+                int.from_bytes(self.elf.data(".debug_str_offsets").read(at, at + 4), "little"),
+                f.STRP,
+            )
         if form not in _STRINGS:
             return b""
         return self.elf.data(_STRINGS[form]).text(what)

@@ -10,8 +10,9 @@
 
 An expression is a tuple: ("reg", number of DWARF), ("entry", number: what that register held when the function was
 entered), ("const", n), ("load", expression, bytes), ("addr", address in the file, which moves with the kernel), ("zext" |
-"sext", expression, bits), ("either", condition, a, b: a unless the condition is 0), (operator, a, b) or (operator, a), where operators are those of the IR: add sub mul sdiv_or_zero
-umod_or_zero and or xor shl shr sar neg not eq ne lt le gt ge ult ule ugt uge.
+"sext", expression, bits), ("either", condition, a, b: a unless the condition is 0), (operator, a, b) or (operator, a).
+Operators are those of the IR: add sub mul sdiv_or_zero umod_or_zero and or xor shl shr sar neg not eq ne lt le gt ge, and
+for numbers without a sign ult ule ugt uge udiv_or_zero.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ UNSET = "it has no value yet here"
 FLOATING = "it is worked out with numbers that aren't integers"
 ELSEWHERE = "each thread has its own"
 # Operations by their names without DW_OP_, as those of the IR; of the second the unsigned ones, for unsigned types.
-_BINARY = {word: word for word in ("and", "mul", "or", "shl", "shr", "xor", "eq", "ge", "gt", "le", "lt", "ne")}
+_BINARY = {
+    word: word for word in ("and", "mul", "or", "shl", "shr", "xor", "eq", "ge", "gt", "le", "lt", "ne")
+}
 _BINARY |= {"minus": "sub", "plus": "add", "shra": "sar", "div": "sdiv_or_zero", "mod": "umod_or_zero"}
 _UNSIGNED = {"ge": "uge", "gt": "ugt", "le": "ule", "lt": "ult", "sar": "shr", "sdiv_or_zero": "udiv_or_zero"}
 _RELATIONS = frozenset(("eq", "ge", "gt", "le", "lt", "ne"))

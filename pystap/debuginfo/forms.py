@@ -31,8 +31,29 @@ IN_UNIT = frozenset((0x11, 0x12, 0x13, 0x14, REF_UDATA))  # references that coun
 ELSEWHERE = frozenset((REF_SUP4, REF_SUP8, REF_SIG8, GNU_REF_ALT))
 BLOCKS = frozenset((BLOCK, BLOCK1, BLOCK2, BLOCK4, EXPRLOC))
 # Bytes of the forms that always have the same; what has one of these first is a length in the others.
-_FIXED = {0x01: 8, 0x05: 2, 0x06: 4, 0x07: 8, 0x0B: 1, 0x0C: 1, STRP: 4, REF_ADDR: 4, 0x11: 1, 0x12: 2, 0x13: 4}
-_FIXED |= {0x14: 8, SEC_OFFSET: 4, FLAG_PRESENT: 0, REF_SUP4: 4, STRP_SUP: 4, DATA16: 16, LINE_STRP: 4, REF_SIG8: 8}
+_FIXED = {
+    0x01: 8,
+    0x05: 2,
+    0x06: 4,
+    0x07: 8,
+    0x0B: 1,
+    0x0C: 1,
+    STRP: 4,
+    REF_ADDR: 4,
+    0x11: 1,
+    0x12: 2,
+    0x13: 4,
+}
+_FIXED |= {
+    0x14: 8,
+    SEC_OFFSET: 4,
+    FLAG_PRESENT: 0,
+    REF_SUP4: 4,
+    STRP_SUP: 4,
+    DATA16: 16,
+    LINE_STRP: 4,
+    REF_SIG8: 8,
+}
 _FIXED |= {IMPLICIT: 0, REF_SUP8: 8, GNU_REF_ALT: 4, GNU_STRP_ALT: 4}
 _FIXED |= {first + n: size for first in (0x25, 0x29) for n, size in enumerate((1, 2, 3, 4))}
 _LEB = frozenset((SDATA, UDATA, REF_UDATA, STRX, ADDRX, LOCLISTX, RNGLISTX, GNU_ADDRX, GNU_STRX))
@@ -53,7 +74,12 @@ class Shape:
         self._runs: list[int] = []  # bytes to skip; or a form, negative
         self._sibling: tuple[int, int] | None = None
         for attribute, form, _ in attributes:
-            if attribute == SIBLING and form in IN_UNIT and len(self._runs) < 2 and (not self._runs or self._runs[0] >= 0):
+            if (
+                attribute == SIBLING
+                and form in IN_UNIT
+                and len(self._runs) < 2
+                and (not self._runs or self._runs[0] >= 0)
+            ):
                 self._sibling = sum(self._runs), form
             size = _FIXED.get(form)
             if size is None:

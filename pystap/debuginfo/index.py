@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-
 from struct import iter_unpack, unpack_from
 
 from . import dies as d
@@ -180,7 +179,9 @@ class Index(Units):
 
     def _all_ranges(self) -> list[tuple[int, int, int]]:
         out = sorted(_aranges(self.elf.data(".debug_aranges")))
-        return out or sorted((low, high, unit.start) for unit in self.every() for low, high in ranges(unit.top))
+        return out or sorted(
+            (low, high, unit.start) for unit in self.every() for low, high in ranges(unit.top)
+        )
 
     def lines(self, unit: Unit) -> LineTable:
         """Return a unit's line table."""

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from .dies import Unit
 
 # Standard operations.
-COPY, ADVANCE_PC, ADVANCE_LINE, SET_FILE, SET_COLUMN, NEGATE_STMT, SET_BLOCK, CONST_ADD_PC, FIXED_ADVANCE_PC = range(1, 10)
+(
+    COPY,
+    ADVANCE_PC,
+    ADVANCE_LINE,
+    SET_FILE,
+    SET_COLUMN,
+    NEGATE_STMT,
+    SET_BLOCK,
+    CONST_ADD_PC,
+    FIXED_ADVANCE_PC,
+) = range(1, 10)
 END_SEQUENCE, SET_ADDRESS = 1, 2  # extended ones
 PATH, FOLDER = 1, 2  # what a name of version 5 has
 

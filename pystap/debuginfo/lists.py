@@ -1,7 +1,7 @@
 """Lists of ranges of addresses, and of locations by ranges, of versions 4 and 5.
 
-    ranges_at(unit, value)               [(first, behind the last), ...]
-    location_at(unit, value, address)    the expression that holds at an address, None where none does
+ranges_at(unit, value)               [(first, behind the last), ...]
+location_at(unit, value, address)    the expression that holds at an address, None where none does
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ _TABLE: dict[int, tuple[str, tuple[str, ...]]] = {
     0x11: ("const", ("s",)),
     **{0x12 + n: (name, ()) for n, name in enumerate(("dup", "drop", "over"))},
     0x15: ("pick", ("1",)),
-    **{0x16 + n: (name, ()) for n, name in enumerate(("swap", "rot", "xderef", "abs", "and", "div", "minus"))},
+    **{
+        0x16 + n: (name, ()) for n, name in enumerate(("swap", "rot", "xderef", "abs", "and", "div", "minus"))
+    },
     **{0x1D + n: (name, ()) for n, name in enumerate(("mod", "mul", "neg", "not", "or", "plus"))},
     0x23: ("plus_uconst", ("u",)),
     **{0x24 + n: (name, ()) for n, name in enumerate(("shl", "shr", "shra", "xor"))},

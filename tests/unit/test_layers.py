@@ -152,8 +152,7 @@ def test_standard_library_only() -> None:
         f"pystap/{path.relative_to(PACKAGE)}:{line}: {name}"
         for _, path in modules()
         for name, line in imports(path)
-        if not name.startswith(".")
-        and name.split(".")[0] not in sys.stdlib_module_names
+        if not name.startswith(".") and name.split(".")[0] not in sys.stdlib_module_names
     ]
     assert not foreign, "\n".join(foreign)
 

@@ -189,7 +189,9 @@ def _variable(c: Checker, e: ast.Target) -> Variable:
         if name in context.missing:
             words = f"'{e.name}' can't be read in {context.kind}: {context.missing[name]}"
             there = ", ".join(f"${v}" for v in context.variables if not v.startswith("__"))
-            raise fail("E230", words, e.span, *_elsewhere(context, name), *([f"it has {there}"] if there else []))
+            raise fail(
+                "E230", words, e.span, *_elsewhere(context, name), *([f"it has {there}"] if there else [])
+            )
     enumerator = c.unit.target.btf.find_enumerator(name)
     if enumerator is not None and not e.accessors and not e.address_of:
         from ...probes.base import Variable
@@ -197,12 +199,12 @@ def _variable(c: Checker, e: ast.Target) -> Variable:
         return Variable(name, "const", enumerator[0], None)
     where = context.kind if context is not None else "function"
     if context is None or not context.variables:
-        there = _elsewhere(context, name) if context is not None else []
-        raise fail("E230", f"there is no '{e.name}' in a {where}", e.span, *there)
+        hints = _elsewhere(context, name) if context is not None else []
+        raise fail("E230", f"there is no '{e.name}' in a {where}", e.span, *hints)
     near = did_you_mean(name, context.variables)
     known = ", ".join(f"${v}" for v in context.variables if not v.startswith("__"))
-    there = _elsewhere(context, name) or ([f"did you mean '${near}'?"] if near else [])
-    raise fail("E230", f"there is no '{e.name}' in {where}", e.span, *there, f"it has {known}")
+    hints = _elsewhere(context, name) or ([f"did you mean '${near}'?"] if near else [])
+    raise fail("E230", f"there is no '{e.name}' in {where}", e.span, *hints, f"it has {known}")
 
 
 def _elsewhere(context: Context, name: str) -> list[str]:

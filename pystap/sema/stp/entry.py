@@ -11,8 +11,8 @@ finds nothing, and its handler doesn't run; an entry whose return wasn't seen is
 place. System calls, and tracepoints that stand in for functions, don't nest in a thread; their place is 1 always. Tasks are
 told apart by address, since the idle tasks of all processors have the same number.
 
-A place in a function may need what registers held at its entry, too. It is met any number of times in one call, so nothing is
-taken away there; the next call at that place on the stack writes over it. Calls that began before are passed over.
+A place in a function may need what registers held at its entry, too. It is met any number of times in one call, so nothing
+is taken away there; the next call at that place on the stack writes over it. Calls that began before are passed over.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class Entry:
         self.derived = derived
         self.slots: list[Slot] = []
         self.known: dict[tuple[FileScope, str], Slot] = {}
-        self.place: Any = None  # of a place in a function: where its call began on the stack, as an expression
+        self.place: Any = (
+            None  # of a place in a function: where its call began on the stack, as an expression
+        )
 
 
 def slot(c: Checker, e: ast.Expr, expr: ast.Expr) -> T:

@@ -41,4 +41,6 @@ def test_the_comparison_sees_differences() -> None:
     assert difference(where, number, True, place, state) and difference(None, number, False, place, state)
     assert difference(where, ("base", "int", 8, True), False, place, state)
     value = int.from_bytes(memory(3, state.registers["rsp"], 4), "little")
-    assert difference(where, number, False, {**place, "address": None} | {"value": value}, state)
+    del place["address"]
+    assert difference(where, number, False, {**place, "value": value}, state) == ""
+    assert difference(where, number, False, {**place, "value": value ^ 1}, state)

@@ -63,9 +63,7 @@ def index(request: pytest.FixtureRequest) -> Index:
 
 def test_functions() -> None:
     index = Index(Elf(str(FILES / "toy5.elf")))
-    found = {
-        unit.start: [(e.at, e.text(NAME)) for e in index.functions(unit)] for unit in index.every()
-    }
+    found = {unit.start: [(e.at, e.text(NAME)) for e in index.functions(unit)] for unit in index.every()}
     assert found == FUNCTIONS
 
 

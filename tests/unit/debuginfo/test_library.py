@@ -121,7 +121,9 @@ def test_frames(both) -> None:
     for fde in entries:
         start = fde["initial_location"]
         table = fde.get_decoded().table
-        for row, behind in zip(table, [*(r["pc"] for r in table[1:]), start + fde["address_range"]], strict=True):
+        for row, behind in zip(
+            table, [*(r["pc"] for r in table[1:]), start + fde["address_range"]], strict=True
+        ):
             cfa = row["cfa"]
             for at in (row["pc"], behind - 1):
                 if cfa.expr is None and at >= row["pc"]:

@@ -170,7 +170,6 @@ def test_variables_that_are_not_there() -> None:
     said = refused(early + "{ println($part) }")
     assert said.startswith(f"E230 there is no '$part' in sum at line {first}"), said
     assert f"'$part' can be read at the lines {LINE}, {LINE + 2}\n" in said, said
-    last = line_of("kernel/toy.c", 'sink("too much"')
     out = f'probe kernel.statement("eight@kernel/toy.c:{line_of("kernel/toy.c", "struct node here")}")'
     said = refused(out + "{ println($out) }")
     assert said.startswith("E230 '$out' can't be read in eight at line") and "optimized it away" in said

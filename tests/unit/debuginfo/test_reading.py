@@ -147,7 +147,10 @@ def test_expressions() -> None:
     reg = ("reg", 7)
     assert evaluate(bytes([0x57]), None) == ("value", reg)
     assert evaluate(bytes([0x91, 0x70]), reg) == ("memory", ("add", reg, ("const", -16)))
-    assert evaluate(bytes([0x91, 0x70]), None) == ("lost", "the file doesn't tell where the function's frame is")
+    assert evaluate(bytes([0x91, 0x70]), None) == (
+        "lost",
+        "the file doesn't tell where the function's frame is",
+    )
     assert evaluate(bytes([0x77, 0x08, 0x06, 0x23, 0x04, 0x9F]), None) == (
         "value",
         ("add", ("load", ("add", reg, ("const", 8)), 8), ("const", 4)),
@@ -183,11 +186,19 @@ def test_typed_expressions() -> None:
     assert value(0xA5, 1, 9, 0x23, 5) == ("zext", ("add", unsigned, ("const", 5)), 32)
     one = (0xA4, 8, 4, 0xFF, 0xFF, 0xFF, 0xFF)
     assert value(*one) == ("const", -1) and value(0xA4, 9, 4, *one[3:]) == ("const", 0xFFFFFFFF)
-    assert value(0xA5, 1, 8, 0x31, 0xA8, 8, 0x25) == ("sext", ("shr", ("zext", signed, 32), ("sext", ("const", 1), 32)), 32)
+    assert value(0xA5, 1, 8, 0x31, 0xA8, 8, 0x25) == (
+        "sext",
+        ("shr", ("zext", signed, 32), ("sext", ("const", 1), 32)),
+        32,
+    )
     assert value(0xA5, 1, 9, 0xA5, 1, 9, 0x2D) == ("ult", unsigned, unsigned)
     assert value(0xA5, 1, 8, 0xA5, 1, 8, 0x2D) == ("lt", signed, signed)
     assert value(0x71, 0, 0xA6, 4, 8) == ("sext", ("load", reg, 4), 32)
-    assert value(0x71, 0, 0x19) == ("sub", ("xor", reg, ("sar", reg, ("const", 63))), ("sar", reg, ("const", 63)))
+    assert value(0x71, 0, 0x19) == (
+        "sub",
+        ("xor", reg, ("sar", reg, ("const", 63))),
+        ("sar", reg, ("const", 63)),
+    )
     assert evaluate(bytes([0x71, 0, 0xA8, 3, 0x9F]), None, None, types) == ("lost", FLOATING)
 
 

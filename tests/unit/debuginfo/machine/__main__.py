@@ -25,7 +25,9 @@ def main() -> int:
         known[name] = [[spot.address, answer] for spot, answer in zip(spots, answers, strict=True)]
         count, wrong = compare(info, spots, answers)
         print(f"{name}: {len(spots)} places, {count} variables", *wrong, sep="\n  ")
-    ANSWERS.write_text("[" + ",\n".join(json.dumps([k, v], separators=(",", ":")) for k, v in known.items()) + "]\n")
+    ANSWERS.write_text(
+        "[" + ",\n".join(json.dumps([k, v], separators=(",", ":")) for k, v in known.items()) + "]\n"
+    )
     return 0
 
 

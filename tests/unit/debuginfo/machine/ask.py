@@ -49,7 +49,9 @@ def ask(path: str, asked: list[tuple[int, int]], folder: Path) -> list[Any]:
     stub = f"{sys.executable} {HERE / 'stub.py'}"
     command = ["gdb", "-nx", "-batch", "-ex", f"file {path}", "-ex", f"target remote | {stub}", "-x"]
     env = {**os.environ, "MACHINE_ASKED": str(questions), "MACHINE_ANSWERED": str(answers)}
-    done = subprocess.run([*command, str(HERE / "in_gdb.py")], env=env, capture_output=True, text=True, timeout=1200)
+    done = subprocess.run(
+        [*command, str(HERE / "in_gdb.py")], env=env, capture_output=True, text=True, timeout=1200
+    )
     if not answers.exists():
         raise RuntimeError(f"gdb: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return json.loads(answers.read_text())  # type: ignore[no-any-return]
@@ -206,7 +208,9 @@ def compare(info: DebugInfo, spots: list[Spot], answers: list[Any]) -> tuple[int
             continue
         mine, theirs = info.variables_at(spot.address, spot.function), row[2]
         if set(mine) != set(theirs):
-            wrong.append(f"{where}: {sorted(set(mine) - set(theirs))} more, {sorted(set(theirs) - set(mine))} less")
+            wrong.append(
+                f"{where}: {sorted(set(mine) - set(theirs))} more, {sorted(set(theirs) - set(mine))} less"
+            )
         state = State(n)
         for name in set(mine) & set(theirs):
             count += 1

@@ -5,7 +5,6 @@ $MACHINE_ASKED is a file with the questions, $MACHINE_ANSWERED the one for the a
 "address": n, "value": n, "leaves": [[offset, bytes, n or None], ...]}.
 """
 
-# ruff: noqa: D103
 import json
 import os
 
@@ -107,7 +106,13 @@ def there(address, seed):
 def main():
     with open(os.environ["MACHINE_ASKED"]) as file:
         asked = json.load(file)
-    for setting in ("stack-cache off", "code-cache off", "backtrace limit 8", "pagination off", "confirm off"):
+    for setting in (
+        "stack-cache off",
+        "code-cache off",
+        "backtrace limit 8",
+        "pagination off",
+        "confirm off",
+    ):
         gdb.execute("set " + setting)
     answers = []
     for address, seed in asked:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-NAMES = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))  # gdb's order
+NAMES = (
+    "rax",
+    "rbx",
+    "rcx",
+    "rdx",
+    "rsi",
+    "rdi",
+    "rbp",
+    "rsp",
+    *(f"r{n}" for n in range(8, 16)),
+)  # gdb's order
 DWARF = ("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
 STACK = 0xFFFFC90000100000
 WORD = 0xFFFFFFFFFFFFFFFF
