@@ -141,13 +141,19 @@ class Unit:
         """The unit's bytes."""
         if self._raw is None:
             self._raw = self.elf.data(".debug_info").read(self.start, self.end)
+            self.among.loaded(self)
         return self._raw
+
+    def unload(self) -> None:
+        """Forget what was read; it is read again when it is asked for."""
+        self._raw = self._shapes = None
+        self._entries = {}
 
     @property
     def shapes(self) -> dict[int, Shape]:
         """The shapes of its entries, by code."""
         if self._shapes is None:
-            self._shapes = self.among.shapes(self.table)
+            self._shapes = abbreviations(self.elf.data(".debug_abbrev"), self.table)
         return self._shapes
 
     @property
@@ -254,7 +260,7 @@ _HEAD = 12
 
 
 class Units:
-    """Finds units and their tables; `Index` is one."""
+    """Finds units, and keeps as many as there is room for; `Index` is one."""
 
     __slots__ = ()
 
@@ -262,11 +268,6 @@ class Units:
         """Return the unit that a place of .debug_info is in."""
         raise NotImplementedError
 
-    def shapes(self, table: int) -> dict[int, Shape]:
-        """Return the table at a place of .debug_abbrev."""
+    def loaded(self, unit: Unit) -> None:
+        """Hear that a unit was read."""
         raise NotImplementedError
-
-
-def read_shapes(elf: Elf, table: int) -> dict[int, Shape]:
-    """Return the table at a place of .debug_abbrev."""
-    return abbreviations(elf.data(".debug_abbrev"), table)

@@ -59,6 +59,7 @@ _FIXED |= {first + n: size for first in (0x25, 0x29) for n, size in enumerate((1
 _LEB = frozenset((SDATA, UDATA, REF_UDATA, STRX, ADDRX, LOCLISTX, RNGLISTX, GNU_ADDRX, GNU_STRX))
 _LENGTHS = {BLOCK1: 1, BLOCK2: 2, BLOCK4: 4}
 SIBLING = 0x01
+MOST = 1 << 18  # bytes of a table of abbreviations
 
 
 class Shape:
@@ -71,31 +72,28 @@ class Shape:
         self.tag = tag
         self.children = children
         self.attributes = attributes
-        self._runs: list[int] = []  # bytes to skip; or a form, negative
+        self._runs: list[int] | None = None  # bytes to skip; or a form, negative
         self._sibling: tuple[int, int] | None = None
-        for attribute, form, _ in attributes:
-            if (
-                attribute == SIBLING
-                and form in IN_UNIT
-                and len(self._runs) < 2
-                and (not self._runs or self._runs[0] >= 0)
-            ):
-                self._sibling = sum(self._runs), form
+
+    def _plan(self) -> list[int]:
+        """Work out how to skip: most shapes of a unit are never asked."""
+        runs: list[int] = []
+        for attribute, form, _ in self.attributes:
+            if attribute == SIBLING and form in IN_UNIT and all(run >= 0 for run in runs):
+                self._sibling = sum(runs), form
             size = _FIXED.get(form)
             if size is None:
-                self._runs.append(-form)
-            elif self._runs and self._runs[-1] >= 0:
-                self._runs[-1] += size
+                runs.append(-form)
+            elif runs and runs[-1] >= 0:
+                runs[-1] += size
             else:
-                self._runs.append(size)
-
-    def has(self, attribute: int) -> bool:
-        """Whether entries have an attribute."""
-        return any(row[0] == attribute for row in self.attributes)
+                runs.append(size)
+        self._runs = runs
+        return runs
 
     def skip(self, raw: bytes, at: int) -> int:
         """Return the place behind an entry's attributes."""
-        for run in self._runs:
+        for run in self._runs if self._runs is not None else self._plan():
             at = at + run if run >= 0 else _behind(raw, at, -run)
         return at
 
@@ -103,6 +101,8 @@ class Shape:
         """Return the place of the entry behind this one and what is below it, 0 where that isn't told."""
         if not self.children:
             return self.skip(raw, at)
+        if self._runs is None:
+            self._plan()
         if self._sibling is not None:
             offset, form = self._sibling
             size = _FIXED.get(form, 0)
@@ -168,8 +168,8 @@ def _behind(raw: bytes, at: int, form: int) -> int:
 
 
 def abbreviations(data: Data, at: int) -> dict[int, Shape]:
-    """Return the table at a place of .debug_abbrev."""
-    raw = data.read(at, min(at + _MOST, data.size))
+    """Return the table at a place of .debug_abbrev. Its numbers are nearly all of one byte."""
+    raw = data.read(at, min(at + MOST, data.size))
     table: dict[int, Shape] = {}
     at = 0
     while at < len(raw):
@@ -181,8 +181,12 @@ def abbreviations(data: Data, at: int) -> dict[int, Shape]:
         at += 1
         rows = []
         while True:
-            attribute, at = leb128(raw, at, False)
-            form, at = leb128(raw, at, False)
+            attribute, form = raw[at], raw[at + 1]
+            if attribute | form < 0x80:
+                at += 2
+            else:
+                attribute, at = leb128(raw, at, False)
+                form, at = leb128(raw, at, False)
             if not attribute and not form:
                 break
             implicit = 0
@@ -191,6 +195,3 @@ def abbreviations(data: Data, at: int) -> dict[int, Shape]:
             rows.append((attribute, form, implicit))
         table[code] = Shape(tag, children, rows)
     raise DebugInfoError("a table of abbreviations has no end")
-
-
-_MOST = 1 << 20

@@ -7,7 +7,7 @@ from struct import iter_unpack, unpack_from
 
 from . import dies as d
 from . import forms as f
-from .dies import Entry, Unit, Units, read_shapes
+from .dies import Entry, Unit, Units
 from .errors import DebugInfoError
 from .lines import LineTable, same_file, source_path
 from .scopes import Scope, functions, ranges
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .elf import Data, Elf
-    from .forms import Shape
 
+MOST_UNITS = 24  # that are kept in memory
 FEW = 6  # searches of the whole file
 INLINE_STRING = 4  # a string that takes no more bytes may stand in the entry itself
 CODES = (1, 2)  # bytes of the number that a function's entry begins with; the name is what comes next
@@ -36,7 +36,7 @@ class Index(Units):
         "_functions",
         "_lines",
         "_scopes",
-        "_shapes",
+        "_read",
         "_starts",
         "_units",
         "elf",
@@ -49,7 +49,7 @@ class Index(Units):
         self._lines: dict[int, LineTable] = {}
         self._functions: dict[int, list[Entry]] = {}
         self._scopes: dict[int, Scope] = {}
-        self._shapes: dict[int, dict[int, Shape]] = {}
+        self._read: list[Unit] = []
         self._code: dict[int, list[tuple[int, int, int]]] = {}
         self._aranges: list[tuple[int, int, int]] | None = None
 
@@ -77,12 +77,16 @@ class Index(Units):
             known = self._units[row] = Unit(self.elf, self.starts[row], self)
         return known if place < known.end else None
 
-    def shapes(self, table: int) -> dict[int, Shape]:
-        """Return the table at a place of .debug_abbrev."""
-        known = self._shapes.get(table)
-        if known is None:
-            known = self._shapes[table] = read_shapes(self.elf, table)
-        return known
+    def loaded(self, unit: Unit) -> None:
+        """Forget the unit that was read first, where there are many."""
+        self._read.append(unit)
+        if len(self._read) > MOST_UNITS:
+            first = self._read.pop(0)
+            first.unload()
+            self._lines.pop(first.start, None)
+            self._code.pop(first.start, None)
+            for entry in self._functions.pop(first.start, ()):
+                self._scopes.pop(entry.at, None)
 
     def every(self) -> Iterator[Unit]:
         """Give all units."""
