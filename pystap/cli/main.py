@@ -116,6 +116,8 @@ def _drop_stdout() -> None:
 
 
 def _main(words: list[str]) -> int:
+    if len(words) > 1 and words[0][:1] == "-" and " " in words[0]:
+        words = _of_first_line(words)
     word = words[0] if words else ""
     if word == "bpftrace":  # its command line, as the shim has it
         from .bpftrace import translate
@@ -163,6 +165,17 @@ def _main(words: list[str]) -> int:
     return driver.explain() if word == "explain" else driver.run()
 
 
+def _of_first_line(words: list[str]) -> list[str]:
+    """Split the options of a script's first line (`#!/usr/bin/stap -v -g`), which the kernel hands over as one word."""
+    try:
+        with open(words[1], "rb") as file:
+            first = os.fsdecode(file.readline(4096)).split(None, 1)
+    except OSError:
+        return words
+    ours = len(first) == 2 and first[0].startswith("#!") and first[1].strip() == words[0].strip()
+    return [*words[0].split(), *words[1:]] if ours else words
+
+
 def _doctor(args: Arguments) -> int:
     if args.file is not None or args.script is not None:
         raise fail("E901", "pystap doctor takes no script")
@@ -184,22 +197,20 @@ def read_script(args: Arguments) -> tuple[Source, str]:
     if args.script is not None:
         text = args.script
         if not text.isascii():
-            try:
-                text = os.fsencode(text).decode("utf-8")
-            except UnicodeDecodeError:
-                raise fail("E912", "the text of -e is not UTF-8") from None
+            text = _decoded(os.fsencode(text))
         return Source("<input>", text), args.options.lang or language("", text)
     if args.file is None:
         raise fail("E910", "no script given", None, "pystap SCRIPT, pystap -e TEXT, or pystap --help")
     name, data = ("<stdin>", _read_stdin()) if args.file == "-" else _read_file(args.file)
     if len(data) > LARGEST:
         raise fail("E911", f"{name} is too large for a script: more than {LARGEST} bytes")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise fail("E912", f"{name}:{line}: this is not UTF-8 text (byte {error.start})") from None
+    text = _decoded(data)
     return Source(name, text), args.options.lang or language(name, text)
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text of a script: UTF-8; bytes that aren't (old comments, say) stay what they are."""
+    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
 
 
 def _read_stdin() -> bytes:

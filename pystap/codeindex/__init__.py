@@ -80,7 +80,7 @@ def _sections(pattern: str) -> list[bytes]:
             if fnmatchcase(path, wanted) or fnmatchcase("/" + path, "*/" + wanted)
         ]
     data, found, at = text(), [], 0
-    end_of_path = f"/{wanted}\t".encode()
+    end_of_path = f"/{wanted}\t".encode("utf-8", "replace")
     while (at := data.find(end_of_path, at)) >= 0:
         start = data.rfind(b"\n", 0, at + 1) + 1
         end = data.find(b"\n/", at)
@@ -144,7 +144,7 @@ def _places(name: str, release: str) -> list[tuple[str, list[str]]]:
             (file, modules) for file, modules, kernels in _table.get(name, ()) if _is_here(kernels, release)
         ]
     data, found, at = text(), [], 0
-    wanted = f"\n{name}".encode()
+    wanted = f"\n{name}".encode("utf-8", "replace")
     while (at := data.find(wanted, at)) >= 0:
         end = at + len(wanted)
         if data[end : end + 1] in (b"\n", b" "):

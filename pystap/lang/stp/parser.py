@@ -95,6 +95,8 @@ class Parser(PointParser):
             near = did_you_mean(str(self.value), ("probe", "global", "function", "private"))
             if self.value in _BPFTRACE:
                 hint = "this looks like a bpftrace script: name it .bt, or say so with --lang"
+            elif self.value in ("import", "from", "def", "class", "print"):
+                hint = "this looks like Python: a script of SystemTap's is made of 'probe point { ... }'"
             elif near:
                 hint = f"did you mean '{near}'?"
         self.unexpected("'probe', 'global' or 'function'", "", hint)

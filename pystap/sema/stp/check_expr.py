@@ -183,11 +183,11 @@ def binary(c: Checker, e: ast.Binary) -> T:
         ):
             hint = f"'.' joins strings; a member, of a struct too, is {e.left.span.text}->{e.right.span.text}"
             return c.error("E201", "type mismatch: a string is needed, this is a long", e.left.span, hint)
-        want(c.bag, left, STRING, e.left.span)
-        want(c.bag, c.expr(e.right), STRING, e.right.span)
+        want(c.bag, left, STRING, e.left.span, f"sprint({e.left.span.text[:40]}) is a string")
+        want(c.bag, c.expr(e.right), STRING, e.right.span, f"sprint({e.right.span.text[:40]}) is a string")
         return T_STRING
     left = c.expr(e.left)
-    want(c.bag, left, LONG, e.left.span)
+    want(c.bag, left, LONG, e.left.span, "strings are joined with '.'" if op == "+" else "")
     if op in ("&&", "||"):
         known = decided(c, e.left)
         if known is not None:

@@ -89,6 +89,13 @@ def _elide(derived: Derived, purity: Purity) -> None:
         scope, block = derived.parts[number]
         if not scope.library:
             continue
+        derived.offered |= {
+            s.expr.target.name
+            for s in block.body
+            if isinstance(s, ast.ExprStmt)
+            and isinstance(s.expr, ast.Assign)
+            and isinstance(s.expr.target, ast.Name)
+        }
         kept = [s for s in reversed(block.body) if _needed(s, live, scope, purity)]
         if len(kept) != len(block.body):
             derived.parts[number] = (scope, block.replace(body=tuple(reversed(kept))))

@@ -132,7 +132,9 @@ class FunctionInstance(Body):
 class Derived:
     """A handler to be: one event, and the blocks of aliases and script that run at it, in order."""
 
-    __slots__ = ("body", "components", "conditions", "entry", "epilogues", "parts", "point", "resolved")
+    __slots__ = (
+        *("body", "components", "conditions", "entry", "epilogues", "offered", "parts", "point", "resolved"),
+    )
 
     def __init__(self, point: ast.ProbePoint, resolved: Resolved) -> None:
         self.point = point
@@ -142,6 +144,9 @@ class Derived:
         self.conditions: list[tuple[FileScope, ast.Expr]] = []
         self.body = Body(resolved.context, self)
         self.components: tuple[ast.Component, ...] = point.components  # what it is when aliases are expanded
+        self.offered: set[str] = set(
+            resolved.provides
+        )  # variables that its kind and aliases have, wanted or not
         self.entry: Any = None  # of a return: entry.Entry, where values of it are wanted
 
     @property

@@ -60,7 +60,7 @@ def shared(kind: str) -> T:
     return _SHARED[kind]
 
 
-def want(bag: Bag, type: T, kind: str, span: Span) -> bool:
+def want(bag: Bag, type: T, kind: str, span: Span, hint: str = "") -> bool:
     """Settle that a type is of this kind; report a mismatch at `span` and return False."""
     top = type.find()
     if top.kind == kind:
@@ -69,7 +69,7 @@ def want(bag: Bag, type: T, kind: str, span: Span) -> bool:
         top.kind = kind
         top.span = span
         return True
-    mismatch(bag, top, kind, span)
+    mismatch(bag, top, kind, span, hint)
     return False
 
 
@@ -129,7 +129,7 @@ def flow(bag: Bag, into: T, value: T, span: Span) -> bool:
     return unify(bag, into, value, span)
 
 
-def mismatch(bag: Bag, have: T, kind: str, span: Span) -> None:
+def mismatch(bag: Bag, have: T, kind: str, span: Span, hint: str = "") -> None:
     """Report that a type is one thing elsewhere and another here."""
     words = f"type mismatch: {WORDS[kind]} here, but {WORDS[have.kind]} elsewhere"
     if have.span is None:
@@ -139,4 +139,4 @@ def mismatch(bag: Bag, have: T, kind: str, span: Span) -> None:
         notes: tuple[tuple[str, Span | None], ...] = ()
     else:
         notes = ((f"{WORDS[have.kind]} because of this use", have.span),) if have.span is not None else ()
-    bag.add(Diagnostic("E201", words, span, notes=notes))
+    bag.add(Diagnostic("E201", words, span, notes=notes, hints=(hint,) if hint else ()))

@@ -43,6 +43,8 @@ def _locals(unit: Unit, body: Body, elsewhere: set[str]) -> None:
             if name in CONSTANTS:
                 continue
             known = [n for n, v in body.vars.items() if v.assigned]
+            if body.probe is not None:
+                known += [n for n in sorted(body.probe.offered) if not n.startswith("_")]
             near = did_you_mean(name, (*known, *unit.scope.globals))
             hints = (f"did you mean '{near}'?",) if near else ()
             unit.bag.warn("W201", f"the variable '{name}' is never assigned", var.first, *hints)

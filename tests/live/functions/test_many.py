@@ -48,6 +48,29 @@ def test_of_one_process(probes: None, stage: str, net: Namespace) -> None:
     )
 
 
+def test_callers_in_calls_and_returns(rung: list[str], net: Namespace) -> None:
+    """Who called is the same at the entry and at the return, in whichever way they are attached; so is its module."""
+    text = """
+    global at, differ, n
+    probe kernel.function("tcp_v4_c*").call { at[tid(), ppfunc()] = symname(caller_addr()) . modname(stack(1)) }
+    probe kernel.function("tcp_v4_c*").return {
+        if (!([tid(), ppfunc()] in at)) next
+        n++
+        if (at[tid(), ppfunc()] != symname(caller_addr()) . modname(stack(1))) differ[ppfunc(), symname(caller_addr())]++
+    }
+    probe kernel.function("tcp_v4_connect").return { printf("%s %s\\n", caller(), symname(stack(1))) }
+    probe end { printf("%d\\n", n) foreach ([f, c] in differ) printf("%s %s\\n", f, c) }
+    """
+    with Tracer(*rung, "-e", text) as tracer:
+        net.run(CONNECT, str(CALLS))
+    lines = tracer.clean().splitlines()
+    assert len([line for line in lines if line.startswith("__inet_stream_connect 0x")]) >= CALLS, tracer.out
+    assert all(line.endswith(" __inet_stream_connect") for line in lines if line.startswith("__inet")), (
+        tracer.out
+    )
+    assert lines[-1].isdecimal() and int(lines[-1]) >= CALLS, tracer.out
+
+
 def test_parameters_by_signature(probes: None, net: Namespace) -> None:
     """Functions with the same parameter are one program; those without it are another."""
     text = """

@@ -48,9 +48,31 @@ def test_an_empty_file(pystap: Command, name: str, hint: str) -> None:
 
 
 def test_not_utf8(pystap: Command) -> None:
-    Path("a.stp").write_bytes(b'probe begin {\n  println("caf\xe9")\n}\n')
-    pystap("-p1", "a.stp").failed("E912", "a.stp:2: this is not UTF-8 text (byte 28)")
-    pystap("-p1", "-e", 'probe begin { println("caf\udce9") }').failed("E912", "-e")
+    """Bytes that aren't UTF-8 stay what they are; where only names may stand they are a mistake."""
+    Path("a.stp").write_bytes(b'# J\xf6rg\nprobe begin {\n  println("caf\xe9")\n}\n')
+    ran = pystap("-p3", "a.stp")
+    assert ran.status == 0 and not ran.err
+    Path("b.stp").write_bytes(b"probe begin { caf\xe9 = 1 }\n")
+    pystap("-p1", "b.stp").failed("E101", "b.stp:1:18")
+    assert pystap("-p3", "-e", 'probe begin { println("caf\udce9") }').status == 0
+
+
+def test_a_byte_order_mark_and_foreign_line_ends(pystap: Command) -> None:
+    Path("a.stp").write_bytes(b"\xef\xbb\xbfprobe begin {\r\n\tprintln(1)\r\n}\r\n")
+    assert pystap("-p2", "a.stp").status == 0
+
+
+def test_options_of_the_first_line(pystap: Command) -> None:
+    """The kernel gives all of them as one word."""
+    Path("a.stp").write_text("#!/usr/bin/stap -v -p1\nprobe begin { println(@1) }\n")
+    ran = pystap("-v -p1", "a.stp", "x")
+    assert ran.status == 0 and "Pass 1" in ran.err
+    pystap("-v -p2", "a.stp", "x").failed("E901", "unknown option")
+
+
+def test_a_script_of_another_language(pystap: Command) -> None:
+    Path("a.stp").write_text("#!/usr/bin/env python3\nimport os\n")
+    pystap("-p1", "a.stp").failed("E120", "a.stp:2:1", "this looks like Python")
 
 
 def test_ten_megabytes_of_noise(pystap: Command) -> None:

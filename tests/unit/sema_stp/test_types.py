@@ -107,6 +107,20 @@ def test_mistakes(text: str, code: str, hint: str) -> None:
     assert any(hint in h for h in bag.errors[0].hints) or (not hint and not bag.errors[0].hints), bag.errors
 
 
+@pytest.mark.parametrize(
+    "text, code, hint",
+    [
+        ("probe syscall.openat { println(filname) }", "W201", "did you mean 'filename'?"),
+        ("probe syscall.read.return { println(retvl) }", "W201", "did you mean 'retval'?"),
+        ('probe begin { println("a" + 1) }', "E201", "strings are joined with '.'"),
+        ('probe begin { println("a" . 1) }', "E201", "sprint(1) is a string"),
+    ],
+)
+def test_hints(text: str, code: str, hint: str) -> None:
+    _, bag = compiled(text)
+    assert [(d.code, d.hints) for d in bag.items] == [(code, (hint,))]
+
+
 def test_variables_of_the_kernel() -> None:
     known = Symbols()
     assert "load <u8 +0> -4096" in begin('println(@var("jiffies"))', known).replace(" unsigned", "")
