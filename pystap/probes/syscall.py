@@ -21,6 +21,10 @@ LISTING = ("syscall.NAME[.return]", "nd_syscall.NAME[.return]", "syscall_any[.re
 _NAME = "__builtin_syscall_name(__builtin_sys_nr())"
 _HEX = ", ".join(["%#x"] * 6)
 _SIX = ", ".join(f"__builtin_sys_arg({n})" for n in range(6))
+# Of calls that only their number tells apart: the user stage knows them all, the kernel only where a string is.
+_FOUR = ", ".join(f"__builtin_sys_arg({n})" for n in range(4))
+_STRINGS = ", ".join(f"__syscall_text(__syscall_string{n}(__builtin_sys_nr(), {_FOUR}))" for n in (0, 1))
+_ANY = f"__syscall_argstr(__builtin_sys_nr(), {_SIX}, {_STRINGS})"
 # Form of an argument -> (expression of `$`, directive).
 FORMS = {
     "d": ("__builtin_sext(%s, 32)", "%d"),
@@ -65,8 +69,9 @@ _TYPES = {
     **dict.fromkeys(("unsigned int", "unsigned", "u32", "__u32", "uid_t", "gid_t", "qid_t"), (32, False)),
     "umode_t": (16, False),
 }
-_CREATE = 0o100 | 0o20000000  # open's flags with which it takes a mode
+CREATE = 0o100 | 0o20000000  # open's flags with which it takes a mode
 _HEX_RETURNS = ("mmap", "brk", "mremap", "shmat")
+_HEX_OF_ANY = " || ".join(f"__builtin_sys_nr() == {X86_64[n]}" for n in _HEX_RETURNS) + " ? 2 : 1"
 
 
 def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
@@ -161,7 +166,8 @@ def _prologue(name: str, returns: bool) -> dict[str, str]:
     make = {"name": f'"{name}"' if name else _NAME, "syscall_nr": "__builtin_sys_nr()"}
     if returns:
         make["retval"] = "__builtin_sys_ret()"
-        make["retstr"] = f"return_str({2 if name in _HEX_RETURNS else 1}, __builtin_sys_ret())"
+        form = "2" if name in _HEX_RETURNS else "1" if name else _HEX_OF_ANY
+        make["retstr"] = f"return_str({form}, __builtin_sys_ret())"
         return make
     words = _words(name)
     shown: list[str] = []  # directives
@@ -177,11 +183,13 @@ def _prologue(name: str, returns: bool) -> dict[str, str]:
             values[-1] = text
     if name in ("open", "openat"):
         full, short = _sprintf(shown, values), _sprintf(shown[:-1], values[:-1])
-        make["argstr"] = f"flags & {_CREATE} ? {full} : {short}"
+        make["argstr"] = f"flags & {CREATE} ? {full} : {short}"
     elif name in ARGS:
         make["argstr"] = _sprintf(shown, values)
-    else:
+    elif name:
         make["argstr"] = f'sprintf("{_HEX}", {_SIX})'
+    else:
+        make["argstr"] = _ANY
     return make
 
 

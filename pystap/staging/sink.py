@@ -9,7 +9,7 @@ error moves; how often a read of the event is made is nobody's business.
 
 from __future__ import annotations
 
-from ..ir.nodes import If, Local, Op, Scope, Stmt, Try
+from ..ir.nodes import Call, Function, If, Leave, Local, Op, Scope, Stmt, Try
 from ..ir.walk import blocks, count_uses, defs, statements
 from ..opt.simplify import effects
 
@@ -99,7 +99,22 @@ def _movable(stmt: Stmt, allowed: frozenset[str]) -> bool:
         return all(_movable(inner, _CAUGHT) for inner in stmt.body) and all(
             _movable(inner, allowed) for inner in stmt.handler
         )
-    return False
+    return isinstance(stmt, Call) and _harmless(stmt.func.body, allowed, {stmt.func})
+
+
+def _harmless(body: list[Stmt], allowed: frozenset[str], under_way: set[Function]) -> bool:
+    """Whether a function comes to its end, and has no effect but its result."""
+    for stmt in body:
+        if isinstance(stmt, (If, Scope)):
+            if not all(_harmless(block, allowed, under_way) for block in blocks(stmt)):
+                return False
+        elif isinstance(stmt, Call):
+            inner = stmt.func
+            if inner in under_way or not _harmless(inner.body, allowed, under_way | {inner}):
+                return False
+        elif not isinstance(stmt, Leave) and not _movable(stmt, allowed):
+            return False
+    return True
 
 
 _GONE = Stmt()

@@ -7,8 +7,14 @@ if TYPE_CHECKING:
     from .symbols import FunctionInstance
 
 
+# Functions that are too large to be inlined, as recursive ones can't be: the user stage calls them.
+_KEPT = frozenset({"__syscall_argstr"})
+
+
 def mark(functions: list[FunctionInstance]) -> None:
     """Set `recursive` of every function that lies on a cycle of calls."""
+    for function in functions:
+        function.recursive = function.name in _KEPT
     order: dict[FunctionInstance, int] = {}
     low: dict[FunctionInstance, int] = {}
     open_: list[FunctionInstance] = []  # seen, and not yet known to be in a finished part
