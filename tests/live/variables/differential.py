@@ -25,7 +25,7 @@ from pystap.btf import types as t
 from pystap.cli.live import live_target
 
 from . import everyday
-from .random_paths import Path, random_path
+from .random_paths import POINTER, Path, random_path, start
 
 ROOT = File(__file__).parent.parent.parent.parent
 FAULT = 1234567890123456789
@@ -60,7 +60,7 @@ def functions(btf: Btf, names: tuple[str, ...]) -> list[str]:
 def _simple(btf: Btf, name: str) -> bool:
     """Say whether there are types of a function that all tracers can attach by."""
     func = btf.find_func(name)
-    if func is None or func.type.variadic:
+    if func is None or func.type.variadic or len(func.type.params) > 6:
         return False
     types = [btf.resolve(one.type) for one in (func.type, *func.type.params)]
     return not any(isinstance(one, t.Composite) for one in types)
@@ -72,9 +72,11 @@ def make(rng: random.Random, btf: Btf, names: list[str], count: int, returns: bo
     for number, name in enumerate(names):
         proto = btf.find_func(name).type
         if returns:
-            starts = [("return", proto.type, "retval")] if not isinstance(proto.type, t.Void) else []
+            back = [] if isinstance(proto.type, t.Void) else [proto.type]
+            starts = [start(btf, "return", one, "retval", "retval") for one in back]
         else:
-            starts = [(p.name, p.type, f"args.{p.name}") for p in proto.params[:6] if p.name]
+            named = [(n, p) for n, p in enumerate(proto.params) if p.name]
+            starts = [start(btf, p.name, p.type, f"args.{p.name}", f"arg{n}") for n, p in named]
         found = (random_path(rng, btf, starts) for _ in range(count)) if starts else iter(())
         paths = list({p.stp: p for p in found if p is not None}.values())
         if paths:
@@ -92,11 +94,16 @@ def stp(probes: list[Probe], pid: int) -> str:
         suffix = ".return" if probe.result else ".call"
         out.append(f'probe kernel.function("{probe.function}"){suffix} {{\n  if (tid() != {pid}) next')
         for n, path in enumerate(probe.numbers):
-            out.append(f"  try {{ {_before(path)}v{n} = {path.stp} }} catch {{ v{n} = {FAULT} }}")
+            words = f"{_before(path)}v{n} = {path.stp}".replace(
+                POINTER, f"p{n}_"
+            )  # a variable points to one type
+            out.append(f"  try {{ {words} }} catch {{ v{n} = {FAULT} }}")
         out += _lines(probe, "", (f"v{n}" for n in range(len(probe.numbers))), "%d")
         for n, path in enumerate(probe.strings):
-            read = f"kernel_string_n({path.stp}, {path.size})"
-            out.append(f'  try {{ {_before(path)}s{n} = {read} }} catch {{ s{n} = "{FAULT}" }}')
+            words = f"{_before(path)}s{n} = kernel_string_n({path.stp}, {path.size})".replace(
+                POINTER, f"q{n}_"
+            )
+            out.append(f'  try {{ {words} }} catch {{ s{n} = "{FAULT}" }}')
             out.append(f'  printf("{probe.number}.{n} %s\\n", s{n})')
         out.append("}")
     out.append(f'probe kernel.function("{everyday.MARK}") {{ if (tid() == {pid}) println("first\\nlast") }}')
@@ -107,18 +114,19 @@ def _before(path: Path) -> str:
     return (f"i = tid() % {path.index}; " if path.index else "") + path.before
 
 
-def bt(probes: list[Probe], pid: int) -> str:
-    """Return bpftrace's script."""
+def bt(probes: list[Probe], pid: int, typed: bool) -> str:
+    """Return bpftrace's script, by fentry or by kprobes."""
+    enter, leave = ("fentry", "fexit") if typed else ("kprobe", "kretprobe")
     # what is attached first may be attached last: both ends of the script have to work before anything is compared
-    mark = 'fentry:%s /tid == %d/ { printf("%s\\n"); }'
+    mark = 'kprobe:%s /tid == %d/ { printf("%s\\n"); }'
     out = [mark % (everyday.MARK, pid, "first")]
     for probe in probes:
-        out.append(f"{'fexit' if probe.result else 'fentry'}:{probe.function} /tid == {pid}/ {{")
+        out.append(f"{leave if probe.result else enter}:{probe.function} /tid == {pid}/ {{")
         words = []
-        for n, path in enumerate(probe.paths):
+        for path in probe.paths:
+            read = path.typed if typed else path.plain
             if path.index:
-                out.append(f"  $i{n} = tid % {path.index};")
-            read = path.bt.replace("[$i]", f"[$i{n}]")
+                read = read.replace("[$i]", f"[{pid % path.index}]")  # bpftrace takes literals only
             if path.kind == "string":
                 out.append(f'  printf("{probe.number}.{probe.strings.index(path)} %s\\n", {read});')
             else:
@@ -188,7 +196,8 @@ def trace(probes: list[Probe], attach: str, keep: str = "") -> tuple[dict[str, l
 
         pid = int(work.stdout.readline())
         (folder / "a.stp").write_text(stp(probes, pid))
-        (folder / "a.bt").write_text(bt(probes, pid))
+        (folder / "a.bt").write_text(bt(probes, pid, False))
+        (folder / "typed.bt").write_text(bt(probes, pid, True))
         tracers = []
         try:
             for name, command in _commands(folder, attach).items():
@@ -214,7 +223,7 @@ def _commands(folder: File, attach: str) -> dict[str, list[str]]:
     pystap = [sys.executable, "-m", "pystap"]
     return {
         "stp": [*pystap, "-g", *([f"--attach={attach}"] if attach else []), str(folder / "a.stp")],
-        "bt": [*pystap, "bpftrace", str(folder / "a.bt")],
+        "bt": [*pystap, "bpftrace", str(folder / ("a.bt" if attach.startswith("kprobe") else "typed.bt"))],
         "bpftrace": ["bpftrace", str(folder / "a.bt")],
     }
 
