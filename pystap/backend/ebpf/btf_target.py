@@ -7,6 +7,7 @@ is refused, but inside of unions on kernels that are lenient there.
 from __future__ import annotations
 
 from ...btf import FieldError, pointer_tags
+from ...btf import resolve as strip
 from ...btf import types as t
 from ...btf.layout import argument_words, field_path, sizeof
 
@@ -77,11 +78,11 @@ class Answers:
         return self._pointee(kind) or self._opaque(kind, False)
 
     def _opaque(self, pointer: t.Type, returned: bool) -> str:
-        """What leads to another pointer, an array, a function: the verifier wants structs and numbers behind pointers."""
+        """What the verifier lets nobody load: behind pointers it wants structs, numbers, and void without a qualifier."""
         resolved = self.btf.resolve(pointer)
-        if not isinstance(resolved, t.Ptr):
+        if not isinstance(resolved, t.Ptr) or isinstance(resolved.type, t.Void):
             return ""
-        if not isinstance(self.btf.resolve(resolved.type), (t.Ptr, t.Array, t.FuncProto)):
+        if isinstance(strip(resolved.type), (t.Int, t.Composite)):
             return ""
         return "*return" if returned else "*"
 

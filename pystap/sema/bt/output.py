@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...btf import types as bt
 from ...ir import format as irf
 from ...ir.nodes import STR, TUPLE, Const, Text
 from ...lang.bt import ast
@@ -106,8 +107,20 @@ def _raw(body: Body, value: Val, conv: str, span: Span) -> Operand:
     return body.ops(value)[0]
 
 
+def _bytes_as_text(body: Body, value: Val) -> Val:
+    """Return a string for an array of bytes of any sign that lies in memory, another value as it is."""
+    type = value.type
+    if type.kind != "array" or value.mem is None or not type.ctype.count:
+        return value
+    inner = body.unit.btf.resolve(type.ctype.type)
+    if not isinstance(inner, bt.Int) or inner.size != 1 or inner.is_bool:
+        return value
+    return Val(T("str", type.ctype.count), None, value.mem)
+
+
 def as_text(body: Body, value: Val, span: Span) -> Operand:
     """Return a value as the string that %s shows."""
+    value = _bytes_as_text(body, value)
     type = value.type
     kind = type.kind
     ops = body.ops(value)

@@ -66,10 +66,12 @@ def _simple(btf: Btf, name: str) -> bool:
     return not any(isinstance(one, t.Composite) for one in types)
 
 
-def make(rng: random.Random, btf: Btf, names: list[str], count: int, returns: bool) -> list[Probe]:
-    """Return probes with so many paths each."""
+def make(
+    rng: random.Random, btf: Btf, names: list[str], count: int, returns: bool, turns: int = 1
+) -> list[Probe]:
+    """Return probes with so many paths each, and each function so many times."""
     probes = []
-    for number, name in enumerate(names):
+    for number, name in enumerate(names * turns):
         proto = btf.find_func(name).type
         if returns:
             back = [] if isinstance(proto.type, t.Void) else [proto.type]
@@ -305,12 +307,14 @@ def _rows(probe: Probe, told: list[bytes]) -> list[list[bytes]]:
     return columns
 
 
-def run(seed: int, some: int, count: int, attach: str, returns: bool, keep: str = "") -> tuple[Outcome, str]:
+def run(
+    seed: int, some: int, count: int, attach: str, returns: bool, turns: int = 1, keep: str = ""
+) -> tuple[Outcome, str]:
     """Compare random paths of some random functions."""
     rng = random.Random(seed)
     btf = live_target().btf
     names = functions(btf, everyday.FUNCTIONS)
-    probes = make(rng, btf, rng.sample(names, min(some, len(names))), count, returns)
+    probes = make(rng, btf, rng.sample(names, min(some, len(names))), count, returns, turns)
     lines, told = trace(probes, attach, keep)
     return compare(probes, lines), told
 
@@ -320,25 +324,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--functions", type=int, default=20)
-    parser.add_argument("--paths", type=int, default=20)
+    parser.add_argument("--paths", type=int, default=20, help="of each function in a turn")
+    parser.add_argument("--turns", type=int, default=1)
     parser.add_argument("--attach", default="")
     parser.add_argument("--returns", action="store_true")
-    parser.add_argument("--keep", default="")
-    options = parser.parse_args()
+    parser.add_argument("--keep", default="", help="a folder for the scripts")
+    o = parser.parse_args()
     begun = time.monotonic()
-    outcome, told = run(
-        options.seed, options.functions, options.paths, options.attach, options.returns, options.keep
-    )
-    for word, lines in (
-        ("DIFFERS", outcome.differences),
-        ("moving", outcome.moving),
-        ("told", told.splitlines()),
-    ):
+    outcome, told = run(o.seed, o.functions, o.paths, o.attach, o.returns, o.turns, o.keep)
+    lists = (("DIFFERS", outcome.differences), ("moving", outcome.moving), ("told", told.splitlines()))
+    for word, lines in lists:
         for line in lines:
             print(f"{word}: {line}")
     print(f"no events: {' '.join(outcome.silent)}")
     took = time.monotonic() - begun
-    print(f"{options}: {outcome.paths} paths, {outcome.values} values, {outcome.telling} not 0, {took:.0f} s")
+    print(f"{o}: {outcome.paths} paths, {outcome.values} values, {outcome.telling} not 0, {took:.0f} s")
 
 
 if __name__ == "__main__":

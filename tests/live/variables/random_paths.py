@@ -19,6 +19,10 @@ from pystap.btf.layout import field_path, members, sizeof
 DEEPEST = 4  # members
 LONGEST_STRING = 64  # what bpftrace reads of a string
 POINTER = "__pointer"  # begins the names of SystemTap's variables
+# members that tracing itself changes
+_OF_TRACING = frozenset(
+    ("trace_recursion", "curr_ret_stack", "curr_ret_depth", "ret_stack", "kretprobe_instances", "bpf_ctx")
+)
 _TRIES = 200
 # words of the one language or the other, which their parsers may take for something else behind "->"
 _WORDS = frozenset(
@@ -128,7 +132,7 @@ class _Way:
         return self.btf.resolve(self.type)
 
     def member(self, holder: t.Composite, arrow: bool) -> bool:
-        known = [m for m in members(holder) if m.name not in _WORDS]
+        known = [m for m in members(holder) if m.name not in _WORDS and m.name not in _OF_TRACING]
         if not known:
             return False
         leading = [m for m in known if not isinstance(self.btf.resolve(m.type), (t.Int, t.Enum))]
