@@ -42,7 +42,7 @@ def _runs(count: int) -> str:
 
 
 def _inexact(context: Context) -> list[str]:
-    """Globals that event handlers touch."""
+    """The script's globals that event handlers touch; names of those that staging made have spaces."""
     from .env import names_of
 
     touched: set[str] = set()
@@ -50,4 +50,5 @@ def _inexact(context: Context) -> list[str]:
         function = context.namespace.get(record.function)
         if function is not None:
             touched |= names_of(function.__code__)
-    return [s.name for s in context.specs.values() if s.home != "user" or f"_g{s.index}" in touched]
+    found = [s.name for s in context.specs.values() if s.home != "user" or f"_g{s.index}" in touched]
+    return [name for name in found if " " not in name]

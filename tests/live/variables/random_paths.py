@@ -167,10 +167,10 @@ class _Way:
         self.placed = True
         return True
 
-    def text(self, here: t.Array) -> bool:
-        """Say whether an array is a string to bpftrace."""
+    def text(self, here: t.Array) -> str:
+        """Return the type of an array's bytes, "" for others: bpftrace takes some of them for strings."""
         inner = self.btf.resolve(here.type)
-        return isinstance(inner, t.Int) and inner.size == 1 and not inner.is_bool
+        return inner.name if isinstance(inner, t.Int) and inner.size == 1 and not inner.is_bool else ""
 
     def detour(self, target: t.Composite) -> None:
         """Keep the pointer that is here in a script variable, or cast it to what it is, at times."""
@@ -219,7 +219,7 @@ class _Way:
         here = self.here()
         size = getattr(here, "size", 8)
         if isinstance(here, t.Array):
-            if isinstance(here.type, t.Int) and self.text(here) and 1 < here.count <= LONGEST_STRING:
+            if self.text(here) == "char" and 1 < here.count <= LONGEST_STRING:
                 return Path(self.stp, self.before, *self.bpftrace(), "string", self.index, here.count)
             return None
         if isinstance(here, t.Ptr):
