@@ -104,10 +104,11 @@ def _word(lo: Lower, first: int, more: int) -> Operand:
 def text(lo: Lower, btf: Btf, variable: Variable, levels: int) -> Operand:
     """Write the text of a struct, or of a part of one."""
     from .lower_print import write
+    from .pretty import depth
 
     parts: list[str | Directive] = []
     operands: list[Operand] = []
-    _add(lo, btf, variable, levels, parts, operands)
+    _add(lo, btf, variable, depth(levels), parts, operands)
     return write(lo, parts, operands, True)
 
 

@@ -1,8 +1,8 @@
 """`$x$` and `$x$$`: a value as text, `{.a=1, .b=0xffff..., .c={...}, .d=[...]}`; `$$parms$` and its like.
 
-One `$` shows the members of a struct, two also those of structs in it and the first elements of arrays. A struct is
+One `$` shows the members of a struct, two also those of all structs in it and the first elements of arrays. A struct is
 read as a whole, up to the last member that may be seen before the end of the longest string, and made text by the user
-stage. What can't be read is "ERROR".
+stage; what a `char *` points to is read by itself. What can't be read is "ERROR", a string "<unknown>".
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...btf import types as t
 from ...btf.layout import field_path, members, sizeof
 from ...ir.format import Directive
-from ...ir.nodes import BUF, STR, Local, Text, Try
+from ...ir.nodes import BUF, STR, Const, Local, Text, Try
 from ...ir.ops import Load
 from ..build import latin
 from ..paths import Place, Walk, char_array, emit_value, pointee_of, struct_name
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 ELEMENTS = 5  # of an array
 MOST = 2048  # bytes of a struct
+STRINGS = 4  # that one text reads besides
+_EVERY = 100  # levels
 
 
 def pretty(lo: Lower, e: ast.Access, walk: Walk, base: Operand, indexes: list[Operand]) -> Operand:
     """Write the reading of a value, and the making of its text."""
 
     def write() -> Operand:
-        return _whole(lo, walk, emit_value(lo.b, walk, base, indexes), e.pretty)
+        return _whole(lo, walk, emit_value(lo.b, walk, base, indexes), depth(e.pretty))
 
     return _guarded(lo, write)
 
@@ -42,7 +44,12 @@ def parameter(lo: Lower, btf: Btf, value: Operand, type: t.Type | None, what: st
     """Write the text of a parameter: what it points to, where that is a struct or a string."""
     walk = Walk(btf, pointee_of(btf, type), what)
     walk.type = type
-    return _guarded(lo, lambda: _whole(lo, walk, value, levels))
+    return _guarded(lo, lambda: _whole(lo, walk, value, depth(levels)))
+
+
+def depth(pretty: int) -> int:
+    """Return how many levels of structs so many `$` show."""
+    return 1 if pretty == 1 else _EVERY * (pretty > 1)
 
 
 def _guarded(lo: Lower, write: Callable[[], Operand]) -> Operand:
@@ -79,15 +86,35 @@ def _whole(lo: Lower, walk: Walk, value: Operand | Place, levels: int) -> Operan
     if isinstance(here, t.Composite):
         return _memory(lo, btf, Place(value, 0, struct_name(btf, here), here, walk.what), here, levels)
     if isinstance(here, t.Int) and here.is_char:
-        return _quoted(lo, Place(value, 0, "", here, walk.what), most)
+        return _written(lo, ['"', Directive("s"), '"'], _string(lo, Place(value, 0, "", here, walk.what)))
     conv = "x" if target is not None else conversion(btf, walk.type)
     return _written(lo, [Directive(conv, "#" if conv == "x" else "")], value)
 
 
-def _written(lo: Lower, parts: list[str | Directive], value: Operand) -> Operand:
+def _written(lo: Lower, parts: list[str | Directive], *values: Operand) -> Operand:
     from .lower_print import write
 
-    return write(lo, parts, [value], True)
+    return write(lo, parts, list(values), True)
+
+
+def _string(lo: Lower, place: Place, pointer: bool = False) -> Local:
+    """Write the reading of a string at a place, or where the pointer that lies there leads to."""
+    b = lo.b
+    result = Local("text", STR)
+    body: list[Stmt] = []
+    before = b.into(body)
+    base, off, struct = place.base, place.off, place.struct
+    if pointer:
+        base = b.op("load", (base,), Load(off, 8, False, "error", struct, "kernel", place.what))
+        off, struct = 0, ""
+    load = Load(off, lo.unit.options.maxstringlen, False, "error", struct, "kernel", place.what)
+    b.mov(result, b.op("load_str", (base,), load, STR))
+    otherwise: list[Stmt] = []
+    b.into(otherwise)
+    b.mov(result, Text("<unknown>"))
+    b.into(before)
+    b.out.append(Try(body, None, otherwise, b.span))
+    return result
 
 
 def _quoted(lo: Lower, place: Place, size: int) -> Operand:
@@ -101,27 +128,38 @@ def _memory(lo: Lower, btf: Btf, place: Place, here: t.Type | None, levels: int)
     form = _Form(btf, lo.unit.options.maxstringlen)
     if here is not None:
         form.add(0, here, levels)
-    if not form.end:
-        return Text("".join(form.words))
-    load = Load(place.off, form.end, False, "error", place.struct, "kernel", place.what)
-    data = lo.b.op("load_buf", (place.base,), load, BUF)
-    text = lo.b.op("call", (data, Text(latin("\1".join(form.words)))), "struct_text", STR)
-    return _written(lo, [Directive("s")], text)  # which cuts it to the longest string
+    parts: list[str | Directive] = []
+    texts: list[Operand] = []
+    data: Operand = Const(0)
+    if form.end:
+        load = Load(place.off, form.end, False, "error", place.struct, "kernel", place.what)
+        data = lo.b.op("load_buf", (place.base,), load, BUF)
+    for words, offset in (*form.before, (form.words, -1)):
+        parts.append(words[0] if len(words) == 1 else Directive("s"))
+        if len(words) > 1:
+            texts.append(lo.b.op("call", (data, Text(latin("\1".join(words)))), "struct_text", STR))
+        if offset >= 0:
+            parts += ['"', Directive("s"), '"']
+            there = Place(place.base, place.off + offset, place.struct, None, place.what)
+            texts.append(_string(lo, there, True))
+    return _written(lo, parts, *texts)  # which cuts it to the longest string
 
 
 class _Form:
     """What a text of memory is made of: words and values by turns; `end`: how many bytes it needs.
 
     A value is "offset:size:conversion", behind it for a bit field ":shift:bits". `room`: characters that may still show.
+    `before`: the words before strings, and where the pointers to these are.
     """
 
-    __slots__ = ("btf", "end", "room", "words")
+    __slots__ = ("before", "btf", "end", "room", "words")
 
     def __init__(self, btf: Btf, room: int) -> None:
         self.btf = btf
         self.room = room
         self.end = 0
         self.words = [""]
+        self.before: list[tuple[list[str], int]] = []
 
     def text(self, words: str) -> None:
         self.words[-1] += words
@@ -131,6 +169,12 @@ class _Form:
         self.words += [f"{offset}:{size}:{conv}{more}", ""]
         self.end = max(self.end, offset + size)
         self.room -= conv != "s"
+
+    def string(self, offset: int) -> None:
+        """Add what the pointer at an offset leads to."""
+        self.before.append((self.words, offset))
+        self.words = [""]
+        self.room -= 2
 
     def full(self, offset: int) -> bool:
         """Say whether nothing more may be seen, or read."""
@@ -154,6 +198,8 @@ class _Form:
                 self.elements(offset, here, levels - 1)
             else:
                 self.text("[...]")
+        elif isinstance(here, t.Ptr) and len(self.before) < STRINGS and _is_text(self.btf, here):
+            self.string(offset)
         else:
             size = getattr(here, "size", 8)
             self.value(offset, min(size, 8), conversion(self.btf, here))
@@ -185,6 +231,12 @@ class _Form:
             self.add(offset + shown * size, here.type, levels)
             shown += 1
         self.text(", ...]" if shown < here.count else "]")
+
+
+def _is_text(btf: Btf, pointer: t.Ptr) -> bool:
+    """Say whether a pointer in a struct leads to a string: one to unsigned char is mostly to bytes."""
+    target = btf.resolve(pointer.type)
+    return isinstance(target, t.Int) and target.size == 1 and target.name == "char"
 
 
 def conversion(btf: Btf, type: t.Type | None) -> str:

@@ -19,10 +19,12 @@ from pystap.btf.layout import field_path, members, sizeof
 DEEPEST = 4  # members
 LONGEST_STRING = 64  # what bpftrace reads of a string
 POINTER = "__pointer"  # begins the names of SystemTap's variables
-# members that tracing itself changes
-_OF_TRACING = frozenset(
-    ("trace_recursion", "curr_ret_stack", "curr_ret_depth", "ret_stack", "kretprobe_instances", "bpf_ctx")
-)
+# members that tracing itself changes, or time
+_MOVING = """
+trace_recursion curr_ret_stack curr_ret_depth ret_stack kretprobe_instances bpf_ctx acct_vm_mem1 acct_rss_mem1 utime
+stime acct_timexpd sum_exec_runtime exec_start node_stamp
+"""
+_OF_TRACING = frozenset(_MOVING.split())
 _TRIES = 200
 # words of the one language or the other, which their parsers may take for something else behind "->"
 _WORDS = frozenset(

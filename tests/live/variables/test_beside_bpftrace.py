@@ -11,7 +11,14 @@ from pystap.cli.live import live_target
 from tests.live import probing
 from tests.live.variables import differential
 
-FUNCTIONS = ("vfs_read", "tcp_sendmsg", "do_dentry_open", "sock_alloc_file", "handle_mm_fault", "rw_verify_area")
+FUNCTIONS = (
+    "vfs_read",
+    "tcp_sendmsg",
+    "do_dentry_open",
+    "sock_alloc_file",
+    "handle_mm_fault",
+    "rw_verify_area",
+)
 PATHS = 12
 
 

@@ -40,6 +40,8 @@ def test_members_of_a_struct() -> None:
 def test_levels() -> None:
     one, two = form("$prev->se$")[1], form("$prev->se$$")[1]
     assert ".load={...}" in one and ".load={.weight=" in two
+    deep = form("$prev->mm->mmap_lock$$")[1]
+    assert "{...}" not in deep and deep.count("{") > 3, "all levels"
     assert "[" not in form("$prev->cpus_mask$$")[1] or ".bits=[" in form("$prev->cpus_mask$$")[1]
 
 
@@ -64,6 +66,14 @@ def test_a_long_struct_ends_where_nothing_shows_any_more() -> None:
 )
 def test_values(spec: str, data: bytes, text: str) -> None:
     assert struct_text(data, f"<\1{spec}\1>") == f"<{text}>"
+
+
+def test_strings_behind_pointers() -> None:
+    """What a `char *` leads to is read by itself, a pointer to bytes is shown as such."""
+    shown = 'k = @cast(8, "kobject"); println(@cast(8, "kobject")$) println(k->name$)'
+    text = body_text(module(f'probe kernel.trace("sched_switch") {{ {shown} }}').handlers[0].body)
+    assert text.count("load_str") == 2 and text.count('"<unknown>"') == 2
+    assert "{.name=" in text and "%s" in text
 
 
 def test_what_cannot_be_read_is_an_error_in_words() -> None:
