@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ScriptError
-from ..formatting import visible
+from ..formatting import harmless, visible
 from ..numbers import SIGN, wrap
 
 TYPE_CHECKING = False
@@ -71,14 +71,14 @@ def strncmp(one: str, two: str, count: int) -> int:
     return (a > b) - (a < b)
 
 
-def struct_text(data: bytes, form: str) -> str:
+def struct_text(data: bytes, form: str, terminal: bool = False) -> str:
     """Memory as text: words and values by turns, \\1 between; a value is "offset:size:conversion[:shift:bits]"."""
     out = form.split("\1")
     for at in range(1, len(out), 2):
         offset, size, conv, *bits = out[at].split(":")
         part = data[int(offset) : int(offset) + int(size)]
         if conv == "s":
-            out[at] = buf_str(part)
+            out[at] = harmless(buf_str(part)) if terminal else buf_str(part)
             continue
         value = int.from_bytes(part, "little")
         count = 8 * len(part)
@@ -140,7 +140,6 @@ PURE: dict[str, Callable[..., Any]] = {
     "toupper": lambda text: text.translate(_UPPER),
     "tolower": lambda text: text.translate(_LOWER),
     "buf_str": buf_str,
-    "struct_text": struct_text,
     "strncmp": strncmp,
     "word_at": word_at,
     "wide_text": wide_text,
@@ -150,8 +149,9 @@ PURE: dict[str, Callable[..., Any]] = {
 
 
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
-    """Those whose results are cut to the length of a string."""
+    """Those whose results are cut to the length of a string, or depend on where they are shown."""
     longest = context.maxstring - 1
+    terminal = context.sink.terminal
 
     def args_text(start: int, end: int, first: int, last: int, between: str, one: str, two: str) -> str:
         # where strings are shorter than the digits, the rest is cut
@@ -191,6 +191,7 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         return next(found, wanted)[len(wanted) :].decode("latin-1")[:longest]
 
     return {
+        "struct_text": lambda data, form: struct_text(data, form, terminal),
         "str_replace": str_replace,
         "text_str": text_str,
         "text_strn": text_strn,
