@@ -3,7 +3,7 @@
 A value is some flat parts (integers, strings, bytes); a hint says how many it takes and how they are shown:
 "int" "uint" "bool" "ptr" "str" "inet" "none" "mac" "ksym" "usym" "cgroup_path", ("kstack", mode), ("ustack", mode),
 ("timestamp", format), ("buf", size), ("enum", "0=A;1=B"), ("array", count, hint, size, signed),
-("record", ((name, offset, size, hint), ...)), ("tuple", hints), ("named", ((name, hint), ...)), ("stat", kind, signed).
+("record", ((name, offset, size, hint), ...)), ("bits", shift, width, signed), ("tuple", hints), ("named", ((name, hint), ...)), ("stat", kind, signed).
 """
 
 from __future__ import annotations
@@ -137,6 +137,8 @@ def _memory(display: Display, data: bytes, hint: Any, signed: bool = False) -> s
             return display.enum(int.from_bytes(data, "little", signed=True), hint[1])
         return display.text((data,), hint)
     number = int.from_bytes(data, "little", signed=signed or hint == "int")
+    if hint == "bool":
+        return "true" if number else "false"
     return f"{number:#x}" if hint == "ptr" else str(number)
 
 
@@ -151,9 +153,14 @@ def _record(display: Display, parts: Sequence[Any], hint: Any) -> str:
     data: bytes = parts[0]
     fields = []
     for name, offset, size, inner in hint[1]:
-        shown = "{ ... }" if inner == "record" else _memory(display, data[offset : offset + size], inner)
-        fields.append(f".{name} = {shown}")
+        fields.append(f".{name} = {_memory(display, data[offset : offset + size], inner)}")
     return f"{{ {', '.join(fields)} }}"
+
+
+def _bits(display: Display, parts: Sequence[Any], hint: Any) -> str:
+    _, shift, width, signed = hint
+    number = int.from_bytes(parts[0], "little") >> shift & (1 << width) - 1
+    return str(number - (1 << width) if signed and number >> width - 1 else number)
 
 
 def _tuple(display: Display, parts: Sequence[Any], hint: Any) -> str:
@@ -185,6 +192,7 @@ _SHOWN: dict[str, Callable[[Display, Sequence[Any], Any], str]] = {
     "enum": lambda d, parts, hint: d.enum(parts[0], hint[1]),
     "array": _array,
     "record": _record,
+    "bits": _bits,
     "tuple": _tuple,
     "named": _named,
 }

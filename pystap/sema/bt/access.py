@@ -33,9 +33,10 @@ def member(body: Body, e: ast.Member) -> Val:
         and body.scope.bound("args") is None
     ):
         return body.point.argument(body, e.name, where)
+    whole = base.operand if isinstance(base, ast.Cast) else base
     if (
-        isinstance(base, (ast.Identifier, ast.Call))
-        and base.name == "ctx"
+        isinstance(whole, (ast.Identifier, ast.Call))
+        and whole.name == "ctx"
         and body.scope.bound("ctx") is None
     ):
         return body.point.context(e.name, where)(body)

@@ -103,9 +103,19 @@ STACK_DEPTH = 127
 
 
 def _args(body: Body, e: Any) -> Val:
-    from .body import later
+    """All arguments, as a record."""
+    from .body import error, later
 
-    raise later("args as a whole", e.span, "use args.field")
+    point = body.point
+    if point.unsupported:
+        raise later(
+            f"args of {point.text} as a whole", e.span, f"without {', '.join(point.unsupported)}: args.field"
+        )
+    if not point.fields:
+        raise error("E230", f"{point.text} has no arguments", e.span)
+    values = [make(body) for make in point.fields.values()]
+    ops = [op for value in values for op in body.ops(value)]
+    return Val(T("tuple", elems=tuple(v.type for v in values), names=tuple(point.fields)), ops)
 
 
 def _ctx(body: Body, e: Any) -> Val:

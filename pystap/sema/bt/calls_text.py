@@ -234,7 +234,10 @@ def reg(body: Body, call: ast.Call) -> Val:
     word = body.literal(call.args[0], "the register of reg()")
     if not body.point.registers:
         raise error("E263", f"a {body.point.provider} probe has no registers", call.span)
-    return Val(UINT64, [body.call("register", Text(word))])
+    from .points import REGISTERS, register
+
+    short = word[1:] if word[:1] == "r" and word[1:] in REGISTERS else word
+    return register(short, f"there is no register '{word}'", call.args[0].span)(body)
 
 
 def _stack(user: bool) -> Callable[[Body, ast.Call], Val]:

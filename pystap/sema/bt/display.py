@@ -14,6 +14,7 @@ A hint is plain data, and says how many parts (flat IR values) it takes:
     ("enum", "0=A;1=B")                          an enumerator's name, or the number
     ("array", count, hint, size, signed)         bytes: [1,2,3]; elements of `size` bytes
     ("record", ((name, offset, size, hint), ...))  bytes: { .a = 1, .b = 2 }
+    ("bits", shift, width, signed)               bytes: a bit field
     ("tuple", (hint, ...))                       what its elements take: (1, a)
     ("named", ((name, hint), ...))               a record of the script: { .a = 1 }
     ("stat", kind, signed)                       an aggregate
@@ -75,16 +76,27 @@ def _memory(type: bt.Type) -> Any:
         signed = isinstance(inner, bt.Int) and inner.signed
         return ("array", here.count, _memory(inner), sizeof(inner), signed)
     if isinstance(here, bt.Composite):
-        fields = []
-        for member in members(here):
-            if not member.bit_size and not member.bit_offset & 7:
-                inner = resolve(member.type)
-                size = 0 if isinstance(inner, (bt.Fwd, bt.Void, bt.FuncProto)) else sizeof(inner)
-                shown = _memory(inner) if not isinstance(inner, bt.Composite) else "record"
-                fields.append((member.name, member.bit_offset >> 3, size, shown))
-        return ("record", tuple(fields))
+        return ("record", tuple(_fields(here, 0)))
     if isinstance(here, bt.Enum):
         return ("enum", enum_text(here))
     if isinstance(here, bt.Int):
-        return "int" if here.signed else "uint"
+        return "bool" if here.is_bool else "int" if here.signed else "uint"
     return "ptr"
+
+
+def _fields(holder: Any, base: int) -> list[tuple[str, int, int, Any]]:
+    """Return the fields of a struct or union at bit `base` of what is shown; those of anonymous members among them."""
+    fields: list[tuple[str, int, int, Any]] = []
+    for member in members(holder):
+        inner = resolve(member.type)
+        at = base + member.bit_offset
+        if member.bit_size:
+            size = ((at & 7) + member.bit_size + 7) >> 3
+            signed = isinstance(inner, (bt.Int, bt.Enum)) and inner.signed
+            fields.append((member.name, at >> 3, size, ("bits", at & 7, member.bit_size, signed)))
+        elif not member.name and isinstance(inner, bt.Composite):
+            fields += _fields(inner, at)
+        else:
+            size = 0 if isinstance(inner, (bt.Fwd, bt.Void, bt.FuncProto)) else sizeof(inner)
+            fields.append((member.name, at >> 3, size, _memory(inner)))
+    return fields

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ...btf import resolve as strip
 from ...btf import types as bt
 from ...diag import CompileError, did_you_mean
-from ...ir.nodes import Event
+from ...ir.nodes import Event, Text
 from . import types
 from .body import error, later
 from .values import Val
@@ -81,6 +81,8 @@ class Point:
         make = self.ctx.get(name)
         if make is not None:
             return make
+        if self.registers:
+            return register(name, f"'struct pt_regs' has no member '{name}'", span)
         if not self.ctx:
             raise later(f"ctx of a {self.provider} probe", span, "args.name are a tracepoint's arguments")
         near = did_you_mean(name, self.ctx)
@@ -97,9 +99,24 @@ class Point:
         return self.arguments[n](body)
 
 
+_PT_REGS = "r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs flags sp ss"
+REGISTERS = tuple(_PT_REGS.split())
+
+
+def register(name: str, missing: str, span: Span) -> Make:
+    """Return what reads a register, a member of struct pt_regs; `missing` is what to say where there is no such."""
+    if name not in REGISTERS:
+        near = did_you_mean(name, REGISTERS)
+        hint = f"did you mean '{near}'?" if near else "there are " + ", ".join(REGISTERS)
+        raise error("E231", missing, span, hint)
+    word = "orig_rax" if name == "orig_ax" else name
+    return lambda body: Val(types.UINT64, [body.call("register", Text(word))])
+
+
 def resolve(unit: Unit, probe: ast.Probe) -> list[Point]:
     """Return the points of a probe; what can't be attached is reported."""
     out: list[Point] = []
+    unit.probe = probe
     for attach in probe.attach:
         try:
             out += PROVIDERS[attach.provider](unit, attach)

@@ -15,23 +15,21 @@ from .body import error, later
 from .points import Point, c_argument, untyped
 from .points_many import found
 from .points_many import resolve as many
+from .points_typed import by_kprobe, fill
+from .points_typed import resolve as few_programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ...lang.bt import ast
-    from .points import Make
     from .unit import Unit
 
 REGISTERS = 6  # arguments that a kprobe sees
-MOST = 64  # programs of one point
 
 
 def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
     """Return the points of a function probe."""
-    if attach.address is not None:
-        raise later("functions by address", attach.span)
     if attach.target == "bpf":
         raise later("probes on BPF programs", attach.span)
     ret = attach.provider in ("kretprobe", "fexit")
@@ -45,29 +43,34 @@ def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
         if point is not None:
             return [point]
     if unit.target.functions is not None and unit.target.functions.table is not None:
-        return [_function(unit, attach, word, ret, module) for module, word in _typed(unit, attach)]
+        typed = _typed(unit, attach)
+        together = few_programs(unit, attach, [(module, word, word) for module, word in typed])
+        return together or [_one(unit, attach, module, word) for module, word in typed]
+    if attach.address is not None:
+        words = "the kernel's symbols can't be read, which functions by address need"
+        raise error("E304", words, attach.span)
     if attach.target:
         raise later("functions of modules where the kernel hides its symbols", attach.span)
     return [_function(unit, attach, word, ret) for word in _names(unit, attach)]
 
 
+def _one(unit: Unit, attach: ast.AttachPoint, module: str, word: str) -> Point:
+    """Return the point of one function by fentry or fexit; by a kprobe where it has too many arguments for this kernel."""
+    _, proto = unit.types_of(module, word)
+    features = unit.target.features
+    if argument_words(proto)[-1] > REGISTERS and features is not None and not features("fentry_wide"):
+        return by_kprobe(unit, attach, [(module, word, word)])
+    return _function(unit, attach, word, attach.provider == "fexit", module)
+
+
 def _typed(unit: Unit, attach: ast.AttachPoint) -> list[tuple[str, str]]:
     """Return the (module, function) pairs that have types, which fentry needs."""
     pairs = sorted({(module, name) for module, name, symbol in found(unit, attach) if name == symbol})
-    typed = [pair for pair in pairs if _types(unit, pair[0]).find_func(pair[1]) is not None]
+    typed = [pair for pair in pairs if unit.types_of(*pair)[1] is not None]
     if not typed:
         words = f"fentry needs types, and there are none of '{attach.func}', or it is a copy of the compiler's own"
         raise error("E304", words, attach.span, "kprobe can probe it")
-    if len(typed) > MOST:
-        words = f"{len(typed)} functions match '{attach.func}': too many programs of their own"
-        raise error("E309", words, attach.span, "kprobe takes them all at once")
     return typed
-
-
-def _types(unit: Unit, module: str) -> Any:
-    """Return the types of the kernel, or of a module; the kernel's where that has none."""
-    made = unit.target.module(module) if module and unit.target.module is not None else None
-    return made if made is not None else unit.btf
 
 
 def can_probe(unit: Unit, provider: str) -> bool:
@@ -107,26 +110,21 @@ def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool, module:
     point = Point(attach.provider, text, Event("function", word, args), attach.span, f"function {word}")
     point.function = word
     point.registers = attach.provider in ("kprobe", "kretprobe")
-    btf = _types(unit, module)
-    func = btf.find_func(word)
-    params = func.type.params if func is not None else ()
-    words = argument_words(func.type) if func is not None else [0]
+    btf, proto = unit.types_of(module, word)
     typed = attach.provider in ("fentry", "fexit")
-    if not ret or typed:
-        makes: list[Make] = []
-        first = dict(zip(words, params, strict=False))
-        for n in range(words[-1] if typed else min(REGISTERS, words[-1])):
-            param = first.get(n)
-            made = c_argument(btf, param.type if param is not None else None, n)
-            makes.append(made if typed else untyped(made))
-            if typed and param is not None and param.name:
-                point.fields[param.name] = made
-        if func is None:
-            makes = [untyped(c_argument(unit.btf, None, n)) for n in range(REGISTERS)]
-        point.arguments = makes
+    if (not ret or typed) and proto is None:
+        point.arguments = [untyped(c_argument(unit.btf, None, n)) for n in range(REGISTERS)]
+    elif not ret or typed:
+        fill(point, btf, proto, argument_words(proto)[-1] if typed else REGISTERS)
+        if not typed:
+            point.fields = {}
+            point.arguments = [untyped(make) for make in point.arguments or ()]
     if ret:
-        result = func.type.type if func is not None else None
-        made = c_argument(btf, result, words[-1])
+        made = c_argument(
+            btf,
+            proto.type if proto is not None else None,
+            argument_words(proto)[-1] if proto is not None else 0,
+        )
         point.retval = made if typed else untyped(made)
         if typed:
             point.fields["retval"] = made

@@ -38,27 +38,56 @@ def resolve(unit: Unit, attach: ast.AttachPoint) -> Point | None:
     known = unit.target.functions
     if known is None or known.table is None:
         return None
-    functions = found(unit, attach)
-    ret = attach.provider == "kretprobe"
+    if attach.address is not None:
+        point = _at(unit, attach)
+    else:
+        point = event_of(unit, attach, found(unit, attach), attach.provider)
+    if attach.provider == "kretprobe":
+        point.retval = _word(unit, 0)
+    else:
+        point.arguments = [_word(unit, n) for n in range(REGISTERS)]
+    return point
+
+
+def event_of(unit: Unit, attach: ast.AttachPoint, functions: list[Found], kind: str) -> Point:
+    """Return the point of these functions, without arguments; kind is that of the event."""
+    known = unit.target.functions
+    assert known is not None
     listed = tuple([(_cookie(known.numbers, m, name), m, name, symbol) for m, name, symbol in functions])
     one = functions[0] if len({(m, name) for m, name, _ in functions}) == 1 else None
     before = f"{attach.provider}:{attach.target}:" if attach.target else f"{attach.provider}:"
+    ret = kind == "kretprobe"
     args: dict[str, Any] = {"functions": listed, "ret": ret, "offset": attach.offset, "point": (before, "")}
     args["multi"] = _multi(unit, len(functions), attach.offset)
     text = attach.name if one is None or one[1] == attach.func else before + one[1]
     name = one[2] if one else attach.func
-    kind = f"function {one[1]}" if one else f"functions {attach.func}"
-    point = Point(attach.provider, text, Event(attach.provider, name, args), attach.span, kind)
+    words = f"function {one[1]}" if one else f"functions {attach.func}"
+    point = Point(attach.provider, text, Event(kind, name, args), attach.span, words)
     point.function = one[1] if one else attach.func
     point.registers = True
     if one is None:
         point.probe_text = _text(before)
         point.function_text = _text("")
-    if ret:
-        point.retval = _word(unit, 0)
-    else:
-        point.arguments = [_word(unit, n) for n in range(REGISTERS)]
     return point
+
+
+def _at(unit: Unit, attach: ast.AttachPoint) -> Point:
+    """Return the point of an address: an offset into the function that lies there."""
+    if not (unit.options.unsafe or unit.options.guru):
+        words = "a probe at an address is unsafe: nothing tells whether an instruction begins there"
+        raise error("E273", words, attach.span, "allow it with --unsafe")
+    known = unit.target.functions
+    assert known is not None and known.table is not None and attach.address is not None
+    at = known.table.lookup(attach.address)
+    if at is None:
+        raise error("E304", f"no function of this kernel is at {attach.address:#x}", attach.span)
+    if at.offset and attach.provider == "kretprobe":
+        words = f"no function begins at {attach.address:#x}: that is {at.name}+{at.offset:#x}"
+        raise error("E304", words, attach.span, "kprobe can probe that place")
+    if len(known.table.addresses(at.name)) > 1:
+        raise error("E304", f"several functions are called '{at.name}', which is there", attach.span)
+    attach = attach.replace(func=at.name, offset=at.offset)
+    return event_of(unit, attach, [(at.module, at.name, at.name)], attach.provider)
 
 
 def _multi(unit: Unit, count: int, offset: int) -> bool:

@@ -85,6 +85,8 @@ def _system_call(unit: Unit, attach: ast.AttachPoint, ret: bool) -> Point:
 
 def _none(unit: Unit, attach: ast.AttachPoint, ret: bool) -> Exception:
     word = attach.func
+    if attach.address is not None:
+        return error("E304", "this kernel can't probe functions, and addresses have no stand-in", attach.span)
     hint = "a tracepoint may tell the same: pystap -l 'tracepoint:*'"
     words = f"this kernel can't probe functions, and '{word}' has no stand-in"
     if not has_glob(word):

@@ -48,6 +48,7 @@ class Unit:
         self.extra: dict[str, Global] = {}
         self.elapsed: Global | None = None
         self.noted: set[str] = set()
+        self.probe: ast.Probe | None = None  # whose points are being found
         self.unknown: list[tuple[MapInfo, Span]] = []
         self.untyped: list[tuple[str, Span]] = []
         self.guessing = False
@@ -56,6 +57,13 @@ class Unit:
         self.library_globals: list[Global] = []
         for macro in tree.macros:
             self.macros.setdefault(macro.name, []).append(macro)
+
+    def types_of(self, module: str, function: str) -> tuple[Any, Any]:
+        """Return the types of the kernel, or of a module, and the prototype that they have of a function, or None."""
+        made = self.target.module(module) if module and self.target.module is not None else None
+        btf = made if made is not None else self.btf
+        func = btf.find_func(function)
+        return btf, func.type if func is not None else None
 
     def map(self, name: str, span: Span) -> MapInfo:
         """Return what is known of a map; the first use makes it."""
