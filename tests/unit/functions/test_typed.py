@@ -1,0 +1,63 @@
+"""fentry and fexit of many functions: programs are shared by those that have what the handler reads at the same place."""
+
+from __future__ import annotations
+
+from pystap.diag import Bag, render
+from pystap.ir.nodes import Module
+from pystap.lang.bt.parser import parse
+from pystap.options import Options
+from pystap.sema.bt import analyse
+from pystap.source import Source
+from tests.unit.functions.test_many import HAVE, NAMES, kernel
+
+TCP = [name for name in NAMES if name.startswith("tcp_")]
+ALL = HAVE | {"fentry_wide"}
+
+
+def shared(text: str, features: frozenset[str] = ALL, **options: object) -> list[tuple[str, int]]:
+    """Return the kind of each event, and of how many functions it is."""
+    bag = Bag()
+    made = analyse(parse(Source("t.bt", text), [], bag), kernel(NAMES, features), Options(**options), bag)
+    assert isinstance(made, Module) and not bag.items, "".join(render(d) for d in bag.items)
+    found = []
+    for handler in made.handlers:
+        args = handler.event.args or {}
+        found.append((handler.event.kind, len(args.get("functions", "1"))))
+    return found
+
+
+def test_one_program_where_nothing_is_read() -> None:
+    assert shared("fentry:tcp_* { @[func, probe] = count(); }") == [("kprobe", len(TCP))]
+    assert shared("fexit:tcp_* { @[func, probe] = count(); }") == [("kretprobe", len(TCP))]
+
+
+def test_few_functions_have_programs_of_their_own() -> None:
+    assert shared("fentry:tcp_v* { @[func] = count(); }") == [("function", 1)] * 4
+    assert shared("fentry:tcp_* { @[func] = count(); }", attach="fentry") == [("function", 1)] * len(TCP)
+
+
+def test_arguments_that_differ_split() -> None:
+    with_sk = sorted(shared("fentry:tcp_r*, fentry:tcp_s* { @[arg0] = count(); }"))
+    assert with_sk == [("function", 1)] * 6  # three functions each
+    everywhere = shared("fentry:tcp_* { @[arg0] = count(); }")
+    # tcp_v4_rcv and tcp_v6_rcv have the packet there, all others the socket
+    assert sorted(everywhere) == [("kprobe", 2), ("kprobe", len(TCP) - 2)]
+
+
+def test_macros_and_functions_count() -> None:
+    text = "macro first() { arg0 } fentry:tcp_* { @[first()] = count(); }"
+    assert len(shared(text)) == 2
+
+
+def test_results_that_differ_split() -> None:
+    found = shared("fexit:tcp_* /retval == 0/ { @ = count(); }")
+    assert [kind for kind, _ in found] == ["kretprobe", "kretprobe"] and sum(n for _, n in found) == len(TCP)
+
+
+def test_arguments_at_the_return_need_fexit() -> None:
+    assert shared("fexit:tcp_* { @[arg0, retval] = count(); }") == [("function", 1)] * len(TCP)
+
+
+def test_too_many_arguments_for_this_kernel() -> None:
+    """tcp_setsockopt's optval takes two words: six in all; a kernel that can't take over more isn't asked to."""
+    assert shared("fentry:tcp_setsockopt { @[args.optlen] = count(); }", HAVE) == [("function", 1)]
