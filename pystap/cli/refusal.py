@@ -20,15 +20,16 @@ def refusal(c: Compilation, error: Exception) -> Diagnostic:
     log = str(getattr(error, "log", ""))
     what = f"{getattr(error, 'what', error)}: {getattr(error, 'strerror', '')}"
     lines = [line for line in log.split("\n") if line and not line.startswith(_STATISTICS)]
+    file, line = getattr(error, "place", ("", 0))
+    span = _line(c, line) if line and file == c.source.name else None
     if type(error).__name__ == "NoneAttached":
-        words = f"{getattr(error, 'what', '')}: {getattr(error, 'strerror', '')}"
         if getattr(error, "errno", 0) == EILSEQ:
-            return Diagnostic("E309", f"{getattr(error, 'what', '')}: no instruction begins at that offset")
-        return Diagnostic(
-            "E309", words, hints=("the kernel keeps tracing out of some of its functions (notrace)",)
-        )
+            words = f"{getattr(error, 'what', '')}: no instruction begins at that offset"
+            return Diagnostic("E309", words, span)
+        hint = "the kernel keeps tracing out of some of its functions (notrace)"
+        return Diagnostic("E309", what, span, hints=(hint,))
     if not lines:
-        return Diagnostic("E320", f"the kernel refused: {what}")
+        return Diagnostic("E320", f"the kernel refused: {what}", span)
     return Diagnostic(
         "E322",
         f"the kernel's verifier refused: {lines[-1]}",

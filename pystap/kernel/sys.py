@@ -42,7 +42,9 @@ _AGAIN_LIMIT = 10
 
 
 class KernelError(OSError):
-    """A refused system call: `errno`, and `what` was tried, in words."""
+    """A refused system call: `errno`, and `what` was tried, in words; place: file and line of the script, if known."""
+
+    place: tuple[str, int] = ("", 0)
 
     def __init__(self, errno: int, what: str) -> None:
         super().__init__(errno, error_text(errno))

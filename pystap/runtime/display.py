@@ -3,7 +3,8 @@
 A value is some flat parts (integers, strings, bytes); a hint says how many it takes and how they are shown:
 "int" "uint" "bool" "ptr" "str" "inet" "none" "mac" "ksym" "usym" "cgroup_path", ("kstack", mode), ("ustack", mode),
 ("timestamp", format), ("buf", size), ("enum", "0=A;1=B"), ("array", count, hint, size, signed),
-("record", ((name, offset, size, hint), ...)), ("bits", shift, width, signed), ("tuple", hints), ("named", ((name, hint), ...)), ("stat", kind, signed).
+("record", ((name, offset, size, hint), ...)), ("bits", shift, width, signed), ("tuple", hints),
+("named", ((name, hint), ...)), ("stat", kind, signed).
 """
 
 from __future__ import annotations

@@ -102,10 +102,20 @@ def load(prog: Prog, maps: Mapping[str, Map], btf: Btf | None) -> Loaded:
     finally:
         if "attach_btf_obj_fd" in options:
             os.close(options["attach_btf_obj_fd"])
-    made = Loaded(prog, fd, btf_fd, lambda: attach(fd))
+    made = Loaded(prog, fd, btf_fd, lambda: _attached(prog, fd, attach))
     if isinstance(prog.args, dict) and "functions" in prog.args:
         made.attach_in = lambda module, table: attach(fd, module, table)
     return made
+
+
+def _attached(prog: Prog, fd: int, attach: Callable[[int], Attachment]) -> Attachment:
+    """Attach; a refusal knows its place in the script."""
+    try:
+        return attach(fd)
+    except KernelError as error:
+        if prog.lines:
+            error.place = (prog.lines[0].file, prog.lines[0].line)
+        raise
 
 
 def _tracing(attach_type: int, type_id: int) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _probe(body: Body, e: Any) -> Val:
 
 
 def _probetype(body: Body, e: Any) -> Val:
-    return string(body.point.provider)
+    return string("special" if body.point.provider in ("begin", "end") else body.point.provider)
 
 
 def _func(body: Body, e: Any) -> Val:
@@ -70,6 +70,8 @@ def _retval(body: Body, e: Any) -> Val:
     from .body import error
 
     if body.point.retval is None:
+        if body.point.provider == "fexit":
+            raise error("E263", f"{body.point.text} has no return value: the function is void", e.span)
         raise error("E263", f"a {body.point.provider} probe has no return value", e.span)
     return body.point.retval(body)
 

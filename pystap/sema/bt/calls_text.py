@@ -23,7 +23,7 @@ AF_INET, AF_INET6 = 2, 10
 
 
 def str_(body: Body, call: ast.Call) -> Val:
-    """`str(pointer [, length])`; of a positional parameter its text."""
+    """`str(pointer [, length])`: of so many bytes the last is the NUL; of a positional parameter its text."""
     first = call.args[0]
     if isinstance(first, ast.Positional):
         params = body.unit.options.args
@@ -54,8 +54,9 @@ def _length(body: Body, call: ast.Call) -> tuple[int, Operand | None]:
         return most, None
     length, value = body.number_of(call.args[1], "a length")  # type: ignore[arg-type]
     if isinstance(value.const, int):
-        return max(1, min(most, value.const + 1)), None
-    return most, length
+        return max(1, min(most, value.const)), None
+    # a length of 0 or less is no string at all, as 1 is
+    return most, body.b.op("sub", (length, Const(1)))
 
 
 def pointer_of(body: Body, value: Val, node: ast.Expr | ast.Type) -> tuple[Operand, str]:

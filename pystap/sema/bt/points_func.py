@@ -13,9 +13,9 @@ from ...ir.nodes import Event
 from ...probes.base import glob_filter, has_glob
 from .body import error, later
 from .points import Point, c_argument, untyped
-from .points_many import found
+from .points_many import KERNEL, before_name, found, named
 from .points_many import resolve as many
-from .points_typed import by_kprobe, fill
+from .points_typed import by_kprobe, fill, result
 from .points_typed import resolve as few_programs
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
     if attach.address is not None:
         words = "the kernel's symbols can't be read, which functions by address need"
         raise error("E304", words, attach.span)
-    if attach.target:
+    if attach.target not in ("", KERNEL):
         raise later("functions of modules where the kernel hides its symbols", attach.span)
     return [_function(unit, attach, word, ret) for word in _names(unit, attach)]
 
@@ -105,8 +105,7 @@ def _unknown(btf: Any, word: str, attach: ast.AttachPoint) -> Exception:
 
 def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool, module: str = "") -> Point:
     args = {"module": module, "ret": ret, "offset": attach.offset}
-    before = f"{attach.provider}:{attach.target}:" if attach.target else f"{attach.provider}:"
-    text = attach.name if word == attach.func else before + word
+    text = before_name(attach, module) + named(attach, word)
     point = Point(attach.provider, text, Event("function", word, args), attach.span, f"function {word}")
     point.function = word
     point.registers = attach.provider in ("kprobe", "kretprobe")
@@ -120,12 +119,9 @@ def _function(unit: Unit, attach: ast.AttachPoint, word: str, ret: bool, module:
             point.fields = {}
             point.arguments = [untyped(make) for make in point.arguments or ()]
     if ret:
-        made = c_argument(
-            btf,
-            proto.type if proto is not None else None,
-            argument_words(proto)[-1] if proto is not None else 0,
-        )
-        point.retval = made if typed else untyped(made)
+        at = argument_words(proto)[-1] if proto is not None else 0
         if typed:
-            point.fields["retval"] = made
+            result(point, btf, proto, at)
+        else:
+            point.retval = untyped(c_argument(btf, proto.type if proto is not None else None, at))
     return point

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Found = tuple[str, str, str]
 
 REGISTERS = 6
+KERNEL = "vmlinux"  # where a module's name can stand: the kernel itself
 
 
 def resolve(unit: Unit, attach: ast.AttachPoint) -> Point | None:
@@ -55,11 +56,12 @@ def event_of(unit: Unit, attach: ast.AttachPoint, functions: list[Found], kind: 
     assert known is not None
     listed = tuple([(_cookie(known.numbers, m, name), m, name, symbol) for m, name, symbol in functions])
     one = functions[0] if len({(m, name) for m, name, _ in functions}) == 1 else None
-    before = f"{attach.provider}:{attach.target}:" if attach.target else f"{attach.provider}:"
+    owners = {m for m, _, _ in functions}
+    before = before_name(attach, min(owners) if len(owners) == 1 else attach.target)
     ret = kind == "kretprobe"
     args: dict[str, Any] = {"functions": listed, "ret": ret, "offset": attach.offset, "point": (before, "")}
     args["multi"] = _multi(unit, len(functions), attach.offset)
-    text = attach.name if one is None or one[1] == attach.func else before + one[1]
+    text = attach.name if one is None else before + named(attach, one[1])
     name = one[2] if one else attach.func
     words = f"function {one[1]}" if one else f"functions {attach.func}"
     point = Point(attach.provider, text, Event(kind, name, args), attach.span, words)
@@ -69,6 +71,20 @@ def event_of(unit: Unit, attach: ast.AttachPoint, functions: list[Found], kind: 
         point.probe_text = _text(before)
         point.function_text = _text("")
     return point
+
+
+def before_name(attach: ast.AttachPoint, module: str) -> str:
+    """Return what stands before a function's name in what `probe` gives: fentry always has the module."""
+    if attach.provider in ("fentry", "fexit"):
+        return f"{attach.provider}:{module or KERNEL}:"
+    return f"{attach.provider}:{attach.target}:" if attach.target else f"{attach.provider}:"
+
+
+def named(attach: ast.AttachPoint, function: str) -> str:
+    """Return a function's name as `probe` gives it, with what was written behind it."""
+    if attach.address is not None:
+        return hex(attach.address)
+    return f"{function}+{attach.offset}" if attach.offset else function
 
 
 def _at(unit: Unit, attach: ast.AttachPoint) -> Point:
@@ -129,19 +145,21 @@ def _text(before: str) -> Callable[[Body], Operand]:
 def found(unit: Unit, attach: ast.AttachPoint) -> list[Found]:
     """Return what the point means; without a module, first of the kernel, for a pattern of the loaded modules too."""
     known = unit.target.functions
-    word, module = attach.func, attach.target
+    word, module = attach.func, "" if attach.target == KERNEL else attach.target
     if module and not known.modules(module):
         near = did_you_mean(module, known.known_modules())
         hint = f"did you mean '{near}'?" if near else ""
         raise error("E304", f"this kernel has no module '{module}'", attach.span, hint)
     if has_glob(word):
         out: list[Found] = known.matching(word, module)
-        if not module:
+        if not attach.target:
             out = out + known.matching(word, "*")
         if not out:
-            raise error("E304", f"no function of {_where(module)} matches '{word}'", attach.span)
+            raise error(
+                "E304", f"no function of {_where(module)} that can be traced matches '{word}'", attach.span
+            )
         return out
-    out = known.copies(word, module) or ([] if module else known.copies(word, "*"))
+    out = known.copies(word, module) or ([] if attach.target else known.copies(word, "*"))
     exact = [one for one in out if one[2] == word]
     if not out:
         raise _unknown(unit, attach)
@@ -157,7 +175,7 @@ def _where(module: str) -> str:
 
 def _unknown(unit: Unit, attach: ast.AttachPoint) -> Exception:
     known = unit.target.functions
-    word, module = attach.func, attach.target
+    word, module = attach.func, "" if attach.target == KERNEL else attach.target
     if not module and unit.btf.find_func(word) is not None:
         words = f"the function '{word}' has no code of its own in this kernel: it is inlined into its callers"
         return error("E304", words, attach.span)

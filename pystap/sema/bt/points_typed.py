@@ -9,6 +9,8 @@ arguments are not there at a kretprobe: a handler of returns that reads them is 
 
 from __future__ import annotations
 
+from ...btf import resolve as strip
+from ...btf import types as bt
 from ...btf.layout import argument_words
 from ...lang.bt import ast
 from .points import Point, c_argument
@@ -75,10 +77,17 @@ def by_kprobe(unit: Unit, attach: ast.AttachPoint, functions: list[Found]) -> Po
     point.registers = False
     btf, proto = unit.types_of(functions[0][0], functions[0][1])
     if ret:
-        point.retval = point.fields["retval"] = c_argument(btf, proto.type, 0)
+        result(point, btf, proto, 0)
         return point
     fill(point, btf, proto, REGISTERS)
     return point
+
+
+def result(point: Point, btf: Any, proto: Any, at: int) -> None:
+    """Give a point what its function returns, word `at` of the event; a void function returns nothing."""
+    if isinstance(strip(proto.type), bt.Void):
+        return
+    point.retval = point.fields["retval"] = c_argument(btf, proto.type, at)
 
 
 def fill(point: Point, btf: Any, proto: Any, most: int) -> None:

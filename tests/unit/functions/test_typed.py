@@ -11,13 +11,16 @@ from pystap.source import Source
 from tests.unit.functions.test_many import HAVE, NAMES, kernel
 
 TCP = [name for name in NAMES if name.startswith("tcp_")]
+GIVING = ["inet_recvmsg", "inet_sendmsg", "tcp_v4_rcv", "vfs_open", "vfs_read", "vfs_unlink", "vfs_write"]
 ALL = HAVE | {"fentry_wide"}
 
 
-def shared(text: str, features: frozenset[str] = ALL, **options: object) -> list[tuple[str, int]]:
+def shared(
+    text: str, features: frozenset[str] = ALL, names: list[str] = NAMES, **options: object
+) -> list[tuple[str, int]]:
     """Return the kind of each event, and of how many functions it is."""
     bag = Bag()
-    made = analyse(parse(Source("t.bt", text), [], bag), kernel(NAMES, features), Options(**options), bag)
+    made = analyse(parse(Source("t.bt", text), [], bag), kernel(names, features), Options(**options), bag)
     assert isinstance(made, Module) and not bag.items, "".join(render(d) for d in bag.items)
     found = []
     for handler in made.handlers:
@@ -50,12 +53,22 @@ def test_macros_and_functions_count() -> None:
 
 
 def test_results_that_differ_split() -> None:
-    found = shared("fexit:tcp_* /retval == 0/ { @ = count(); }")
-    assert [kind for kind, _ in found] == ["kretprobe", "kretprobe"] and sum(n for _, n in found) == len(TCP)
+    """vfs_read and vfs_write return ssize_t, the others int."""
+    found = shared("fexit:* /retval == 0/ { @ = count(); }", names=GIVING)
+    assert sorted(found) == [("kretprobe", 2), ("kretprobe", len(GIVING) - 2)]
+
+
+def test_functions_that_return_nothing() -> None:
+    bag = Bag()
+    text = "fexit:tcp_* /retval == 0/ { @ = count(); }"
+    analyse(parse(Source("t.bt", text), [], bag), kernel(TCP, ALL), Options(), bag)
+    assert {d.code for d in bag.items} == {"E263"}
+    assert "the function is void" in render(bag.items[0])
 
 
 def test_arguments_at_the_return_need_fexit() -> None:
-    assert shared("fexit:tcp_* { @[arg0, retval] = count(); }") == [("function", 1)] * len(TCP)
+    found = shared("fexit:* { @[arg0, retval] = count(); }", names=GIVING)
+    assert found == [("function", 1)] * len(GIVING)
 
 
 def test_too_many_arguments_for_this_kernel() -> None:
