@@ -178,6 +178,9 @@ BPFTRACE: dict[str, Builtin] = {
     "ustack_text": Builtin("bis*", "s", "u"),  # frames, process id, mode, indent
     "text_bytes": Builtin("s", "b", "u"),  # the bytes of a constant
     "buf_cut": Builtin("bi", "b", "u"),  # the first bytes
+    "buf_part": Builtin("bii", "b", "u"),  # so many bytes from a place on
+    "buf_word": Builtin("bii", "i", "u"),  # an unsigned number at a place, of so many bytes
+    "word_bytes": Builtin("ii", "b", "u"),  # the bytes of a number
     "comm_of": Builtin("i", "s", "u", "clock"),  # the name of a process by its id
     # a string, the bytes that it had room for, what is put behind one that fills them
     "str_trailer": Builtin("sis", "s", "u"),

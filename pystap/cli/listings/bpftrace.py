@@ -7,6 +7,7 @@ from ...btf.kinds import G_FUNC, G_STRUCT
 from ...btf.spelling import declare, type_name
 from ...probes.bt_perf import HARDWARE_EVENTS, SOFTWARE_EVENTS
 from ...probes.iter import arguments_of
+from ...sema.bt.points_many import KERNEL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _PROVIDERS = (
     "software",
     "tracepoint",
 )
+_WITH_MODULE = {"fentry", "fexit", "kprobe", "kretprobe", "rawtracepoint"}
 _ALIKE = {"fexit", "kretprobe"}  # listed when they are asked for by name only
 
 
@@ -52,10 +54,15 @@ def listing(
     if word in ("struct", "union", "enum") and name:
         return _types(btf, word, name.strip(), verbose)
     out: list[str] = []
-    for probe in _probes(pattern, btf, systems, target):
-        out.append(probe)
-        if verbose:
-            out += [f"    {line}" for line in _arguments(probe, btf, target)]
+    seen: set[str] = set()
+    for part in pattern.split(","):
+        for probe in _probes(part.strip(), btf, systems, target):
+            if probe in seen:
+                continue
+            seen.add(probe)
+            out.append(probe)
+            if verbose:
+                out += [f"    {line}" for line in _arguments(probe, btf, target)]
     return out
 
 
@@ -105,9 +112,12 @@ def _probes(pattern: str, btf: Btf, systems: Mapping[str, str], target: Target |
             continue
         for probe in _of(one, btf, systems, target):
             full = probe.partition(":")[2].rstrip(":")
-            # fentry:tcp_reset may leave out the module, as may rawtracepoint
-            if fnmatchcase(full, rest) or fnmatchcase(full.removeprefix("vmlinux:"), rest):
+            # without a module all are meant, as when probing: of kprobe:tcp_*, fentry:tcp_reset, rawtracepoint
+            short = full.rpartition(":")[2] if one in _WITH_MODULE and ":" not in rest else full
+            if fnmatchcase(full, rest) or fnmatchcase(short, rest):
                 yield probe
+            elif one in _WITH_MODULE and ":" not in full and fnmatchcase(f"{KERNEL}:{full}", rest):
+                yield f"{one}:{KERNEL}:{full}"  # where a module is asked for, the kernel is one
 
 
 def _of(provider: str, btf: Btf, systems: Mapping[str, str], target: Target | None) -> list[str]:

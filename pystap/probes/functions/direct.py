@@ -111,15 +111,14 @@ def _alone(env: Env, function: Function) -> bool:
 def _attachable(env: Env, function: Function) -> bool:
     """Say whether there are types of it that the kernel would attach by."""
     proto = proto_of(env, function)
-    if proto is None or not _fits(env, proto):
+    if proto is None or not fits(proto, env.target.features):
         return False
     return not function.module or bool(env.target.functions.loaded(function.module))
 
 
-def _fits(env: Env, proto: t.FuncProto) -> bool:
+def fits(proto: t.FuncProto, features: Callable[[str], bool] | None) -> bool:
     """Say whether this kernel's fentry can take its arguments over: of none that isn't in registers where the kernel can't,
     nor with a struct that isn't in registers at all, or is returned, nor with `...`."""
-    features = env.target.features
     words = argument_words(proto)
     if words[-1] > REGISTERS and features is not None and not features("fentry_wide"):
         return False
@@ -159,7 +158,7 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
     """Return the event of one function."""
     name, symbol = function.name, function.symbol
     proto = proto_of(env, function)
-    typed = symbol == name and proto is not None and _fits(env, proto)
+    typed = symbol == name and proto is not None and fits(proto, env.target.features)
     kind = rung(env, wanted.returns, ("fentry", "kprobe") if typed else ("kprobe",))
     variables: list[Variable] = []
     if kind != "kretprobe" and proto is not None:

@@ -63,8 +63,10 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
 
     def kstack_text(data: bytes, mode: str, indent: int = 8) -> str:
         frames = shown(data)
-        if not frames or mode in ("raw", "perf"):
+        if not frames or mode == "raw":
             return stack_text(data, mode) if frames else ""
+        if mode == "perf":
+            return "".join([f"\n\t{frame:x} {symbols.with_offset(frame)}" for frame in frames]) + "\n"
         lead = "\n" + " " * indent
         return "".join([lead + symbols.with_offset(frame) for frame in frames]) + "\n"
 

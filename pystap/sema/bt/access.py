@@ -6,13 +6,13 @@ from ...btf import BtfError, FieldError, type_name
 from ...btf import types as bt
 from ...btf.layout import field_path, sizeof
 from ...diag import did_you_mean
-from ...ir.nodes import Const
+from ...ir.nodes import BUF, Const
 from ...lang.bt import ast
 from ..build import wrap
 from . import ctypes_, types
 from .body import error, later
 from .types import UINT64, T, is_number, name
-from .values import UNKNOWN, Mem, Val, number, size_of
+from .values import BYTES, UNKNOWN, Mem, Val, number, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def field(body: Body, value: Val, e: ast.Member, where: Span) -> Val:
         words = f"'{name(value.type)}' has no members"
         raise error("E231", words, where)
     if mem is None:
-        raise later("members of a struct that a map holds", where, "keep a pointer in the map")
+        mem = Mem(body.ops(value)[0], 0, "", BYTES, e.base.span.text[:60])
     try:
         found = field_path(body.unit.btf, holder, (e.name,))
     except FieldError as failed:
@@ -98,7 +98,7 @@ def field(body: Body, value: Val, e: ast.Member, where: Span) -> Val:
         if not failed.candidates:
             words = f"{words}: its definition isn't in the kernel's BTF"
         raise error("E231", words, where, f"did you mean '{near}'?" if near else "") from None
-    type = types.of_ctype(body.unit.btf, found.type, mem.space)
+    type = types.of_ctype(body.unit.btf, found.type, "kernel" if mem.space == BYTES else mem.space)
     bits = (found.bit_shift, found.bit_size, found.size) if found.bit_size else None
     what = f"{mem.what}->{e.name}" if len(mem.what) < 60 else e.name
     return Val(type, None, Mem(mem.base, mem.off + found.offsets[0], mem.struct, mem.space, what, bits))
@@ -141,6 +141,8 @@ def index(body: Body, e: ast.Index) -> Val:
         if not 0 <= at < type.ctype.count:
             raise error("E232", f"index {at} is outside of an array of {type.ctype.count}", e.index.span)
         return value.element(body, at)  # type: ignore[no-any-return]
+    if type.kind == "array" and value.mem is None:
+        value.mem = Mem(body.ops(value)[0], 0, "", BYTES, e.base.span.text[:60])
     if type.kind == "array" and value.mem is not None:
         return _element(body, value.mem, type.ctype.type, type.ctype.count, e)
     if type.kind == "ptr":
@@ -151,8 +153,6 @@ def index(body: Body, e: ast.Index) -> Val:
     if type.kind == "str" and value.mem is not None:
         char = body.unit.btf.find_scalar("char") or ctypes_.Made.integer(T("int", 1, True))
         return _element(body, value.mem, char, type.size, e)
-    if type.kind == "array":
-        raise later("elements of an array that isn't in memory", e.span)
     raise error("E232", f"{name(type)} has no elements", e.base.span)
 
 
@@ -163,7 +163,7 @@ def _element(body: Body, mem: Mem, element: bt.Type, count: int, e: ast.Index) -
     except BtfError:
         raise error("E232", f"the size of '{type_name(element)}' is not known", e.span) from None
     at, known = body.number_of(e.index, "an index")
-    type = types.of_ctype(btf, element, mem.space)
+    type = types.of_ctype(btf, element, "kernel" if mem.space == BYTES else mem.space)
     here = btf.resolve(element)
     what = f"{mem.what}[]"
     if isinstance(known.const, int):
@@ -172,6 +172,8 @@ def _element(body: Body, mem: Mem, element: bt.Type, count: int, e: ast.Index) -
         # a member of an array of structs is read from the element: its own offset counts from there
         base, off = mem.base, wrap(mem.off + known.const * size)
         return Val(type, None, Mem(base, off, mem.struct, mem.space, what))
+    if mem.space == BYTES:
+        raise later("an index that isn't constant into an array that isn't in memory", e.index.span)
     scaled = at if size == 1 else body.b.op("mul", (at, Const(size)))
     base = body.b.op("add", (mem.base, scaled))
     if mem.off:
@@ -185,6 +187,10 @@ def dereference(body: Body, e: ast.Unary) -> Val:
     type = value.type
     if type.kind == "none":
         return UNKNOWN
+    if type.kind == "int" and type.size == 8 and type.ctype is None and value.const is None:
+        # an address without a type, as of kaddr(), is one of words
+        mem = Mem(body.ops(value)[0], 0, "", body.point.space, e.operand.span.text[:60])
+        return Val(T("int", 8, type.signed), None, mem)
     if type.kind != "ptr":
         hint = f"cast it first: *(uint64 *){e.operand.span.text}" if type.kind == "int" else ""
         raise error("E232", f"'*' needs a pointer, not {name(type)}", e.span, hint)
@@ -196,7 +202,7 @@ def address_of(body: Body, e: ast.Unary) -> Val:
     if isinstance(e.operand, (ast.Variable, ast.Map, ast.MapAccess)):
         raise later("the address of a variable or map", e.span)
     value = body.value(e.operand)
-    if value.mem is None or value.mem.bits is not None:
+    if value.mem is None or value.mem.bits is not None or value.mem.space == BYTES:
         raise error("E233", "only what lies in memory has an address", e.span)
     return Val(T("ptr", 8, False, _target(value.type), space=value.mem.space), [address(body, value)])
 
@@ -236,9 +242,22 @@ def cast(body: Body, e: ast.Cast) -> Val:
             return value
         operand, _ = _address_like(body, value, e)
         return Val(T("ptr", 8, False, target.ctype, space=_space(body, type)), [operand])
+    if target.kind == "array" and type.kind == "int":
+        return _spread(body, target, value, e)
     if target.kind == type.kind and types.merge(target, type) is not None:
         return Val(target, body.ops(value), value.mem, value.const)
     raise later(f"a cast of {name(type)} to {name(target)}", e.span)
+
+
+def _spread(body: Body, target: T, value: Val, e: ast.Cast) -> Val:
+    """A number's bytes as an array."""
+    size = size_of(target)
+    if size != value.type.size and value.const is None:
+        words = f"{name(value.type)} has {value.type.size} bytes, and {name(target)} has {size}"
+        raise error("E251", words, e.span)
+    if not 1 <= size <= 8:
+        raise error("E251", f"a number has at most 8 bytes, and {name(target)} has {size}", e.span)
+    return Val(target, [body.b.op("call", (body.ops(value)[0], Const(size)), "word_bytes", BUF)])
 
 
 def _space(body: Body, type: T) -> str:

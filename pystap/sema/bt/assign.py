@@ -11,7 +11,7 @@ from .maps import MapInfo
 from .operators import arithmetic_op
 from .scope import Var
 from .types import T, is_number, merge, name, parts, same
-from .values import UNKNOWN, Val, number, zeros
+from .values import BYTES, UNKNOWN, Val, number, zeros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -225,6 +225,9 @@ def store(body: Body, var: Var, value: Val, span: Span) -> None:
     type = value.type
     if type.kind == "none":
         return
+    if type.kind in ("record", "array") and (value.mem is None or value.mem.space == BYTES):
+        value = Val(type.replace(space=BYTES), body.ops(value))
+        type = value.type
     _check_declared(var, value, span)
     both = merge(var.type, type)
     if both is None or (
@@ -241,10 +244,10 @@ def store(body: Body, var: Var, value: Val, span: Span) -> None:
 
 
 def _stored(body: Body, var: Var, value: Val, span: Span) -> list[Operand]:
-    if var.type.kind not in ("record", "array"):
+    if var.type.kind not in ("record", "array") or (var.type.space == BYTES and value.type.space == BYTES):
         return body.ops(value)
-    if value.mem is None:
-        raise later("a variable that holds a struct or array by value", span)
+    if value.mem is None or var.type.space == BYTES:
+        raise later("a variable that holds a struct or array now in memory, now by value", span)
     from .access import address
 
     return [address(body, value)]

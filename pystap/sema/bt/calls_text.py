@@ -7,10 +7,10 @@ from ...ir.ops import Load
 from ...lang.bt import ast
 from ..build import latin
 from . import arrays, types
-from .body import error, later
+from .body import error
 from .builtins import BUILTINS, stack
 from .types import BOOL, INET, INT64, KSYM, MAC, UINT64, USYM, T, is_number, name
-from .values import UNKNOWN, Val, number, size_of, string
+from .values import BYTES, UNKNOWN, Mem, Val, number, size_of, string
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _length(body: Body, call: ast.Call) -> tuple[int, Operand | None]:
 def pointer_of(body: Body, value: Val, node: ast.Expr | ast.Type) -> tuple[Operand, str]:
     """Return the address and the address space of what a pointer, number or array means."""
     type = value.type
-    if type.kind in ("array", "record", "str") and value.mem is not None:
+    if type.kind in ("array", "record", "str") and value.mem is not None and value.mem.space != BYTES:
         from .access import address
 
         return address(body, value), value.mem.space
@@ -131,9 +131,8 @@ def ntop(body: Body, call: ast.Call) -> Val:
         raise error("E251", f"ntop() needs an address of 4 or 16 bytes, not {size}", node.span)
     if size == 16:
         return Val(INET, [body.text_call("ip6_text", body.ops(value)[0])])
-    if value.mem is None:
-        raise later("ntop() of 4 bytes that aren't in memory", node.span)
-    word = Val(types.UINT32, None, value.mem)
+    mem = value.mem or Mem(body.ops(value)[0], 0, "", BYTES)
+    word = Val(types.UINT32, None, mem)
     return Val(INET, [body.text_call("ip4_text", body.ops(word)[0])])
 
 

@@ -117,17 +117,27 @@ def resolve(unit: Unit, probe: ast.Probe) -> list[Point]:
     """Return the points of a probe; what can't be attached is reported."""
     out: list[Point] = []
     unit.probe = probe
+    missing: list[tuple[CompileError, ast.AttachPoint]] = []
     for attach in probe.attach:
         try:
             out += PROVIDERS[attach.provider](unit, attach)
         except CompileError as failed:
-            missing = unit.config.missing_probes
-            if failed.diagnostic.code in ("E303", "E304", "E305") and missing != "error":
-                if missing == "warn":
-                    unit.bag.warn("W303", f"left out: {failed.diagnostic.message}", attach.span)
-                continue
-            unit.report(failed)
+            if failed.diagnostic.code in MISSING:
+                missing.append((failed, attach))
+            else:
+                unit.report(failed)
+    for why, attach in missing:
+        rule = unit.config.missing_probes
+        if rule == "error" and out and attach.wildcard:
+            rule = "warn"  # a pattern among others may match nothing
+        if rule == "error":
+            unit.report(why)
+        elif rule == "warn":
+            unit.bag.warn("W303", f"left out: {why.diagnostic.message}", attach.span)
     return out
+
+
+MISSING = frozenset(("E303", "E304", "E305"))
 
 
 # ---- user handlers ------------------------------------------------------------------------

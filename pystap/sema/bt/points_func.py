@@ -11,6 +11,7 @@ from ...btf.layout import argument_words
 from ...diag import did_you_mean
 from ...ir.nodes import Event
 from ...probes.base import glob_filter, has_glob
+from ...probes.functions.direct import fits
 from .body import error, later
 from .points import Point, c_argument, untyped
 from .points_many import KERNEL, before_name, found, named
@@ -55,12 +56,14 @@ def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
 
 
 def _one(unit: Unit, attach: ast.AttachPoint, module: str, word: str) -> Point:
-    """Return the point of one function by fentry or fexit; by a kprobe where it has too many arguments for this kernel."""
-    _, proto = unit.types_of(module, word)
-    features = unit.target.features
-    if argument_words(proto)[-1] > REGISTERS and features is not None and not features("fentry_wide"):
-        return by_kprobe(unit, attach, [(module, word, word)])
-    return _function(unit, attach, word, attach.provider == "fexit", module)
+    """Return the point of one function by fentry or fexit; by a kprobe where this kernel's fentry can't attach to it."""
+    known = unit.target.functions
+    assert known is not None and known.table is not None
+    there = not module or known.loaded(module)
+    alone = module or len(known.table.addresses(word)) < 2
+    if fits(unit.types_of(module, word)[1], unit.target.features) and there and alone:
+        return _function(unit, attach, word, attach.provider == "fexit", module)
+    return by_kprobe(unit, attach, [(module, word, word)])
 
 
 def _typed(unit: Unit, attach: ast.AttachPoint) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ...diag import did_you_mean
 from ...ir.nodes import STR, Const, Event
-from ...probes.base import has_glob
+from ...probes.base import glob_filter, has_glob
 from . import types
 from .body import error
 from .points import Point, c_argument
@@ -57,7 +57,7 @@ def event_of(unit: Unit, attach: ast.AttachPoint, functions: list[Found], kind: 
     listed = tuple([(_cookie(known.numbers, m, name), m, name, symbol) for m, name, symbol in functions])
     one = functions[0] if len({(m, name) for m, name, _ in functions}) == 1 else None
     owners = {m for m, _, _ in functions}
-    before = before_name(attach, min(owners) if len(owners) == 1 else attach.target)
+    before = before_name(attach, min(owners))
     ret = kind == "kretprobe"
     args: dict[str, Any] = {"functions": listed, "ret": ret, "offset": attach.offset, "point": (before, "")}
     args["multi"] = _multi(unit, len(functions), attach.offset)
@@ -68,16 +68,17 @@ def event_of(unit: Unit, attach: ast.AttachPoint, functions: list[Found], kind: 
     point.function = one[1] if one else attach.func
     point.registers = True
     if one is None:
-        point.probe_text = _text(before)
+        several = len(owners) > 1 and before.count(":") > 1
+        point.probe_text = _owned(attach.provider) if several else _text(before)
         point.function_text = _text("")
     return point
 
 
 def before_name(attach: ast.AttachPoint, module: str) -> str:
-    """Return what stands before a function's name in what `probe` gives: fentry always has the module."""
-    if attach.provider in ("fentry", "fexit"):
+    """Return what stands before a function's name in what `probe` gives: fentry always has the module, others if told."""
+    if attach.provider in ("fentry", "fexit") or attach.target:
         return f"{attach.provider}:{module or KERNEL}:"
-    return f"{attach.provider}:{attach.target}:" if attach.target else f"{attach.provider}:"
+    return f"{attach.provider}:"
 
 
 def named(attach: ast.AttachPoint, function: str) -> str:
@@ -125,7 +126,7 @@ def _word(unit: Unit, n: int) -> Make:
 
 def _cookie(numbers: dict[str, int], module: str, name: str) -> int:
     low = numbers.setdefault(name, len(numbers) + 1)
-    return numbers.setdefault(module or "kernel", len(numbers) + 1) << 32 | low
+    return numbers.setdefault(module or KERNEL, len(numbers) + 1) << 32 | low
 
 
 def _text(before: str) -> Callable[[Body], Operand]:
@@ -139,6 +140,22 @@ def _text(before: str) -> Callable[[Body], Operand]:
     return make
 
 
+def _owned(provider: str) -> Callable[[Body], Operand]:
+    """Like `_text`, with the module that each function is of."""
+    from ...ir.nodes import Text
+
+    def make(body: Body) -> Operand:
+        number = body.call("probe_number")
+        module = body.text_call("function_name", body.b.op("shr", (number, Const(32))))
+        name = body.text_call("function_name", body.b.op("and", (number, Const(0xFFFFFFFF))))
+        text: Operand = Text(f"{provider}:")
+        for part in (module, Text(":"), name):
+            text = body.b.op("concat", (text, part), None, STR)
+        return text
+
+    return make
+
+
 # ---- which functions ----------------------------------------------------------------------
 
 
@@ -146,20 +163,22 @@ def found(unit: Unit, attach: ast.AttachPoint) -> list[Found]:
     """Return what the point means; without a module, first of the kernel, for a pattern of the loaded modules too."""
     known = unit.target.functions
     word, module = attach.func, "" if attach.target == KERNEL else attach.target
-    if module and not known.modules(module):
+    own = not module or (has_glob(module) and bool(glob_filter(module, (KERNEL,))))
+    others = module if attach.target else "*"
+    if module and not own and not known.modules(module):
         near = did_you_mean(module, known.known_modules())
         hint = f"did you mean '{near}'?" if near else ""
         raise error("E304", f"this kernel has no module '{module}'", attach.span, hint)
+    out: list[Found]
     if has_glob(word):
-        out: list[Found] = known.matching(word, module)
-        if not attach.target:
-            out = out + known.matching(word, "*")
+        out = known.matching(word) if own else []
+        out = out + known.matching(word, others) if others else out
         if not out:
-            raise error(
-                "E304", f"no function of {_where(module)} that can be traced matches '{word}'", attach.span
-            )
+            words = f"no function of {_where(module)} that can be traced matches '{word}'"
+            raise error("E304", words, attach.span)
         return out
-    out = known.copies(word, module) or ([] if attach.target else known.copies(word, "*"))
+    out = known.copies(word) if own else []
+    out = out or (known.copies(word, others) if others else [])
     exact = [one for one in out if one[2] == word]
     if not out:
         raise _unknown(unit, attach)
@@ -170,7 +189,7 @@ def found(unit: Unit, attach: ast.AttachPoint) -> list[Found]:
 
 
 def _where(module: str) -> str:
-    return f"the module '{module}'" if module else "this kernel"
+    return f"the module '{module}'" if module and not has_glob(module) else "this kernel"
 
 
 def _unknown(unit: Unit, attach: ast.AttachPoint) -> Exception:

@@ -9,10 +9,9 @@ arguments are not there at a kretprobe: a handler of returns that reads them is 
 
 from __future__ import annotations
 
-from ...btf import resolve as strip
-from ...btf import types as bt
 from ...btf.layout import argument_words
 from ...lang.bt import ast
+from ...probes.functions.direct import returned
 from .points import Point, c_argument
 from .points_many import REGISTERS, event_of
 
@@ -84,8 +83,8 @@ def by_kprobe(unit: Unit, attach: ast.AttachPoint, functions: list[Found]) -> Po
 
 
 def result(point: Point, btf: Any, proto: Any, at: int) -> None:
-    """Give a point what its function returns, word `at` of the event; a void function returns nothing."""
-    if isinstance(strip(proto.type), bt.Void):
+    """Give a point what its function returns, word `at` of the event, if it returns something."""
+    if not returned(proto):
         return
     point.retval = point.fields["retval"] = c_argument(btf, proto.type, at)
 

@@ -44,8 +44,8 @@ class Var:
         """Give the variable its type, and its locals when it has none yet."""
         self.type = type
         if not self.locals and type.kind not in ("none", "void"):
-            # a struct or array is kept as its address
-            kinds = ("i64",) if type.kind in ("record", "array") else parts(type)
+            # a struct or array in memory is kept as its address
+            kinds = ("i64",) if type.kind in ("record", "array") and type.space != "bytes" else parts(type)
             name = self.name
             many = len(kinds) > 1
             self.locals = [Local(f"{name}.{n}" if many else name, kind) for n, kind in enumerate(kinds)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.nodes import BUF, STR, Const, Text
+from ...ir.nodes import BUF, I64, STR, Const, Text
 from ...ir.ops import Load
 from ..build import wrap
 from .types import NONE, VOID, T, of_literal, parts
@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from ..build import Builder, Operand
 
 
+BYTES = "bytes"
+
+
 class Mem:
-    """Memory at base + off. struct: BTF name of what base points to, "" if not known; bits: (shift, width, bytes)
-    of a bit field; what: the way there in words."""
+    """Memory at base + off; of space BYTES a place in captured bytes, which base is.
+
+    struct: BTF name of what base points to, "" if not known; bits: (shift, width, bytes) of a bit field; what: the way
+    there in words.
+    """
 
     __slots__ = ("base", "bits", "off", "space", "struct", "what")
 
@@ -90,6 +96,9 @@ def read(b: Builder, value: Val) -> list[Operand]:
         return value.ops
     mem = value.mem
     assert mem is not None
+    if mem.space == BYTES:
+        value.ops = [_part(b, type, mem)]
+        return value.ops
     kind = type.kind
     if kind == "str":
         load = Load(mem.off, max(type.size, 1), False, "zero", mem.struct, mem.space, mem.what)
@@ -102,13 +111,27 @@ def read(b: Builder, value: Val) -> list[Operand]:
     return value.ops
 
 
+def _part(b: Builder, type: T, mem: Mem) -> Operand:
+    """Read a part of bytes."""
+    if type.kind in ("str", "record", "array", "buffer", "mac"):
+        place = (Const(mem.off), Const(max(1, size_of(type))))
+        part = b.op("call", (mem.base, *place), "buf_part", BUF)
+        return b.op("call", (part,), "buf_str", STR) if type.kind == "str" else part
+    return _scalar(b, type, mem)
+
+
+def _number(b: Builder, mem: Mem, size: int, signed: bool) -> Operand:
+    if mem.space != BYTES:
+        return b.op("load", (mem.base,), Load(mem.off, size, signed, "zero", mem.struct, mem.space, mem.what))
+    word = b.op("call", (mem.base, Const(mem.off), Const(size)), "buf_word", I64)
+    return b.op("sext", (word,), 8 * size) if signed and size < 8 else word
+
+
 def _scalar(b: Builder, type: T, mem: Mem) -> Operand:
     if mem.bits is None:
-        load = Load(mem.off, type.size, type.signed, "zero", mem.struct, mem.space, mem.what)
-        return b.op("load", (mem.base,), load)
+        return _number(b, mem, type.size, type.signed)
     shift, width, size = mem.bits
-    load = Load(mem.off, size, False, "zero", mem.struct, mem.space, mem.what)
-    value = b.op("load", (mem.base,), load)
+    value = _number(b, mem, size, False)
     if shift:
         value = b.op("shr", (value, Const(shift)))
     if type.signed:
