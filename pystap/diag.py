@@ -162,12 +162,14 @@ def did_you_mean(word: str, known: object) -> str | None:
     """Return the nearest of the known names (an iterable of str), or None."""
     best: tuple[int, str] | None = None
     limit = max(1, len(word) // 3)
+    letters = set(word)
     for name in known:  # type: ignore[attr-defined]
-        if abs(len(name) - len(word)) > limit:
-            continue
+        if abs(len(name) - len(word)) > limit or len(letters.difference(name)) > limit:
+            continue  # each letter of the word that the name lacks is a change
         distance = _distance(word, name, limit)
-        if distance <= limit and (best is None or distance < best[0]):
+        if distance <= limit:
             best = (distance, name)
+            limit = distance - 1  # only a nearer one is better
     return best[1] if best else None
 
 
@@ -177,11 +179,14 @@ def _distance(a: str, b: str, limit: int) -> int:
     row = list(range(len(b) + 1))
     for i, ca in enumerate(a, 1):
         last, before, row = before, row, [i]
-        for j, cb in enumerate(b, 1):
+        first = max(1, i - limit)  # what is farther from the diagonal is farther away than the limit
+        row += [limit + 1] * (first - 1)
+        for j, cb in enumerate(b[first - 1 : i + limit], first):
             cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (ca != cb))
             if i > 1 and j > 1 and ca == b[j - 2] and a[i - 2] == cb:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
         if min(row) > limit:
             return limit + 1
+        row += [limit + 1] * (len(b) + 1 - len(row))
     return row[-1]

@@ -97,7 +97,7 @@ def _resolve_list(
         except CompileError as error:
             if not point.optional and not point.sufficient:
                 if user is not None:
-                    raise
+                    raise _told_at(user, error.diagnostic) from None
                 unit.bag.add(error.diagnostic)
             elif error.diagnostic.code.startswith("E4") and user is None:
                 unit.bag.warn("W304", f"left out: {error.diagnostic.message}", error.diagnostic.span)
@@ -113,6 +113,14 @@ def _resolve_list(
     return out
 
 
+def _told_at(user: ast.ProbePoint, what: Diagnostic) -> CompileError:
+    """Return an error of what an alias is made of, at the script's own point."""
+    if what.span is None or what.span.source is user.span.source:
+        return CompileError(what)
+    moved = Diagnostic(what.code, what.message, user.span, notes=what.notes, hints=what.hints)
+    return CompileError(moved)
+
+
 def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, depth: int) -> list[Derived]:
     if depth > DEEPEST:
         raise fail("E308", f"the alias '{point_text(parts)}' is made of itself", user.span)
@@ -122,12 +130,14 @@ def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, d
     if not matches:
         return [_derive(unit, user, parts, r) for r in _resolve_kind(unit, parts, user.span)]
     out: list[Derived] = []
+    absent: Diagnostic | None = None
     for place, alias, rest in matches:
         try:
             found = _resolve_list(unit, place, alias.points, rest, user, depth + 1)
-        except CompileError:
+        except CompileError as error:
             if len(matches) == 1:
                 raise
+            absent = absent or error.diagnostic
             continue
         for derived in found:
             if alias.prologue is not None:
@@ -135,6 +145,9 @@ def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, d
             if alias.epilogue is not None:
                 derived.epilogues.insert(0, (place, alias.epilogue))
         out += found
+    if not out and absent is not None:
+        words = f"nothing that '{point_text(parts)}' stands for is there: {absent.message}"
+        raise fail("E307", words, user.span, *absent.hints)
     return out
 
 
@@ -183,13 +196,8 @@ def _stacks(unit: Unit) -> bool:
 
 def _unknown(unit: Unit, parts: Parts) -> Diagnostic:
     """Return the error for a point that neither an alias nor a kind has."""
-    from ...probes.alias_names import FAMILIES
-    from ...probes.alias_names import known as is_alias
-
     text = point_text(parts)
     dotted = ".".join(p.name for p in parts)
-    if is_alias(dotted) or (has_glob(dotted) and parts[0].name in FAMILIES):
-        return Diagnostic("E401", f"not supported yet: the probe alias '{text}'", parts[0].span)
     ours = [".".join(c.name for c in name.components) for name, _ in unit.scope.aliases]
     ours += unit.added.names()
     near = did_you_mean(dotted, (*ours, *ALIASES)) or did_you_mean(
