@@ -40,7 +40,13 @@ def doctor() -> int:
         out("tracing is not possible here" + ("" if os.geteuid() == 0 else "; try as root") + "\n")
         return 1
     out(f"lockdown: {lockdown() or 'none'}\n")
-    features = Features(live_target().btf)
+    target = live_target()
+    if target.untyped:
+        from ..probes.base import WITHOUT_TYPES
+
+        out(f"  no   type information (BTF): {target.untyped}\n")
+        out(f"       {WITHOUT_TYPES.partition(' (')[0]}\n")
+    features = Features(target.btf)
     for name, meaning in _MEANING:
         works, why = features.has(name)
         out(f"  {'yes' if works else 'no ':3}  {name:16} {meaning}\n")

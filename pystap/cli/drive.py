@@ -118,6 +118,8 @@ class Driver:
             for diagnostic in bag.items:
                 diagnostic.severity = "error"
             ok = ok and not bag.items
+        if target.untyped and not ok:
+            _say_untyped(bag, target.untyped)
         report(bag, self.options.warnings)
         return c if ok else None
 
@@ -211,6 +213,17 @@ class Driver:
         status = session.run()
         self._clock.completed()
         return status
+
+
+def _say_untyped(bag: Bag, why: str) -> None:
+    """Say with what failed that the kernel has no types, unless the errors do."""
+    if all(one.code == "E310" or one.code[:2] in ("E1", "E4", "E9") for one in bag.errors):
+        return
+    from ..diag import NOTE, Diagnostic
+    from ..probes.base import WITHOUT_TYPES
+
+    words = f"this kernel has no type information (BTF), which may be why: {why}"
+    bag.add(Diagnostic("W313", words, severity=NOTE, hints=(WITHOUT_TYPES,)))
 
 
 def _require_process(pid: int) -> None:

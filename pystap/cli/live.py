@@ -134,7 +134,10 @@ def no_debuginfo(module: str) -> tuple[str, ...]:
 
 
 def live_target(*, types: bool = True) -> Target:
-    """Return this kernel as a target; CompileError (E310) when it has no types. Parsing alone needs none."""
+    """Return this kernel as a target; CompileError (E310) when its types are damaged. Parsing alone needs none.
+
+    A kernel without any is a target with `untyped`: what needs types says so where it needs them.
+    """
     from ..btf import BtfError
     from ..btf.cache import open_btf
     from ..codeindex import use_cache
@@ -144,12 +147,17 @@ def live_target(*, types: bool = True) -> Target:
     from ..kernel.target import build_key, config, machine, release, vmlinux_btf
     from ..sema.target import Target
 
+    untyped = ""
     try:
-        if types:
-            btf = open_btf(vmlinux_btf(), cache_dir(), build_key().encode(), defer=True)
+        data = vmlinux_btf() if types else None
+    except KernelError as error:
+        untyped, data = f"/sys/kernel/btf/vmlinux: {error.strerror}", None
+    try:
+        if data is not None:
+            btf = open_btf(data, cache_dir(), build_key().encode(), defer=True)
         else:
             btf = open_btf(_NO_TYPES, None, b"")
-    except (KernelError, BtfError) as error:
+    except BtfError as error:
         raise CompileError(
             Diagnostic(
                 "E310",
@@ -170,7 +178,15 @@ def live_target(*, types: bool = True) -> Target:
         debuginfo=LiveDebugInfo(),
         no_debuginfo=no_debuginfo,
         cpus=max(possible_cpus()) + 1,
+        untyped=untyped,
+        tracepoints=_tracepoints,
     )
+
+
+def _tracepoints() -> dict[str, str]:
+    from .listings import systems
+
+    return systems()
 
 
 # BTF of no types: magic, version, flags, header's length; offset and length of types, of strings.

@@ -140,8 +140,6 @@ def explain_missing() -> list[str]:
             reasons.append(
                 "bpf(2) is forbidden here, though the capabilities are there (a sandbox, or a policy)"
             )
-    if not os.path.exists("/sys/kernel/btf/vmlinux"):
-        reasons.append("this kernel has no BTF: /sys/kernel/btf/vmlinux is missing (CONFIG_DEBUG_INFO_BTF)")
     if lockdown() == "confidentiality":
         reasons.append("the kernel is locked down (confidentiality): programs may not read its memory")
     return reasons

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..diag import did_you_mean, fail
+from ..diag import CompileError, did_you_mean, fail
 from ..ir.nodes import Event
 from ..node import Node
 
@@ -46,7 +46,7 @@ class Context:
     __slots__ = (
         *("entered", "function", "kind", "locals", "missing", "module", "name", "of_call", "of_function"),
         *("elsewhere", "provider"),
-        *("place", "places", "returns", "variables"),
+        *("place", "places", "returns", "untyped", "variables"),
     )
 
     def __init__(
@@ -67,6 +67,7 @@ class Context:
         # pp() where finding it takes time, and of an event that is many functions: (probe_number, what pp() gives).
         self.place: Callable[[], str] | None = None
         self.places: Callable[[], tuple[tuple[int, str], ...]] | None = None
+        self.untyped = ""  # why nothing is known of its variables
         self.missing: dict[str, str] = {}  # names of variables that can't be read here -> why
         self.locals: frozenset[str] = frozenset()  # names that are no parameters
         # name -> where else in the function a variable can be read, as words for a hint, "" for none
@@ -194,6 +195,18 @@ def unknown(parts: Sequence[Part], env: Env, known: Iterable[str], at: int = 0) 
     if at:
         words += f": '{parts[at].name}' can't follow '{point_text(parts[:at])}'"
     return fail("E301", words, parts[at].span, *hints)
+
+
+WITHOUT_TYPES = (
+    "without it there are begin, end, timers, profiling, system calls, and tracepoints and functions but for their"
+    " variables ('pystap doctor' says more)"
+)
+
+
+def untyped(target: Any, what: str, span: Span | None) -> CompileError:
+    """Return the error for what needs types on a kernel that tells none (`target.untyped`)."""
+    words = f"{what} needs the kernel's type information (BTF), which this kernel lacks ({target.untyped})"
+    return fail("E310", words, span, "a kernel built with CONFIG_DEBUG_INFO_BTF=y has it", WITHOUT_TYPES)
 
 
 def wrong_argument(part: Part, wanted: str) -> Exception:

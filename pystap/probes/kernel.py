@@ -20,6 +20,7 @@ from .base import (
     has_glob,
     point_text,
     unknown,
+    untyped,
     wrong_argument,
 )
 
@@ -85,12 +86,32 @@ def _traces(parts: Sequence[Part], env: Env) -> list[Resolved]:
     btf: Btf = env.target.btf
     names = btf.tracepoints(pattern) if has_glob(pattern) else [pattern]
     numbered = word.name == "tracepoint"
+    if env.target.untyped:
+        return _untyped(env, word, word.arg)
     found = [r for r in (tracepoint(btf, name, numbered) for name in names) if r is not None]
     if not found:
         near = None if has_glob(pattern) else did_you_mean(pattern, btf.tracepoints())
         hints = (f"did you mean '{near}'?",) if near else ()
         raise fail("E303", f"this kernel has no tracepoint '{word.arg}'", word.span, *hints)
     return found
+
+
+def _untyped(env: Env, word: Part, text: str) -> list[Resolved]:
+    """Return the events of tracepoints on a kernel without types: they are known by name, without their variables."""
+    known = sorted(env.target.tracepoints()) if env.target.tracepoints is not None else []
+    pattern = text.rpartition(":")[2]
+    found = matching(pattern, known)
+    if not known:
+        raise untyped(env.target, f"finding the tracepoint '{text}'", word.span)
+    if not found:
+        near = None if has_glob(pattern) else did_you_mean(pattern, known)
+        hints = (f"did you mean '{near}'?",) if near else ()
+        raise fail("E303", f"this kernel has no tracepoint '{text}'", word.span, *hints)
+    out = []
+    for name in found:
+        context = Context(f"tracepoint {name}", (), name=name, function=name, provider="kernel")
+        out.append(Resolved(Event("tp_btf", name), f'kernel.trace("{name}")', context, "tracepoint"))
+    return out
 
 
 def tracepoint(btf: Btf, name: str, numbered: bool = False) -> Resolved | None:

@@ -8,7 +8,7 @@ from ..program import CPUS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from ..btf import Btf
@@ -27,7 +27,8 @@ class Target(Node):
     types of a module (which continue `btf`'s), or None where there is no such module; debuginfo: what the DWARF of the
     kernel ("") or of a module says, or None where it isn't installed; functions: the names of functions, of the kernel and
     of modules, as `kernel.functions.Functions` tells them, and `numbers`, which stand for names in the kernel stage;
-    no_debuginfo: what to do where debuginfo gives None, as hints; cpus: no CPU ever has this number or a higher one.
+    no_debuginfo: what to do where debuginfo gives None, as hints; cpus: no CPU ever has this number or a higher one;
+    untyped: why there are no types (`btf` is empty then), ""; tracepoints: the names of tracepoints, for that case.
     """
 
     btf: Btf
@@ -41,6 +42,8 @@ class Target(Node):
     functions: Any = None
     no_debuginfo: Callable[[str], tuple[str, ...]] | None = None
     cpus: int = CPUS
+    untyped: str = ""
+    tracepoints: Callable[[], Iterable[str]] | None = None
 
     @property
     def hz(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...bpf import insn as I
+from ...diag import fail
 from ...ir.nodes import Op, Text
 from ...program import CTL_REALTIME, CTL_STATE, STATE_RUNNING
 from .arith import byteswap, widen
@@ -397,6 +398,9 @@ def call(lo: Lower, op: Op) -> None:
     if field is not None and field(lo, op):
         return
     code = _BY_HELPER.get(name) if field is not None else _CODE.get(name)
+    if code is None and field is not None and not lo.target.struct_id("task_struct"):
+        words = f"{name}() needs the kernel's type information (BTF), which this kernel lacks"
+        raise fail("E310", words, op.span, "'pystap doctor' says what there is without it")
     if code is None:
         raise lo.unfit(f"{name}() has no code in the kernel stage", op.span)
     code(lo, op)

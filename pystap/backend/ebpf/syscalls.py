@@ -31,6 +31,23 @@ def _registers(lo: Lower) -> int:
     return int(known)
 
 
+def _register(lo: Lower, dst: int, off: int) -> None:
+    """Read one of the registers; without types they are memory that the verifier knows nothing of."""
+    fn = lo.fn
+    if lo.target.argument("sys_enter", 0):
+        fn.ldx(8, dst, _registers(lo), off)
+        return
+    registers = _registers(lo)
+    at = fn.frame.take(8, fn.span)
+    fn.addr(I.R1, I.FP, at)
+    fn.const(I.R2, 8)
+    fn.mov(I.R3, registers)
+    fn.alui(I.ADD, I.R3, off)
+    fn.call("probe_read_kernel", 3)
+    fn.ldx(8, dst, I.FP, at)
+    fn.frame.give(at, 8)
+
+
 def _require(lo: Lower, op: Op) -> None:
     if lo.kind not in KINDS:
         raise lo.unfit(f"'{op.name}' outside of a system call's probe", op.span)
@@ -44,7 +61,7 @@ def _number(lo: Lower, dst: int) -> None:
         widen(lo, dst, 32, True)
         return
     if lo.target.arch == "x86_64":
-        fn.ldx(8, dst, _registers(lo), X86_REGS["orig_rax"])
+        _register(lo, dst, X86_REGS["orig_rax"])
     else:
         fn.ldx(4, dst, _registers(lo), _place(lo, "syscallno", _ARM_NUMBER))
     widen(lo, dst, 32, True)
@@ -74,7 +91,7 @@ def argument(lo: Lower, op: Op) -> None:
         off = X86_REGS[_X86_ARGS[n]]
     else:
         off = _place(lo, "orig_x0", _ARM_ORIG_X0) if n == 0 else 8 * n
-    lo.fn.ldx(8, dst, _registers(lo), off)
+    _register(lo, dst, off)
     lo.done(op.dst, dst)
 
 

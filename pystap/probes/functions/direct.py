@@ -21,7 +21,7 @@ from ..standins import lookup
 from ..standins.resolve import resolve as stand_in
 from .files import point
 from .many import FEW, MOST, REGISTERS, cookie, together
-from .names import Function, find, proto_of
+from .names import Function, find, proto_of, why_untyped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _exact(wanted: Wanted, env: Env, functions: list[Function], notes: Notes) ->
     """Return the stand-in for a function that is only there as the compiler's copy, or has no types, if it is exact."""
     first = functions[0]
     typed = proto_of(env, first) is not None
-    if first.symbol == first.name and typed:
+    if env.target.untyped or (first.symbol == first.name and typed):
         return None
     one = lookup(first.name, wanted.returns)
     if one is None or not one.exact:
@@ -179,6 +179,7 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
         module=function.module or "kernel",
         returns=wanted.returns,
     )
+    context.untyped = why_untyped(env, function)
     context.place = lambda: point(wanted, env, name, function.module)
     args: dict[str, object] = {"ret": True} if wanted.returns else {}
     if kind in ("kprobe", "kretprobe") and env.target.functions is not None:

@@ -15,7 +15,7 @@ from ...ir.nodes import Event
 from ..base import Context, Env, Resolved, Variable
 from ..kernel import value_of
 from .files import point
-from .names import Function, proto_of
+from .names import Function, proto_of, why_untyped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def _event(
         of_function={} if one else words,
     )
     if one is not None:
+        context.untyped = why_untyped(env, one)
         context.place = lambda one=one: point(wanted, env, one.name, one.module)
     else:
         context.places = lambda: tuple(

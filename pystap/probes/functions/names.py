@@ -44,6 +44,15 @@ def proto_of(env: Env, function: Function) -> FuncProto | None:
     return kind if isinstance(kind, t.FuncProto) else None
 
 
+def why_untyped(env: Env, function: Function) -> str:
+    """Return why nothing is known of a function's parameters, "" where it is."""
+    if proto_of(env, function) is not None:
+        return ""
+    if env.target.untyped:
+        return f"this kernel has no type information (BTF): {env.target.untyped}"
+    return "this kernel's type information (BTF) doesn't have this function"
+
+
 def types_of(env: Env, module: str) -> Btf | None:
     """Return the types of the kernel, or of a module."""
     if not module:
@@ -143,7 +152,7 @@ def _named(wanted: Wanted, env: Env, known: Any) -> tuple[list[Function], Notes]
     name = wanted.name
     notes: Notes = ()
     if not wanted.module:
-        name = renamed(name, lambda word: env.target.btf.find_func(word) is not None)
+        name = renamed(name, lambda word: _exists(env, known, word))
         if name != wanted.name:
             notes = (note(wanted.name, name),)
     if known is None or known.table is None:  # no symbols: types alone tell what there is
@@ -163,6 +172,13 @@ def _named(wanted: Wanted, env: Env, known: Any) -> tuple[list[Function], Notes]
         if why:
             raise fail("E304", f"the function '{name}' can't be traced: {why}", wanted.part.span)
     return found, notes
+
+
+def _exists(env: Env, known: Any, name: str) -> bool:
+    """Whether the kernel has a function, by its types; where there are none, by its symbols."""
+    if env.target.untyped:
+        return known is not None and bool(known.copies(name))
+    return env.target.btf.find_func(name) is not None
 
 
 def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...btf.layout import members
 from ...diag import Bag, CompileError, did_you_mean
 from ...ir.nodes import Event
-from ...probes.base import glob_filter, has_glob
+from ...probes.base import glob_filter, has_glob, untyped
 from ...probes.bt_tracepoints import fields_of
 from ...source import Source
 from . import types
@@ -65,6 +65,8 @@ def _matching(unit: Unit, attach: ast.AttachPoint) -> list[tuple[str, str]]:
 def _point(unit: Unit, attach: ast.AttachPoint, subsystem: str, event: str) -> Point:
     btf = unit.btf
     found = btf.find_tracepoint(event)
+    if found is None and unit.target.untyped:
+        raise untyped(unit.target, f"tracepoint:{subsystem}:{event}", attach.span)
     if found is None:
         raise _no_tracepoint(event, btf.tracepoints(), attach)
     record, texts = fields_of(subsystem, event)

@@ -6,6 +6,7 @@ from ...btf import types as bt
 from ...diag import CompileError, Diagnostic, did_you_mean, fail
 from ...lang.stp import ast
 from ...node import Node
+from ...probes.base import untyped
 from ..paths import Walk, pointee_of
 from . import by_value, check_types, entry, registers
 from .check_expr import probewrite
@@ -198,6 +199,10 @@ def _variable(c: Checker, e: ast.Target) -> Variable:
 
         return Variable(name, "const", enumerator[0], None)
     where = context.kind if context is not None else "function"
+    if context is not None and context.untyped:
+        raise _untyped(context, e)
+    if c.unit.target.untyped and context is not None and context.provider == "kernel":
+        raise untyped(c.unit.target, f"'{e.name}'", e.span)
     if context is None or not context.variables:
         hints = _elsewhere(context, name) if context is not None else []
         raise fail("E230", f"there is no '{e.name}' in a {where}", e.span, *hints)
@@ -211,6 +216,17 @@ def _elsewhere(context: Context, name: str) -> list[str]:
     """Return the hint that says where else a variable of a place can be read."""
     words = context.elsewhere(name)
     return [words] if words else []
+
+
+def _untyped(context: Context, e: ast.Target) -> Exception:
+    """Return the error for a variable of a function whose types aren't known."""
+    words = f"'{e.name}' can't be read in {context.kind}: {context.untyped}"
+    by_number = (
+        "returnval() is what it returns"
+        if context.returns
+        else "pointer_arg(1), int_arg(2), ... are its arguments"
+    )
+    return fail("E230", words, e.span, by_number)
 
 
 def _of_prologue(c: Checker, variable: Variable, e: ast.Target) -> None:
@@ -233,6 +249,8 @@ def _special(c: Checker, e: ast.Target) -> T | None:
     if name in ("$$name", "$$system", "$$provider", "$$syscall"):
         return T_STRING
     if name in ("$$parms", "$$vars", "$$return", "$$locals", "$$args"):
+        if context.untyped:
+            raise _untyped(context, e)
         for variable in context.variables.values():
             if variable.op == "located" and context.lists(name, variable.name):
                 entry.hold(c, e, variable)

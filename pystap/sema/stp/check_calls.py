@@ -33,8 +33,24 @@ def call(c: Checker, e: ast.Call) -> T:
     for param, type, arg in zip(function.params, types, e.args, strict=True):
         flow(c.bag, param.type, type, arg.span)
     if not function.checked:
+        before = len(c.bag.items)
         check_function(c, function)
+        if scope.library and not c.scope.library:
+            _say_who_called(c, e, before)
     return function.result
+
+
+def _say_who_called(c: Checker, e: ast.Call, before: int) -> None:
+    """Name the script's call in the errors of a function of the library; several of one kind are one."""
+    new, kept = c.bag.items[before:], set()
+    del c.bag.items[before:]
+    for one in new:
+        key = (one.code, one.message)
+        if one.severity == "error" and key not in kept:
+            one.notes += ((f"that is what '{e.name}' does, which is called here", e.name_span),)
+        if key not in kept:
+            c.bag.items.append(one)
+        kept.add(key)
 
 
 def lookup(c: Checker, name: str, arity: int) -> tuple[list[ast.Function], FileScope] | None:

@@ -11,6 +11,7 @@ from ...btf import types as bt
 from ...btf.kinds import G_STRUCT
 from ...diag import did_you_mean, fail
 from ...lang.stp import ast
+from ...probes.base import untyped
 from ..kernel_vars import VARIABLES
 from ..paths import Walk, parse_type
 
@@ -64,6 +65,8 @@ def cast(c: Checker, e: ast.Cast) -> tuple[Btf, bt.Type]:
         type = parse_type(btf, text)
         if type is not None:
             return btf, type
+    if c.unit.target.untyped and kernel in (places or [kernel]):
+        raise untyped(c.unit.target, f"'{text}'", e.span)
     raise _unknown(e, text, places[-1] if places else kernel, absent, others)
 
 
@@ -89,6 +92,8 @@ def variable(c: Checker, e: ast.Var) -> Walk:
     if not c.scope.library and not symbol_known(c, e):
         hint = "the kernel's table of symbols may have functions only (CONFIG_KALLSYMS_ALL)"
         raise fail("E236", f"this kernel has no variable '{name}'", e.span, hint)
+    if c.unit.target.untyped:
+        raise untyped(c.unit.target, f"@var({e.name})", e.span)
     what = f"@var({e.name})"
     found = btf.find_var(name)
     if found is not None:

@@ -22,9 +22,43 @@ def test_pass_1_needs_no_types(pystap: Command, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("pystap.kernel.target.vmlinux_btf", _no_btf)
     pystap("-p1", "-e", 'probe kernel.function("nowhere") { println($x) }').worked()
     pystap("-p1", "--lang=bt", "-e", "kprobe:nowhere { print(arg0); }").worked()
-    pystap("-p2", "-e", HELLO).failed(
-        "E310", "opening the BTF of vmlinux: No such file", "CONFIG_DEBUG_INFO_BTF=y"
-    )
+
+
+CASES_WITHOUT_TYPES = [
+    ('probe kernel.trace("sched_switch") { println($next->pid) }', "'$next' needs the kernel's type information"),
+    ("probe begin { println(task_current()) }", "'struct task_struct' needs the kernel's type information"),
+    ('probe begin { println(@cast(1, "struct sock")->sk_family) }', "'struct sock' needs the kernel's type"),
+    ('probe begin { println(@var("init_task")->pid) }', "needs the kernel's type information"),
+]
+
+
+@pytest.mark.parametrize(("script", "words"), CASES_WITHOUT_TYPES)
+def test_what_needs_types_says_so(
+    pystap: Command, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+) -> None:
+    """On a kernel without BTF: the place, what lacks, and what there is without it."""
+    monkeypatch.setattr("pystap.kernel.target.vmlinux_btf", _no_btf)
+    monkeypatch.setattr("pystap.cli.live._tracepoints", lambda: {"sched_switch": "sched"})
+    monkeypatch.setattr("pystap.sema.stp.check_types.symbol_known", lambda c, e: True)
+    done = pystap("-p2", "-e", script)
+    done.failed("E310", words, "CONFIG_DEBUG_INFO_BTF=y", "<input>:1:", "without it there are begin, end, timers")
+    assert "W313" not in done.err
+
+
+def test_what_works_without_types(pystap: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pystap.kernel.target.vmlinux_btf", _no_btf)
+    monkeypatch.setattr("pystap.cli.live._tracepoints", lambda: {"sched_switch": "sched"})
+    for script in (
+        HELLO,
+        'global n probe kernel.trace("sched:sched_sw*") { n[execname(), pid(), ppfunc()]++ }',
+        "probe syscall.openat { println(argstr) } probe syscall.read.return { printf("%s %d", retstr, $return) }",
+        "global n probe timer.profile { n[execname()]++ }",
+    ):
+        pystap("-p3", "-e", script).worked()
+    parent = pystap("-p3", "-e", "probe timer.profile { println(ppid()) }")
+    parent.failed("E310", "ppid() needs the kernel's type information")
+    typo = pystap("-p2", "-e", 'probe kernel.trace("sched_swich") {}')
+    typo.failed("E303", "did you mean 'sched_switch'?", "W313")
 
 
 def _no_btf() -> bytes:
