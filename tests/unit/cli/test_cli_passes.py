@@ -51,7 +51,7 @@ def test_what_works_without_types(pystap: Command, monkeypatch: pytest.MonkeyPat
     for script in (
         HELLO,
         'global n probe kernel.trace("sched:sched_sw*") { n[execname(), pid(), ppfunc()]++ }',
-        "probe syscall.openat { println(argstr) } probe syscall.read.return { printf("%s %d", retstr, $return) }",
+        'probe syscall.openat { println(argstr) } probe syscall.read.return { printf("%s %d", retstr, $return) }',
         "global n probe timer.profile { n[execname()]++ }",
     ):
         pystap("-p3", "-e", script).worked()
