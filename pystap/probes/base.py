@@ -114,11 +114,15 @@ class Resolved(Node):
     split: Callable[[set[str]], list[Resolved]] | None = None
 
 
+MOST_PLACES = 64  # in functions, of one probe point: each is a program of its own
+
+
 class Env:
     """What a kind may know: the target (sema.target.Target), the place of the probe point, whether stand-ins are
-    allowed, whether the script shows stacks, and the rung of the ladder that is forced ("": the best)."""
+    allowed, whether the script shows stacks, the rung of the ladder that is forced ("": the best), and how many places
+    in functions one probe point may be."""
 
-    __slots__ = ("attach", "span", "stacks", "standins", "target")
+    __slots__ = ("attach", "most", "span", "stacks", "standins", "target")
 
     def __init__(
         self,
@@ -133,6 +137,7 @@ class Env:
         self.standins = standins
         self.stacks = stacks
         self.attach = attach
+        self.most = MOST_PLACES
 
 
 # First word -> module of this package. Imported when used.
@@ -194,6 +199,9 @@ def unknown(parts: Sequence[Part], env: Env, known: Iterable[str], at: int = 0) 
     words = f"unknown probe point '{point_text(parts)}'"
     if at:
         words += f": '{parts[at].name}' can't follow '{point_text(parts[:at])}'"
+        there = [word for word in known if all(word != part.name for part in parts)]
+        if there and not near:
+            hints = (f"what can: {', '.join(there)}",)
     return fail("E301", words, parts[at].span, *hints)
 
 

@@ -47,18 +47,7 @@ class _Joined(Node):
 def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     """`(kernel | module("m") | kprobe [. module("m")]) . (trace | function | ...) ("name") [ . suffix ]`."""
     first = parts[0]
-    module = ""
-    if first.name == "module":
-        if not isinstance(first.arg, str):
-            raise wrong_argument(first, 'needs a name: module("name")')
-        module = first.arg
-    else:
-        bare(first)
-    if first.name == "kprobe" and len(parts) > 2 and parts[1].name == "module":
-        if not isinstance(parts[1].arg, str):
-            raise wrong_argument(parts[1], 'needs a name: module("name")')
-        module = parts[1].arg
-        parts = (_Joined(first.span, point_text(parts[:2])), *parts[2:])
+    parts, module = of_owner(parts)
     if len(parts) < 2 or parts[1].name not in WORDS:
         raise unknown(parts, env, WORDS, min(1, len(parts) - 1))
     word = parts[1]
@@ -74,6 +63,21 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
         return statement(parts, env, module)
     text = point_text(parts)
     raise fail("E401", f"not supported yet: '{word.name}' probes ({text})", word.span)
+
+
+def of_owner(parts: Sequence[Part]) -> tuple[Sequence[Part], str]:
+    """Return the components with what owns the code as the first one, and the module's name ("": the kernel)."""
+    first = parts[0]
+    if first.name == "module":
+        if not isinstance(first.arg, str):
+            raise wrong_argument(first, 'needs a name: module("name")')
+        return parts, first.arg
+    bare(first)
+    if first.name == "kprobe" and len(parts) > 2 and parts[1].name == "module":
+        if not isinstance(parts[1].arg, str):
+            raise wrong_argument(parts[1], 'needs a name: module("name")')
+        return (_Joined(first.span, point_text(parts[:2])), *parts[2:]), parts[1].arg
+    return parts, ""
 
 
 def _traces(parts: Sequence[Part], env: Env) -> list[Resolved]:

@@ -12,11 +12,13 @@ from ...diag import Bag, CompileError, fail
 from ...lang.stp.parser import parse
 from ...lang.stp.preprocess import PreprocEnv
 from ...options import Options
-from ...probes.base import Env, has_glob, point_text
-from ...probes.functions import Wanted
+from ...probes.base import Env, has_glob, point_text, resolve
+from ...probes.functions import INSIDE, wanted_of
 from ...probes.functions.files import place
 from ...probes.functions.files import text as function_text
+from ...probes.functions.inlined import InlinedOnly
 from ...probes.functions.names import find, matching, proto_of, require_module
+from ...probes.kernel import of_owner
 from ...probes.syscall_args import RENAMED
 from ...probes.syscall_numbers import X86_64
 from ...sema.stp import added, check, collect, points
@@ -33,12 +35,14 @@ if TYPE_CHECKING:
 
     from ...lang.stp import ast
     from ...probes.base import Variable
+    from ...probes.functions import Wanted
     from ...probes.functions.names import Function
     from ...sema.stp.symbols import Derived
     from ...sema.target import Target
 
     Parts = Sequence[ast.Component]
 
+MOST_PLACES = 1 << 16
 MOST_LINES = 1000  # functions whose lines are looked up in debug information
 SYSCALLS = ("syscall", "nd_syscall")
 _SIMPLE = ("begin", "end", "error", "never", "syscall_any", "syscall_any.return", "timer.profile")
@@ -87,8 +91,8 @@ class Lister:
             known = _KERNEL.get(parts[1].name)
             if known is not None:
                 return known(self, parts)
-        if first == "module" and len(parts) > 1 and parts[1].name == "function":
-            return self.functions(parts)
+        if first in ("module", "kprobe") and len(parts) > 1:
+            return self._code(parts)
         if first in SYSCALLS and len(parts) > 1:
             return self._syscalls(parts)
         if has_glob(first):
@@ -197,27 +201,43 @@ class Lister:
             return ""
         return "".join(f" ${p.name or f'arg{n}'}:{type_text(p.type)}" for n, p in enumerate(point.params, 1))
 
-    def functions(self, parts: Parts) -> list[str]:
-        """`kernel.function("pattern")[.return]`, `module("m").function("pattern")[.return]`."""
-        word = parts[1].arg
-        if not isinstance(word, str):
-            raise fail("E302", f'write {parts[0].name}.function("pattern")', parts[1].span)
-        owner = parts[0].arg if parts[0].name == "module" else ""
-        if not isinstance(owner, str):
-            raise fail("E302", 'write module("name").function("pattern")', parts[0].span)
-        for part in parts[2:]:
-            if part.name not in ("call", "return", "exported", "maxactive"):
-                raise fail("E401", f"not supported yet: listing '.{part.name}' of functions", part.span)
-        wanted = Wanted(parts, owner)
+    def _code(self, parts: Parts) -> list[str]:
+        """`(kernel | module("m") | kprobe[.module("m")]) . (function | statement) (...) { . suffix }`."""
+        owner, module = of_owner(parts)
+        word = owner[1] if len(owner) > 1 else owner[0]
+        plain = word.name == "function" and isinstance(word.arg, str)
+        if not plain or any(part.name in INSIDE for part in owner[2:]):
+            return self._places(parts)  # which says also what is wrong
+        env = Env(self.target, word.span)
+        wanted = wanted_of(owner, env, module)
         if wanted.line:
-            return self._one(wanted.text, wanted.text, False)
-        env = Env(self.target, parts[1].span)
-        found = functions_listed(wanted, env)
+            return self._places(parts)
+        try:
+            found = functions_listed(wanted, env)
+        except InlinedOnly:
+            return self._places(parts)
         return [self._function(wanted, env, f, len(found) <= MOST_LINES) for f in found]
 
+    def _places(self, parts: Parts) -> list[str]:
+        """Points that debug information tells: each place is a line."""
+        env = Env(self.target, parts[0].span)
+        env.most = MOST_PLACES
+        out = []
+        for made in resolve(parts, env):
+            shown = made.context.place() if made.context.place is not None else made.text
+            if self.variables:
+                known = (v for v in made.context.variables.values() if not _positional(v.name))
+                shown += "".join(f" ${v.name}:{self._type(v)}" for v in known)
+            out.append(shown)
+        return out
+
     def _function(self, wanted: Wanted, env: Env, function: Function, line: bool) -> str:
-        where = place(env, function.name, function.module, wanted.file, line)
-        shown = function_text(function.name, where, function.module, wanted.suffix())
+        if wanted.text.startswith("kprobe."):  # as it is written, without a file
+            owner = f'kprobe.module("{function.module}")' if function.module else "kprobe"
+            shown = f'{owner}.function("{function.name}"){wanted.suffix()}'
+        else:
+            where = place(env, function.name, function.module, wanted.file, line)
+            shown = function_text(function.name, where, function.module, wanted.suffix())
         proto = proto_of(env, function) if self.variables else None
         return shown + (self._arguments(proto, wanted.returns) if proto is not None else "")
 
@@ -249,7 +269,8 @@ class Lister:
 
 _KERNEL: dict[str, Callable[[Lister, Parts], list[str]]] = {
     "trace": Lister.traces,
-    "function": Lister.functions,
+    "function": Lister._code,
+    "statement": Lister._code,
 }
 
 
@@ -269,7 +290,7 @@ def matches(name: str, pattern: str) -> bool:
 
 def functions_listed(wanted: Wanted, env: Env) -> list[Function]:
     """Return the functions that a pattern matches, or one that is named; CompileError says what there is instead."""
-    if has_glob(wanted.name):
+    if has_glob(wanted.name) or has_glob(wanted.module):
         if wanted.module:
             known = env.target.functions
             if known is None:

@@ -9,7 +9,7 @@ fentry and fexit come first (`direct.py`), then kprobes; a kernel that can probe
 from __future__ import annotations
 
 from ...diag import fail
-from ..base import Env, Resolved, point_text, unknown, wrong_argument
+from ..base import Env, Resolved, bare, number_of, point_text, unknown, wrong_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from ..base import Part
 
 SUFFIXES = ("call", "return", "inline", "exported", "callee", "callees", "label", "maxactive", "nearest")
-_INSIDE = frozenset(("inline", "callee", "callees", "label"))  # places that only debug information tells
+INSIDE = frozenset(("inline", "callee", "callees", "label"))  # places that only debug information tells
+_BARE = frozenset(("call", "return", "inline", "exported", "nearest"))
+_NOT_TOGETHER = frozenset(
+    frozenset(pair)
+    for pair in (
+        ("call", "return"),
+        *((one, other) for one in sorted(INSIDE) for other in ("call", "return", "maxactive", "exported")),
+        *((one, other) for one in sorted(INSIDE) for other in sorted(INSIDE) if one < other),
+    )
+)
 
 
 class Wanted:
@@ -56,17 +65,11 @@ class Wanted:
 
 def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
     """`(kernel | module("m") | kprobe) . function ("name[@file[:line]]") { . suffix }`."""
-    word = parts[1]
-    if isinstance(word.arg, int):
-        word, module = _at_address(word, env)
+    if isinstance(parts[1].arg, int):
+        word, module = _at_address(parts[1], env)
         parts = (parts[0], word, *parts[2:])
-    if not isinstance(word.arg, str):
-        raise wrong_argument(word, 'needs a name: function("name")')
-    for at, part in enumerate(parts[2:], 2):
-        if part.name not in SUFFIXES:
-            raise unknown(parts, env, SUFFIXES, at)
-    wanted = Wanted(parts, module)
-    inside = next((part for part in parts[2:] if part.name in _INSIDE), None)
+    wanted = wanted_of(parts, env, module)
+    inside = next((part for part in parts[2:] if part.name in INSIDE), None)
     if inside is not None:
         from .lines import parts_of
 
@@ -77,11 +80,46 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
         return lines(wanted, env)
     if env.attach != "standin" and (env.attach or can_probe(env)):
         from .direct import resolve as direct
+        from .inlined import InlinedOnly
 
-        return direct(wanted, env)
+        try:
+            return direct(wanted, env)
+        except InlinedOnly as inlined:
+            if len(parts) > 2 or not wanted.text.startswith(("kernel.", "module(")):
+                raise
+            return inlined.probed(wanted, env)
     from .instead import resolve as instead
 
     return instead(wanted, env)
+
+
+def wanted_of(parts: Sequence[Part], env: Env, module: str) -> Wanted:
+    """Return what a probe point means; CompileError where its suffixes mean nothing, or not together."""
+    word = parts[1]
+    if not isinstance(word.arg, str) or not word.arg.partition("@")[0]:
+        raise wrong_argument(word, 'needs a name: function("name"), function("name@file")')
+    for at, part in enumerate(parts[2:], 2):
+        before = [p.name for p in parts[2:at]]
+        if part.name not in SUFFIXES or part.name in before:
+            raise unknown(parts, env, SUFFIXES, at)
+        if part.name in _BARE:
+            bare(part)
+        if part.name == "maxactive":
+            number_of(part)
+        against = next((one for one in before if frozenset((one, part.name)) in _NOT_TOGETHER), "")
+        if against:
+            raise _together(parts, at, against)
+    return Wanted(parts, module)
+
+
+def _together(parts: Sequence[Part], at: int, other: str) -> Exception:
+    """Return the error for two suffixes of which one leaves nothing for the other."""
+    name = parts[at].name
+    words = f"'.{other}' and '.{name}' can't go together in '{point_text(parts)}'"
+    if {other, name} == {"call", "return"}:
+        return fail("E301", words, parts[at].span, "the one is the function's entry, the other its return")
+    inline = 'an inlined function has no call and no return: probe its lines, kernel.statement("f@file:line")'
+    return fail("E301", words, parts[at].span, inline if INSIDE & {other, name} else "write one of them")
 
 
 class _Named:
@@ -122,4 +160,4 @@ def can_probe(env: Env) -> bool:
     return features is not None and any(features(f) for f in ("fentry", "kprobe", "kprobe_multi"))
 
 
-__all__ = ["Wanted", "can_probe", "resolve"]
+__all__ = ["Wanted", "can_probe", "resolve", "wanted_of"]

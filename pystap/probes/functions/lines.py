@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..base import Part
     from . import Wanted
 
-MOST = 64  # places of one probe point: each is a program of its own
 NEAR = 3  # lines shown on each side of one that has no code
 MOST_GROUPS = 8  # of lines, in a hint
 LACKS = "this kernel can't probe places in functions: it has no kprobes"
@@ -379,8 +378,8 @@ def _inside(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
     else:
         out = _callees(wanted, env, info, functions, argument)
     info.save()
-    if len(out) > MOST:
-        raise fail("E309", f"{len(out)} places match '{wanted.text}', more than {MOST}", place.span)
+    if len(out) > env.most:
+        raise fail("E309", f"{len(out)} places match '{wanted.text}', more than {env.most}", place.span)
     return together(out, wanted.text)
 
 

@@ -183,6 +183,8 @@ def _exists(env: Env, known: Any, name: str) -> bool:
 
 def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:
     """Return the error for a name that no code of the kernel, or of the module, has."""
+    from .inlined import holders, inlined_only
+
     span = wanted.part.span
     where = f"the module '{wanted.module}'" if wanted.module else "this kernel"
     name = name or wanted.name
@@ -190,14 +192,8 @@ def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:
     typed = btf is not None and not has_glob(wanted.module) and btf.find_func(name) is not None
     known_in = inlined_in(name) or (files_of(name, wanted.module) if typed else ())
     if typed or known_in:
-        words = f"the function '{name}' has no code of its own in {where}: it is inlined into its callers"
-        if not known_in:
-            return fail(
-                "E304", words, span, "with debug information installed, '.inline' finds where it was inlined"
-            )
-        return fail(
-            "E304", words, span, f'it is in {known_in[0]}: function("*@{known_in[0]}") probes what is there'
-        )
+        file = known_in[0] if known_in else ""
+        return inlined_only(wanted, env, name, where, file, holders(wanted, env, name, file))
     elsewhere = (
         sorted({owner for owner, _, _ in known.copies(name, "" if wanted.module else "*")}) if known else []
     )
@@ -211,6 +207,9 @@ def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:
         hint = f'there is module("{owner}").function("{name}")'
         return fail("E304", f"{where} has no function '{name}'", span, hint)
     others = files_of(name)
+    inlined = holders(wanted, env, name, others[0] if others else "")
+    if inlined:
+        return inlined_only(wanted, env, name, where, others[0] if others else "", inlined)
     if others:
         hint = f"other kernels have it in {others[0]}: here it is inlined, or isn't built"
         return fail("E304", f"{where} has no function '{name}'", span, hint)

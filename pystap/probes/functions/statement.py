@@ -11,7 +11,7 @@ from __future__ import annotations
 from ...diag import fail
 from ...ir.nodes import Event
 from ..base import Context, Env, Resolved, bare, point_text, unknown, wrong_argument
-from .lines import MOST, Place, arch_of, info_of, most_lines, readable, resolved_at, together
+from .lines import Place, arch_of, info_of, most_lines, readable, resolved_at, together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
 
 def _at_lines(parts: Sequence[Part], env: Env, module: str, place: Place, nearest: bool) -> list[Resolved]:
     info = info_of(env, module, place.span, place)
-    found = _spots(info, place, nearest)
+    found = _spots(info, env, place, nearest)
     texts = [point_text(parts[:1]) + f'.statement("{s.function}@{f.file}:{s.line}")' for f, s in found]
     events = [
         resolved_at(info, env, module, spot, text, "statement")
@@ -76,7 +76,7 @@ def _at_address(parts: Sequence[Part], env: Env, module: str, address: int, abso
     return made
 
 
-def _spots(info: DebugInfo, place: Place, nearest: bool) -> list[tuple[Function, Spot]]:
+def _spots(info: DebugInfo, env: Env, place: Place, nearest: bool) -> list[tuple[Function, Spot]]:
     """Return the places that are meant, each with its function."""
     functions = place.functions(info)
     found: dict[int, tuple[Function, Spot]] = {}
@@ -87,7 +87,7 @@ def _spots(info: DebugInfo, place: Place, nearest: bool) -> list[tuple[Function,
                 found.setdefault(spot.address, (function, spot))
     if not found:
         raise place.nowhere(info, functions)
-    if len(found) > MOST:
-        words = f"{len(found)} places match '{place.text}', more than {MOST}"
+    if len(found) > env.most:
+        words = f"{len(found)} places match '{place.text}', more than {env.most}"
         raise fail("E309", words, place.span, most_lines(place))
     return [found[address] for address in sorted(found)]

@@ -79,7 +79,7 @@ def probed(point: str) -> tuple[list[tuple[str, str]], Bag]:
         ('kernel.function("quiet_entry")', "'quiet_entry' can't be traced: it runs where tracing can't (noinstr)"),
         ('kernel.function("early_start")', "'early_start' can't be traced: it belongs to the start of the kernel (__init)"),
         ('kernel.function("shielded")', "'shielded' can't be traced: the kernel keeps probes out of it"),
-        ('kernel.function("tcp_ack_probe")', "it is inlined into its callers it is in net/ipv4/tcp_input.c"),
+        ('kernel.function("tcp_ack_probe")', 'it is inlined into its callers kernel.function("tcp_ack_probe@net/ipv4/tcp_input.c").inline probes where'),
         ('kernel.function("tcp_v4_fill_cb")', "other kernels have it in net/ipv4/tcp_ipv4.c: here it is inlined"),
         ('kernel.function("br_open")', 'there is module("bridge").function("br_open")'),
         ('module("bridge").function("tcp_set_state")', 'there is kernel.function("tcp_set_state")'),
