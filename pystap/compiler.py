@@ -39,7 +39,7 @@ class Compilation:
         self.module: Module | None = None
         self.staged: Staged | None = None
         self.progs: list[Any] = []
-        self.python = ""
+        self.python: str = ""
         self.program: Program | None = None
 
 

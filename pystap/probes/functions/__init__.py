@@ -25,7 +25,12 @@ _NOT_TOGETHER = frozenset(
     frozenset(pair)
     for pair in (
         ("call", "return"),
-        *((one, other) for one in sorted(INSIDE) for other in ("call", "return", "maxactive", "exported")),
+        *(
+            (one, other)
+            for one in ("inline", "callees", "label")
+            for other in ("call", "return", "maxactive")
+        ),
+        *((one, "exported") for one in sorted(INSIDE)),
         *((one, other) for one in sorted(INSIDE) for other in sorted(INSIDE) if one < other),
     )
 )
@@ -34,7 +39,18 @@ _NOT_TOGETHER = frozenset(
 class Wanted:
     """A probe point on functions, taken apart: name@file:line and what follows."""
 
-    __slots__ = ("exported", "file", "line", "maxactive", "module", "name", "part", "returns", "text")
+    __slots__ = (
+        "called",
+        "exported",
+        "file",
+        "line",
+        "maxactive",
+        "module",
+        "name",
+        "part",
+        "returns",
+        "text",
+    )
 
     def __init__(self, parts: Sequence[Part], module: str) -> None:
         self.part = parts[1]
@@ -44,6 +60,7 @@ class Wanted:
         self.file, _, self.line = place.partition(":")
         self.module = module
         self.returns = any(p.name == "return" for p in parts[2:])
+        self.called = any(p.name in ("call", "return") for p in parts[2:])  # said, as behind .callee
         self.exported = any(p.name == "exported" for p in parts[2:])
         self.maxactive = any(p.name == "maxactive" for p in parts[2:])
         self.text = point_text(parts)

@@ -10,7 +10,9 @@ from ...debuginfo import DebugInfoError
 from ...diag import CompileError, did_you_mean, fail
 from ...ir.nodes import Event
 from ..base import Context, Env, Resolved, bare, has_glob, wrong_argument
+from .callee import calls
 from .located import REGISTERS, Machine, named, variables
+from .names import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -366,6 +368,11 @@ def parts_of(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
 def _inside(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
     argument = _argument(suffix)
     place = Place(str(wanted.part.arg), wanted.part.span)
+    called: list[Resolved] = []
+    if suffix.name == "callee" and not has_glob(argument):
+        called = calls(wanted, env, argument, wanted.returns)
+        if wanted.called or (called and _lacking(env, wanted.module)):
+            return _only_calls(wanted, env, argument, called)
     info = info_of(env, wanted.module, place.span, place)
     functions = place.functions(info)
     if suffix.name == "inline":
@@ -376,7 +383,7 @@ def _inside(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
     elif suffix.name == "label":
         out = _labels(wanted, env, info, functions, argument)
     else:
-        out = _callees(wanted, env, info, functions, argument)
+        out = called + _callees(wanted, env, info, functions, argument, bool(called))
     info.save()
     if len(out) > env.most:
         raise fail("E309", f"{len(out)} places match '{wanted.text}', more than {env.most}", place.span)
@@ -416,16 +423,36 @@ def _labels(
     return out
 
 
+def _lacking(env: Env, module: str) -> bool:
+    """Say whether there is no debug information that can be read."""
+    try:
+        return env.target.debuginfo is None or env.target.debuginfo(module) is None
+    except DebugInfoError:
+        return True
+
+
+def _only_calls(wanted: Wanted, env: Env, name: str, called: list[Resolved]) -> list[Resolved]:
+    """Return the calls of a function that has code of its own; CompileError where it has none."""
+    if not called:
+        find(wanted, env)  # says what is wrong with the caller
+        words = f"'{name}' has no code of its own that '{wanted.name}' could call, or none that can be traced"
+        raise fail("E304", words, wanted.part.span, f'.callee("{name}") alone probes what is inlined')
+    if not wanted.called:
+        words = f"where '{name}' is inlined in '{wanted.name}' isn't known without debug information: its calls are probed"
+        called[0].notes += (("W302", words, ""),)
+    return called
+
+
 def _callees(
-    wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function], pattern: str
+    wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function], pattern: str, others: bool
 ) -> list[Resolved]:
-    """Inlined ones only: a call of a function elsewhere is seen there, whoever called."""
+    """What is inlined; of functions with code of their own `callee.calls` tells."""
     out = []
     for function in functions:
         for name, spot in info.callees(function, pattern):
             text = _text(wanted, f"{function.name}@{function.file}:{function.line}", f'.callee("{name}")')
             out.append(resolved_at(info, env, wanted.module, spot, text, "function"))
-    if not out:
+    if not out and not others:
         words = f"nothing that is inlined in '{functions[0].name}' matches '{pattern}'"
         hint = f'of functions with code of their own probe the call: kernel.function("{pattern}")'
         raise fail("E304", words, wanted.part.span, hint)

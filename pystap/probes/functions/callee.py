@@ -1,0 +1,83 @@
+"""function("f").callee("g") where g has code of its own: those calls of g that return into f.
+
+    calls(wanted, env, callee, returns) -> events, maybe none
+
+Where f is, its symbols say: no debug information is needed. A call that is f's last act (a jump) returns elsewhere, and
+isn't seen.
+"""
+
+from __future__ import annotations
+
+from ...diag import CompileError, fail
+from .direct import resolve as direct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...source import Span
+    from ..base import Env, Resolved
+    from . import Wanted
+
+    Ranges = list[tuple[int, int]]
+
+
+class _Named:
+    """The component that a callee would be probed by."""
+
+    name = "function"
+
+    def __init__(self, span: Span, arg: str) -> None:
+        self.span = span
+        self.arg: int | str | None = arg
+
+
+def calls(wanted: Wanted, env: Env, callee: str, returns: bool) -> list[Resolved]:
+    """Return the events of a function's calls from another one; none where it has no code of its own."""
+    within = code_of(wanted, env)
+    if not within:
+        return []
+    one = object.__new__(type(wanted))
+    for name in wanted.__slots__:
+        setattr(one, name, getattr(wanted, name))
+    one.part, one.name, one.file, one.line = _Named(wanted.part.span, callee), callee, "", ""
+    one.returns, one.exported, one.maxactive = returns, False, False
+    one.text = f'kernel.function("{callee}")' + (".return" if returns else "")
+    for module in {wanted.module: None, "": None}:
+        one.module = module
+        try:
+            found = direct(one, env)
+        except CompileError:
+            continue
+        return [_guarded(made, within, wanted.text, returns) for made in found]
+    return []
+
+
+def code_of(wanted: Wanted, env: Env) -> Ranges:
+    """Return where a function's code is, with what the compiler put elsewhere: (first, behind the last) addresses."""
+    known = env.target.functions
+    table = known.table if known is not None else None
+    if table is None:
+        raise fail("E304", "the kernel hides its symbols, which tell who calls", wanted.part.span)
+    out = []
+    for address, _, _ in table.functions(wanted.name, wanted.module):
+        symbol = table.lookup(address)
+        if symbol is not None and symbol.size:
+            out.append((address, address + symbol.size))
+    return sorted(set(out))
+
+
+def _guarded(made: Resolved, within: Ranges, text: str, returns: bool) -> Resolved:
+    """Have the handler run for calls from within some code only."""
+    caller = "@entry(caller_addr())" if returns else "caller_addr()"
+    tests = " && ".join(f"(__caller <= {low} || __caller > {high})" for low, high in within)
+    guard = f"__caller = {caller}\nif ({tests}) next\n"
+    own, split = made.prologue, made.split
+
+    def prologue(used: set[str]) -> str:
+        return guard + (own(used) or "" if own is not None else "")
+
+    made.prologue = prologue
+    made.text = text
+    made.context.place = made.context.places = None
+    if split is not None:
+        made.split = lambda used: [_guarded(one, within, text, returns) for one in split(used)]
+    return made
