@@ -88,7 +88,7 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
     wanted = wanted_of(parts, env, module)
     inside = next((part for part in parts[2:] if part.name in INSIDE), None)
     if inside is not None:
-        from .lines import parts_of
+        from .inside import parts_of
 
         return parts_of(wanted, env, inside)
     if wanted.line:

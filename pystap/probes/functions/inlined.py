@@ -44,7 +44,7 @@ class InlinedOnly(CompileError):
 
     def probed(self, wanted: Wanted, env: Env) -> list[Resolved]:
         """Return the events of the function's copies: without a suffix a probe point means these too."""
-        from .lines import parts_of
+        from .inside import parts_of
 
         out = parts_of(wanted, env, _Inline(wanted.part.span))
         words = f"'{wanted.name}' is probed where it is inlined, as .inline does: in {self.shown}"

@@ -1,7 +1,7 @@
-"""Functions and statements by lines, inlined copies, labels: what needs the kernel's debug information.
+"""Functions and statements by lines: what needs the kernel's debug information.
 
 `Place` is the text "function@file:line" taken apart; `info_of` the debug information, or the diagnostic that says how to
-get it; `resolved_at` the event of one place. `resolve` is kernel.function with a line, `parts_of` its suffixes.
+get it; `resolved_at` the event of one place. `resolve` is kernel.function with a line.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 from ...debuginfo import DebugInfoError
 from ...diag import CompileError, did_you_mean, fail
 from ...ir.nodes import Event
-from ..base import Context, Env, Resolved, bare, has_glob, wrong_argument
-from .callee import calls
+from ..base import Context, Env, Resolved, has_glob
 from .located import REGISTERS, Machine, named, variables
-from .names import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -316,6 +314,8 @@ def _by_line(wanted: Wanted, env: Env) -> list[Resolved]:
         if function.code:
             out += _whole(wanted, env, function)
         else:
+            from .inside import inline
+
             out += inline(wanted, env, info, [function])
     return out
 
@@ -342,118 +342,3 @@ def _whole(wanted: Wanted, env: Env, function: Function) -> list[Resolved]:
     before, _, behind = wanted.text.partition(f'("{wanted.part.arg}")')
     one.text = f'{before}("{place}"){behind}'
     return direct(one, env)
-
-
-def inline(wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function]) -> list[Resolved]:
-    """Return the events of function(...).inline: one at each place where a copy of the function begins."""
-    out = []
-    for function in functions:
-        for spot in info.inlined(function):
-            text = _text(wanted, f"{function.name}@{function.file}:{function.line}", ".inline")
-            out.append(resolved_at(info, env, wanted.module, spot, text, "function"))
-    return out
-
-
-def _text(wanted: Wanted, place: str, suffix: str) -> str:
-    before = wanted.text.partition(".function(")[0]
-    return f'{before}.function("{place}"){suffix}'
-
-
-def parts_of(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
-    """Return the events of function(...).inline, .callee("g"), .callees and .label("l")."""
-    with readable(wanted.part.span):
-        return _inside(wanted, env, suffix)
-
-
-def _inside(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
-    argument = _argument(suffix)
-    place = Place(str(wanted.part.arg), wanted.part.span)
-    called: list[Resolved] = []
-    if suffix.name == "callee" and not has_glob(argument):
-        called = calls(wanted, env, argument, wanted.returns)
-        if wanted.called or (called and _lacking(env, wanted.module)):
-            return _only_calls(wanted, env, argument, called)
-    info = info_of(env, wanted.module, place.span, place)
-    functions = place.functions(info)
-    if suffix.name == "inline":
-        out = inline(wanted, env, info, functions)
-        if not out:
-            words = f"'{functions[0].name}' is inlined nowhere in this kernel: it has code of its own only"
-            raise fail("E304", words, place.span)
-    elif suffix.name == "label":
-        out = _labels(wanted, env, info, functions, argument)
-    else:
-        out = called + _callees(wanted, env, info, functions, argument, bool(called))
-    info.save()
-    if len(out) > env.most:
-        raise fail("E309", f"{len(out)} places match '{wanted.text}', more than {env.most}", place.span)
-    return together(out, wanted.text)
-
-
-def _argument(suffix: Part) -> str:
-    """Return the name or pattern that a suffix takes."""
-    if suffix.name == "inline":
-        bare(suffix)
-    elif suffix.name == "callees":
-        if suffix.arg not in (None, 1):
-            raise fail(
-                "E401", "not supported yet: callees of callees", suffix.span, '.callees, or .callee("name")'
-            )
-    elif not isinstance(suffix.arg, str):
-        raise wrong_argument(suffix, f'needs a name: {suffix.name}("name")')
-    return suffix.arg if isinstance(suffix.arg, str) else "*"
-
-
-def _labels(
-    wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function], pattern: str
-) -> list[Resolved]:
-    from fnmatch import fnmatchcase
-
-    out, known = [], []
-    for function in functions:
-        for name, spots in info.labels(function).items():
-            known.append(name)
-            if fnmatchcase(name, pattern):
-                where = f"{function.name}@{function.file}:{spots[0].line}"
-                text = _text(wanted, where, f'.label("{name}")')
-                out += [resolved_at(info, env, wanted.module, spot, text, "function") for spot in spots]
-    if not out:
-        there = f"its labels with code: {', '.join(known)}" if known else "it has no label with code"
-        raise fail("E304", f"'{functions[0].name}' has no label '{pattern}'", wanted.part.span, there)
-    return out
-
-
-def _lacking(env: Env, module: str) -> bool:
-    """Say whether there is no debug information that can be read."""
-    try:
-        return env.target.debuginfo is None or env.target.debuginfo(module) is None
-    except DebugInfoError:
-        return True
-
-
-def _only_calls(wanted: Wanted, env: Env, name: str, called: list[Resolved]) -> list[Resolved]:
-    """Return the calls of a function that has code of its own; CompileError where it has none."""
-    if not called:
-        find(wanted, env)  # says what is wrong with the caller
-        words = f"'{name}' has no code of its own that '{wanted.name}' could call, or none that can be traced"
-        raise fail("E304", words, wanted.part.span, f'.callee("{name}") alone probes what is inlined')
-    if not wanted.called:
-        words = f"where '{name}' is inlined in '{wanted.name}' isn't known without debug information: its calls are probed"
-        called[0].notes += (("W302", words, ""),)
-    return called
-
-
-def _callees(
-    wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function], pattern: str, others: bool
-) -> list[Resolved]:
-    """What is inlined; of functions with code of their own `callee.calls` tells."""
-    out = []
-    for function in functions:
-        for name, spot in info.callees(function, pattern):
-            text = _text(wanted, f"{function.name}@{function.file}:{function.line}", f'.callee("{name}")')
-            out.append(resolved_at(info, env, wanted.module, spot, text, "function"))
-    if not out and not others:
-        words = f"nothing that is inlined in '{functions[0].name}' matches '{pattern}'"
-        hint = f'of functions with code of their own probe the call: kernel.function("{pattern}")'
-        raise fail("E304", words, wanted.part.span, hint)
-    return out

@@ -25,7 +25,10 @@ def test_pass_1_needs_no_types(pystap: Command, monkeypatch: pytest.MonkeyPatch)
 
 
 CASES_WITHOUT_TYPES = [
-    ('probe kernel.trace("sched_switch") { println($next->pid) }', "'$next' needs the kernel's type information"),
+    (
+        'probe kernel.trace("sched_switch") { println($next->pid) }',
+        "'$next' needs the kernel's type information",
+    ),
     ("probe begin { println(task_current()) }", "'struct task_struct' needs the kernel's type information"),
     ('probe begin { println(@cast(1, "struct sock")->sk_family) }', "'struct sock' needs the kernel's type"),
     ('probe begin { println(@var("init_task")->pid) }', "needs the kernel's type information"),
@@ -41,7 +44,9 @@ def test_what_needs_types_says_so(
     monkeypatch.setattr("pystap.cli.live._tracepoints", lambda: {"sched_switch": "sched"})
     monkeypatch.setattr("pystap.sema.stp.check_types.symbol_known", lambda c, e: True)
     done = pystap("-p2", "-e", script)
-    done.failed("E310", words, "CONFIG_DEBUG_INFO_BTF=y", "<input>:1:", "without it there are begin, end, timers")
+    done.failed(
+        "E310", words, "CONFIG_DEBUG_INFO_BTF=y", "<input>:1:", "without it there are begin, end, timers"
+    )
     assert "W313" not in done.err
 
 

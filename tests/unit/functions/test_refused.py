@@ -115,7 +115,10 @@ def test_says_why(point: str, words: str) -> None:
         ('kernel.function("tcp_*").exported', [("", "tcp_set_state")]),
         ('kernel.function("tcp_twin")', [("", "tcp_twin")]),
         (f"kernel.function({ADDRESS + 16:#x})", [("", "tcp_set_state")]),
-        ('kernel.function("tcp_set_state").callee("shielded").call?, kernel.function("tcp_twin")', [("", "tcp_twin")]),
+        (
+            'kernel.function("tcp_set_state").callee("shielded").call?, kernel.function("tcp_twin")',
+            [("", "tcp_twin")],
+        ),
         ('kernel.function("tcp_twin").callee("tcp_set_state").call', [("", "tcp_set_state")]),
         ('kernel.function("tcp_twin").callee("tcp_set_state").return', [("", "tcp_set_state")]),
         ('kernel.function("tcp_twin").callee("tcp_set_state")', [("", "tcp_set_state")]),
