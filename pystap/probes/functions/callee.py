@@ -9,7 +9,6 @@ isn't seen.
 from __future__ import annotations
 
 from ...diag import CompileError, fail
-from .direct import resolve as direct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ class _Named:
 
 def calls(wanted: Wanted, env: Env, callee: str, returns: bool) -> list[Resolved]:
     """Return the events of a function's calls from another one; none where it has no code of its own."""
+    from .direct import resolve as direct
+
     within = code_of(wanted, env)
     if not within:
         return []
