@@ -124,9 +124,9 @@ class DebugInfo:
         """Return where the copies of a function are entered."""
         return [Spot(*row) for row in self._ask("inlined", function.at)]
 
-    def callees(self, function: Function, name: str) -> list[tuple[str, Spot]]:
+    def callees(self, function: Function, name: str, depth: int = 1) -> list[tuple[str, Spot]]:
         """Return the functions that are inlined in one, by a pattern: (name, where it is entered)."""
-        return [(callee, Spot(*row)) for callee, row in self._ask("callees", function.at, name)]
+        return [(callee, Spot(*row)) for callee, row in self._ask("callees", function.at, name, depth)]
 
     def labels(self, function: Function) -> dict[str, list[Spot]]:
         """Return the places of a function's labels."""

@@ -175,22 +175,16 @@ class Search:
                 out.append((start, pattern.name, scope.root.entry.name, pattern.get(d.DECL_LINE, 0)))
         return out
 
-    def callees(self, at: int, name: str) -> list[tuple[str, tuple[int, str, str, int]]]:
-        """Functions that are inlined in a function, by a pattern, and where each is entered."""
+    def callees(self, at: int, name: str, depth: int) -> list[tuple[str, tuple[int, str, str, int]]]:
+        """Functions that are inlined in a function, by a pattern, so many levels deep, and where each is entered."""
         from fnmatch import fnmatchcase
 
         _, _, scopes = self._instances(at)
         out = []
         for scope in scopes:
             for part in scope.walk():
-                holder = part.parent.instance if part.parent is not None else None
-                start = part.start if part.entry.tag == d.INLINED else None
-                if (
-                    start is None
-                    or holder is not scope
-                    or part is scope
-                    or not fnmatchcase(part.entry.name, name)
-                ):
+                start = part.start if part.entry.tag == d.INLINED and part is not scope else None
+                if start is None or not fnmatchcase(part.entry.name, name) or _level(part, scope) > depth:
                     continue
                 line = part.entry.get(d.CALL_LINE, 0)
                 out.append((part.entry.name, (start, part.entry.name, scope.root.entry.name, line)))
@@ -311,3 +305,13 @@ def _within(code: Scope, address: int, function: str) -> Scope:
     while function and around is not None and around.instance.entry.name != function:
         around = around.instance.parent
     return around or here
+
+
+def _level(part: Scope, scope: Scope) -> int:
+    """Return how many functions deep an inlined one is in a scope: 1 where it is called by the scope itself."""
+    level = 0
+    here: Scope | None = part
+    while here is not None and here is not scope:
+        level += not here.is_block
+        here = here.parent
+    return level

@@ -48,8 +48,14 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     """`(kernel | module("m") | kprobe [. module("m")]) . (trace | function | ...) ("name") [ . suffix ]`."""
     first = parts[0]
     parts, module = of_owner(parts)
-    if len(parts) < 2 or parts[1].name not in WORDS:
-        raise unknown(parts, env, WORDS, min(1, len(parts) - 1))
+    words = WORDS if first.name == "kernel" else ("function", "statement")
+    if len(parts) < 2 or (len(parts) == 2 and parts[1].name == "module"):
+        what = point_text(parts)
+        raise fail(
+            "E301", f"'{what}' alone is no probe point", parts[-1].span, f'{what}.function("name") is one'
+        )
+    if parts[1].name not in WORDS:
+        raise unknown(parts, env, words, 1)
     word = parts[1]
     if word.name in ("trace", "tracepoint") and first.name != "kprobe":
         return _traces(parts, env)
@@ -71,13 +77,19 @@ def of_owner(parts: Sequence[Part]) -> tuple[Sequence[Part], str]:
     if first.name == "module":
         if not isinstance(first.arg, str):
             raise wrong_argument(first, 'needs a name: module("name")')
-        return parts, first.arg
+        return parts, module_of(first.arg)
     bare(first)
     if first.name == "kprobe" and len(parts) > 2 and parts[1].name == "module":
         if not isinstance(parts[1].arg, str):
             raise wrong_argument(parts[1], 'needs a name: module("name")')
-        return (_Joined(first.span, point_text(parts[:2])), *parts[2:]), parts[1].arg
+        return (_Joined(first.span, point_text(parts[:2])), *parts[2:]), module_of(parts[1].arg)
     return parts, ""
+
+
+def module_of(word: str) -> str:
+    """Return a module's name as the kernel has it, of a name with dashes, or of its file's path."""
+    name = word.rpartition("/")[2].partition(".ko")[0] if ".ko" in word else word
+    return name if has_glob(name) else name.replace("-", "_")
 
 
 def _traces(parts: Sequence[Part], env: Env) -> list[Resolved]:

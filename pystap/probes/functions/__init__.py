@@ -117,8 +117,10 @@ def wanted_of(parts: Sequence[Part], env: Env, module: str) -> Wanted:
         raise wrong_argument(word, 'needs a name: function("name"), function("name@file")')
     for at, part in enumerate(parts[2:], 2):
         before = [p.name for p in parts[2:at]]
-        if part.name not in SUFFIXES or part.name in before:
+        if part.name not in SUFFIXES:
             raise unknown(parts, env, SUFFIXES, at)
+        if part.name in before:
+            raise fail("E301", f"'.{part.name}' stands twice in '{point_text(parts)}'", part.span)
         if part.name in _BARE:
             bare(part)
         if part.name == "maxactive":
@@ -161,7 +163,8 @@ def _at_address(word: Part, env: Env) -> tuple[Part, str]:
     found = table.lookup(address)
     absolute = f"kernel.statement({address:#x}).absolute probes that place"
     if found is None:
-        raise fail("E304", f"no function of this kernel is at {address:#x}", word.span)
+        hint = "addresses are those of the running kernel (/proc/kallsyms)"
+        raise fail("E304", f"no function of this kernel is at {address:#x}", word.span, hint)
     if found.offset:
         words = f"no function begins at {address:#x}: that is {found.name}+{found.offset:#x}"
         raise fail("E304", words, word.span, absolute)

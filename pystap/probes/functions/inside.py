@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...debuginfo import DebugInfoError
 from ...diag import fail
-from ..base import Env, Resolved, bare, has_glob, wrong_argument
+from ..base import Env, Resolved, bare, has_glob, number_of, wrong_argument
 from .callee import calls
 from .lines import Place, info_of, readable, resolved_at, together
 from .names import find
@@ -42,6 +42,7 @@ def parts_of(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
 
 def _inside(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
     argument = _argument(suffix)
+    depth = suffix.arg if isinstance(suffix.arg, int) else 1
     place = Place(str(wanted.part.arg), wanted.part.span)
     called: list[Resolved] = []
     if suffix.name == "callee" and not has_glob(argument):
@@ -58,7 +59,7 @@ def _inside(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
     elif suffix.name == "label":
         out = _labels(wanted, env, info, functions, argument)
     else:
-        out = called + _callees(wanted, env, info, functions, argument, bool(called))
+        out = called + _callees(wanted, env, info, functions, (argument, depth), bool(called))
     info.save()
     if len(out) > env.most:
         raise fail("E309", f"{len(out)} places match '{wanted.text}', more than {env.most}", place.span)
@@ -70,10 +71,8 @@ def _argument(suffix: Part) -> str:
     if suffix.name == "inline":
         bare(suffix)
     elif suffix.name == "callees":
-        if suffix.arg not in (None, 1):
-            raise fail(
-                "E401", "not supported yet: callees of callees", suffix.span, '.callees, or .callee("name")'
-            )
+        if suffix.arg is not None:
+            number_of(suffix)
     elif not isinstance(suffix.arg, str):
         raise wrong_argument(suffix, f'needs a name: {suffix.name}("name")')
     return suffix.arg if isinstance(suffix.arg, str) else "*"
@@ -119,16 +118,17 @@ def _only_calls(wanted: Wanted, env: Env, name: str, called: list[Resolved]) -> 
 
 
 def _callees(
-    wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function], pattern: str, others: bool
+    wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function], what: tuple[str, int], others: bool
 ) -> list[Resolved]:
     """What is inlined; of functions with code of their own `callee.calls` tells."""
     out = []
+    pattern, depth = what
     for function in functions:
-        for name, spot in info.callees(function, pattern):
+        for name, spot in info.callees(function, pattern, depth):
             text = _text(wanted, f"{function.name}@{function.file}:{function.line}", f'.callee("{name}")')
             out.append(resolved_at(info, env, wanted.module, spot, text, "function"))
     if not out and not others:
         words = f"nothing that is inlined in '{functions[0].name}' matches '{pattern}'"
-        hint = f'of functions with code of their own probe the call: kernel.function("{pattern}")'
+        hint = '.callee("name"), a whole name, probes the calls of a function with code of its own'
         raise fail("E304", words, wanted.part.span, hint)
     return out

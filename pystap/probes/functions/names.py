@@ -68,7 +68,7 @@ def find(wanted: Wanted, env: Env) -> tuple[list[Function], Notes]:
         raise fail("E401", f"not supported here: functions of modules ({wanted.text})", wanted.part.span)
     if wanted.module:
         require_module(wanted.module, known, wanted)
-    if has_glob(wanted.name) or wanted.exported:
+    if has_glob(wanted.name):
         found = matching(wanted, env)
         notes: Notes = ()
     else:
@@ -137,7 +137,8 @@ def _no_match(wanted: Wanted, env: Env, known: Any) -> Exception:
     what = f"'{wanted.part.arg}'"
     hints: Iterable[str] = ()
     if wanted.exported:
-        return fail("E304", f"no function of {where} that matches {what} is exported", wanted.part.span)
+        words = f"no function of {where} that matches {what} is exported, or none of these can be traced"
+        return fail("E304", words, wanted.part.span, "without .exported the others are probed, too")
     if wanted.file and glob_filter(wanted.name, ("x",)):
         hints = ("a pattern without '@file' goes by the functions' names alone",)
     return fail(
@@ -218,4 +219,16 @@ def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:
     else:
         near = did_you_mean(name, env.target.btf.names(G_FUNC, name[:2] + "*"))
     hints = (f"did you mean '{near}'?",) if near else ()
-    return fail("E304", f"{where} has no function '{name}'", span, *hints)
+    return fail("E304", f"{where} has no function '{name}'", span, *(_spelled(name) or hints))
+
+
+def _spelled(name: str) -> tuple[str, ...]:
+    """Return hints for a name that is spelled as elsewhere."""
+    module, colon, function = name.partition(":")
+    if colon and module and function:
+        return (
+            f'functions of modules are module("{module}").function("{function}"), lines are "function@file:line"',
+        )
+    if "{" in name:
+        return ('patterns have *, ? and [..]; braces stand outside: kernel.{function("a"), function("b")}',)
+    return ()

@@ -203,6 +203,11 @@ def _variable(c: Checker, e: ast.Target) -> Variable:
         raise _untyped(context, e)
     if c.unit.target.untyped and context is not None and context.provider == "kernel":
         raise untyped(c.unit.target, f"'{e.name}'", e.span)
+    if name == "return" and context is not None and context.function:
+        raise _no_return(context, e)
+    if context is not None and context.of_function:
+        hint = f"@defined({e.name}) ? {e.name} : 0 does for functions with and without it"
+        raise fail("E230", f"not all of the {where} have '{e.name}'", e.span, hint)
     if context is None or not context.variables:
         hints = _elsewhere(context, name) if context is not None else []
         raise fail("E230", f"there is no '{e.name}' in a {where}", e.span, *hints)
@@ -227,6 +232,13 @@ def _untyped(context: Context, e: ast.Target) -> Exception:
         else "pointer_arg(1), int_arg(2), ... are its arguments"
     )
     return fail("E230", words, e.span, by_number)
+
+
+def _no_return(context: Context, e: ast.Target) -> Exception:
+    """Return the error for $return where there is none."""
+    if context.returns:
+        return fail("E230", f"there is no '$return': {context.kind} returns nothing (void)", e.span)
+    return fail("E230", f"there is no '$return' in {context.kind}", e.span, "only the point's .return has it")
 
 
 def _of_prologue(c: Checker, variable: Variable, e: ast.Target) -> None:

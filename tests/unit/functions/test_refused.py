@@ -94,7 +94,7 @@ def probed(point: str) -> tuple[list[tuple[str, str]], Bag]:
         ('kernel.function("@net/socket.c")', "E302 'function' needs a name"),
         ('kernel.function("tcp_set_state").call.return', "E301 '.call' and '.return' can't go together"),
         ('kernel.function("tcp_set_state").inline.return', "E301 '.inline' and '.return' can't go together"),
-        ('kernel.function("tcp_set_state").return.return', "E301 unknown probe point"),
+        ('kernel.function("tcp_set_state").return.return', "E301 '.return' stands twice"),
         ('kernel.function("tcp_set_state").return(5)', "E302 'return' takes no argument"),
         ('kernel.function("tcp_set_state").return.maxactive', "E302 'maxactive' needs a number of at least 1"),
         ('kernel.function("tcp_set_state").entry', "can't follow 'kernel.function(\"tcp_set_state\")' what can: call, return"),
