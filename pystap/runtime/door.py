@@ -25,6 +25,7 @@ from ..program import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..btf import Btf
@@ -58,6 +59,7 @@ class Door:
 
     def __init__(self, btf: Btf | None = None) -> None:
         self.btf = btf
+        self.unwanted: Callable[[], bool] = lambda: False
         self.maps: dict[str, Map] = {}
         self.rings: list[Ring] = []
         self.loaded: list[Loaded] = []
@@ -165,7 +167,10 @@ class Door:
             self.loaded.append(load(prog, self.maps, self.btf))
 
     def attach(self) -> list[str]:
-        """Attach them all; they do nothing yet. Return warnings of what can't be attached among many."""
+        """Attach them all; they do nothing yet. Return warnings of what can't be attached among many.
+
+        Once `unwanted()` is true, as the user wants to end, nothing more is attached.
+        """
         from .modules import Modules, refusals, wanted_modules
         from .places import Places
 
@@ -175,6 +180,8 @@ class Door:
         # marks of early calls before the returns that look for them
         places = Places()
         for one in sorted(self.loaded, key=_order):
+            if self.unwanted():
+                return warnings
             try:
                 made = one.attach()
             except KernelError as error:

@@ -152,8 +152,12 @@ class Session:
     def _start(self) -> None:
         door = self.door
         door.set_clock()
+        door.unwanted = lambda: self.signals.ending
         for warning in door.attach():
             self.sink.message(f"WARNING: {warning}\n")
+        if self.signals.ending:  # before anything was traced: nor does the command of -c run
+            self.stopping = True
+            return
         self._say_attached()
         self._open_poller()
         start = now()

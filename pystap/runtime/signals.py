@@ -53,6 +53,11 @@ class Signals:
             raise Quit
         self._pending.append(None)
 
+    @property
+    def ending(self) -> bool:
+        """Whether the end has been asked for."""
+        return self._requests > 0
+
     def take(self) -> Iterator[str | None]:
         """The functions of the signals that have come since; None for a request to end."""
         if not self._pending:
