@@ -34,6 +34,7 @@ _NONE = (
     "__probestub_",
     "__bpf_trace_",
 )
+_MANY = 5000  # names that a pattern matches, among them the first names of all code
 _CLONES = ("isra", "constprop", "part", "llvm", "lto_priv")
 # Parts of the kernel's text that can't be traced.
 _CLOSED = (
@@ -91,21 +92,35 @@ class Functions:
         known = self.traceable()
         closed = [(start, end) for start, end, _ in self._closed()] if known is None and not module else []
         found: dict[Found, None] = {}
+        places: dict[int, str] = {}  # of code with several names one counts
+        others = []
         for address, symbol, owner in table.functions(pattern, module, names):
             name, _, suffix = symbol.partition(".")
             if not name or symbol.startswith(_NONE) or (suffix and not is_copy(suffix)):
                 continue
             if known is not None and _line(symbol, owner) not in known:
+                others.append((address, symbol, owner))
                 continue
             if closed and any(start <= address < end for start, end in closed):
                 continue
-            found[owner, name, symbol] = None
+            if places.setdefault(address, symbol) == symbol:
+                found[owner, name, symbol] = None
+        if known is not None and len(others) < _MANY:
+            for address, symbol, owner in others:
+                if address not in places and _line(self.first_name(address), owner) in known:
+                    places[address] = symbol
+                    found[owner, symbol.partition(".")[0], symbol] = None
         for owner in self.modules(module) if module else ():
             if not self.loaded(owner):
                 found.update(
                     (one, None) for one in self._in_file(owner, pattern) if names is None or one[1] in names
                 )
         return found
+
+    def first_name(self, address: int) -> str:
+        """The name that the kernel itself uses for the code at an address, "" if no function begins there."""
+        found = self.table.lookup(address) if self.table is not None else None
+        return found.name if found is not None and not found.offset else ""
 
     def copies(self, name: str, module: str = "") -> list[Found]:
         """A function and the compiler's copies of it: what runs when it is called; traceable or not."""

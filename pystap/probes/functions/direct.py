@@ -110,7 +110,7 @@ def _alone(env: Env, function: Function) -> bool:
 
 def _attachable(env: Env, function: Function) -> bool:
     """Say whether there are types of it that the kernel would attach by."""
-    proto = proto_of(env, function)
+    proto = proto_of(env, function, alias=False)
     if proto is None or not fits(proto, env.target.features):
         return False
     return not function.module or bool(env.target.functions.loaded(function.module))
@@ -158,7 +158,8 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
     """Return the event of one function."""
     name, symbol = function.name, function.symbol
     proto = proto_of(env, function)
-    typed = symbol == name and proto is not None and fits(proto, env.target.features)
+    own = proto_of(env, function, alias=False)
+    typed = symbol == name and own is not None and fits(own, env.target.features)
     kind = rung(env, wanted.returns, ("fentry", "kprobe") if typed else ("kprobe",))
     variables: list[Variable] = []
     if kind != "kretprobe" and proto is not None:

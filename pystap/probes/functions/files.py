@@ -106,7 +106,7 @@ def unknown_file(wanted: Wanted) -> Exception:
 
 def check(wanted: Wanted, env: Env, name: str) -> Notes:
     """Return notes on `name@file`; CompileError where the function is in another file."""
-    places = codeindex.files_of(name, wanted.module)
+    places = _files(env, name, wanted.module)
     if not places:
         words = f"it isn't known which source file '{name}' is in: it is probed whether or not that is '{wanted.file}'"
         return (("W302", words, ""),)
@@ -131,12 +131,23 @@ def place(env: Env, name: str, module: str, pattern: str = "", line: bool = True
     known = _written(env, name, module) if line else None
     if known is not None and (not pattern or _matches(known[0], pattern)):
         return f"{known[0]}:{known[1]}"
-    files = codeindex.files_of(name, module, env.target.release)
+    files = _files(env, name, module, env.target.release)
     if len(files) > 1 and pattern:
         files = tuple(file for file in files if _matches(file, pattern))
     if not files and pattern and not has_glob(pattern):
         return pattern
     return files[0] if len(files) == 1 else ""
+
+
+def _files(env: Env, name: str, module: str, release: str = "") -> tuple[str, ...]:
+    """Return the files of a function; of another name of its code where this one isn't known."""
+    found = codeindex.files_of(name, module, release)
+    if found:
+        return found
+    from .names import Function, first_name
+
+    other = first_name(env, Function(module, name, name))
+    return codeindex.files_of(other, module, release) if other else ()
 
 
 def _written(env: Env, name: str, module: str) -> tuple[str, int] | None:

@@ -55,7 +55,8 @@ def _inside(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
         out = inline(wanted, env, info, functions)
         if not out:
             words = f"'{functions[0].name}' is inlined nowhere in this kernel: it has code of its own only"
-            raise fail("E304", words, place.span)
+            plain = wanted.text.removesuffix(".inline")
+            raise fail("E304", words, place.span, f"{plain}.call probes that")
     elif suffix.name == "label":
         out = _labels(wanted, env, info, functions, argument)
     else:

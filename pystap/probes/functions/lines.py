@@ -99,7 +99,9 @@ class Place:
             found = [min(known, key=lambda line: (abs(line - first), line))]
         return found
 
-    def nowhere(self, info: DebugInfo, functions: list[Function]) -> CompileError:
+    def nowhere(
+        self, info: DebugInfo, functions: list[Function], nearest: str = " (.nearest takes the nearest)"
+    ) -> CompileError:
         """Return the error for lines without code: what there is instead."""
         if len(functions) > 1 and has_glob(self.name):
             known = sorted({line for function in functions for line in info.lines(function)})
@@ -110,17 +112,17 @@ class Place:
             where = f"{function.file}:{function.line}-{function.last}"
             words = f"no code at '{self.text}': {function.name} is {where} in this kernel"
         base = functions[0].line if self.relative else 0
-        return fail("E304", words, self.span, *_nearest(known, self.first + base))
+        return fail("E304", words, self.span, *_nearest(known, self.first + base, nearest))
 
 
-def _nearest(known: list[int], line: int) -> list[str]:
+def _nearest(known: list[int], line: int, how: str) -> list[str]:
     """Return the hint with the lines around one that have code."""
     if not known:
         return []
     before = [n for n in known if n < line][-NEAR:]
     behind = [n for n in known if n > line][:NEAR]
     near = before + behind if before and behind else (known[-2 * NEAR :] if before else known[: 2 * NEAR])
-    return [f"the nearest lines with code: {', '.join(map(str, near))} (.nearest takes the nearest)"]
+    return [f"the nearest lines with code: {', '.join(map(str, near))}{how}"]
 
 
 def most_lines(place: Place) -> str:
@@ -308,7 +310,7 @@ def _by_line(wanted: Wanted, env: Env) -> list[Resolved]:
     ]
     info.save()
     if not inside:
-        raise place.nowhere(info, functions)
+        raise place.nowhere(info, functions, "")
     out: list[Resolved] = []
     for function in inside:
         if function.code:

@@ -34,14 +34,27 @@ class Function(Node):
     symbol: str
 
 
-def proto_of(env: Env, function: Function) -> FuncProto | None:
-    """Return what BTF says of a function, None if nothing."""
+def proto_of(env: Env, function: Function, *, alias: bool = True) -> FuncProto | None:
+    """Return what BTF says of a function, None if nothing. alias: what it says of another name of the same code will do."""
     from ...btf import types as t
 
     btf = types_of(env, function.module)
-    func = btf.find_func(function.name) if btf is not None else None
+    if btf is None:
+        return None
+    func = btf.find_func(function.name)
+    if func is None and alias:
+        other = first_name(env, function)
+        func = btf.find_func(other) if other else None
     kind = func.type if func is not None else None
     return kind if isinstance(kind, t.FuncProto) else None
+
+
+def first_name(env: Env, function: Function) -> str:
+    """Return the name that the kernel itself has for a function's code, where that is another one (an alias), else ""."""
+    known = env.target.functions
+    places = known.table.addresses(function.symbol) if known is not None and known.table is not None else ()
+    names = {known.first_name(place).partition(".")[0] for place in places}
+    return names.pop() if len(names) == 1 and function.name not in names else ""
 
 
 def why_untyped(env: Env, function: Function) -> str:

@@ -86,7 +86,7 @@ def _spots(info: DebugInfo, env: Env, place: Place, nearest: bool) -> list[tuple
             for spot in lines.get(line, ()):
                 found.setdefault(spot.address, (function, spot))
     if not found:
-        raise place.nowhere(info, functions)
+        raise place.nowhere(info, functions, *([""] if nearest else []))
     if len(found) > env.most:
         words = f"{len(found)} places match '{place.text}', more than {env.most}"
         raise fail("E309", words, place.span, most_lines(place))

@@ -102,3 +102,31 @@ def run_python(code: str, *words: str) -> str:
     return subprocess.run(
         [sys.executable, "-c", code, *words], check=True, capture_output=True, text=True
     ).stdout
+
+
+CALLS = 30
+# Sets its mask and asks for its parent so many times, reads one byte 7 times, and from a place in a file 5 times.
+WORK = f"""
+import os
+for _ in range({CALLS}): os.umask(18)
+for _ in range({CALLS}): os.getppid()
+r, w = os.pipe()
+os.write(w, b"x" * 7)
+for _ in range(7): os.read(r, 1)
+f = os.open("/etc/passwd", os.O_RDONLY)
+for _ in range(5): os.pread(f, 1, 0)
+"""
+CALL = "__x64_sys_umask"  # of a system call that nobody else makes
+
+
+@pytest.fixture(scope="session")
+def command(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The workload as a command that needs no shell, which would make such calls too."""
+    path = tmp_path_factory.mktemp("work") / "work.py"
+    path.write_text(WORK)
+    return f"{sys.executable} -S -E {path}"
+
+
+def rows(out: str) -> dict[str, int]:
+    """Return what lines of "words: number" say."""
+    return {name: int(count) for name, _, count in (line.rpartition(": ") for line in out.splitlines())}

@@ -67,7 +67,7 @@ def probes_there() -> str:
     [
         ("SIGINT", 0, "begin\nend\n", ""),
         ("SIGTERM", 0, "begin\nend\n", ""),
-        ("SIGKILL", -signal.SIGKILL, "", ""),
+        ("SIGKILL", -signal.SIGKILL, "begin\n", ""),
         ("twice", 1, "begin\n", ""),
         ("mistake", 1, "begin\n", "this is a bug in pystap: RuntimeError: a mistake"),
         ("24", 1, "begin\n", "error[E320]: the kernel refused: attaching to a kprobe: Too many open files"),

@@ -47,8 +47,8 @@ def test_functions(command: str) -> None:
     script = f"""
     global n
     probe kernel.function("{CALL}") {{ if (pid() == target()) n["call"]++ }}
-    probe kernel.function("{CALL}").return {{ if (pid() == target() && returnval() > 0) n["return"]++ }}
-    probe kernel.function("__x64_sys_getpp*") {{ if (pid() == target()) n[ppfunc()]++ }}
+    probe kernel.function("{CALL}").return {{ if (pid() == target() && returnval() == 18) n["return"]++ }}
+    probe kernel.function("__x64_sys_umas*") {{ if (pid() == target()) n[ppfunc()]++ }}
     probe kernel.function("vfs_read") {{ if (pid() == target() && ulong_arg(3) == 1) n["vfs_read"]++ }}
     probe end {{ foreach (k in n) printf("%s: %d\\n", k, n[k]) }}
     """
