@@ -66,7 +66,6 @@ def probes_there() -> str:
     ("what", "status", "out", "err"),
     [
         ("SIGINT", 0, "begin\nend\n", ""),
-        ("SIGTERM", 0, "begin\nend\n", ""),
         ("SIGKILL", -signal.SIGKILL, "begin\n", ""),
         ("twice", 1, "begin\n", ""),
         ("mistake", 1, "begin\n", "this is a bug in pystap: RuntimeError: a mistake"),

@@ -80,7 +80,7 @@ def test_another_name_of_the_same_code(command: str) -> None:
     probe kernel.function("__x64_sys_getpp?d") { if (pid() == target()) n["pattern"]++ }
     probe kernel.function("__x64_sys_getppid").return { if (pid() == target() && $return == ppid()) n["return"]++ }
     probe kernel.function("*_sys_getppid").return { if (pid() == target()) n["all"]++ }
-    probe end { foreach (k in n) printf("%s: %d\n", k, n[k]) }
+    probe end { foreach (k in n) printf("%s: %d\\n", k, n[k]) }
     """
     done = run("-e", script, "-c", command)
     assert rows(done.clean()) == dict.fromkeys(("name", "pattern", "return", "all"), CALLS), done.err
