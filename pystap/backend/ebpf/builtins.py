@@ -22,6 +22,7 @@ COMM = 16
 PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID = 1, 2, 3
 SIZEOF_UPID = 16  # a number and its namespace
 # Kinds of programs whose context is, or begins with, the registers.
+_ENTRY = 16  # bytes of a function's beginning in which the call of a trampoline is
 REGISTER_KINDS = frozenset({"perf", "kprobe", "kretprobe", "uprobe", "uretprobe"})
 # pt_regs of x86-64, part of the kernel's interface (struct user_regs_struct).
 _X86_ORDER = (
@@ -211,8 +212,35 @@ def _stack(user: bool) -> Callable[[Lower, Op], None]:
         # the first frame is this program's own, but for interrupts (BPF_F_SKIP_FIELD_MASK)
         fn.const(I.R4, 0x100 if user else 0 if lo.kind in REGISTER_KINDS else 1)
         fn.call("get_stack", 4)
+        if not user and lo.kind in ("fentry", "fexit"):
+            _begin_with_function(lo, to)
 
     return read
+
+
+def _begin_with_function(lo: Lower, to: Mem) -> None:
+    """Put the function that a trampoline is of before a stack that begins with its caller.
+
+    A trampoline is called at the function's beginning, and that is the first frame; newer kernels jump there, where the
+    function's return is waited for too.
+    """
+    fn = lo.fn
+    whole, size = fn.new_label(), to.cap & ~7
+    fn.mov(I.R1, context(lo))
+    fn.call("get_func_ip", 1)
+    own = fn.result()
+    for frame in range(0, min(size, 16), 8):  # the first one may be the trampoline itself
+        into = fn.load(8, to.base, to.off + frame)
+        fn.alu(I.SUB, into, own)
+        fn.jumpi(I.JLE, into, _ENTRY, whole)
+    if size > 8:
+        fn.mov(I.R1, context(lo))
+        fn.addr(I.R2, to.base, to.off + 8)
+        fn.const(I.R3, size - 8)
+        fn.const(I.R4, 1)
+        fn.call("get_stack", 4)
+    fn.stx(8, to.base, to.off, own)
+    fn.label(whole)
 
 
 def _swap(bits: int) -> Callable[[Lower, Op], None]:

@@ -33,10 +33,8 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
     def shown(data: bytes) -> tuple[int, ...]:
         """The frames without those of tracing itself, as many as were asked for."""
         frames = frames_of(data)
-        first = 0
-        while first < len(frames) and symbols.is_own(frames[first]):
-            first += 1
-        return frames[first : first + len(data) // 8 - OWN_FRAMES]
+        first = [frame for frame in frames[:OWN_FRAMES] if not symbols.is_own(frame)]
+        return (*first, *frames[OWN_FRAMES:])[: len(data) // 8 - OWN_FRAMES]
 
     longest = context.maxstring - 1
 

@@ -105,6 +105,30 @@ def test_callees_are_calls_from_one_function(command: str) -> None:
 
 
 @pytest.mark.usefixtures("probes")
+@pytest.mark.parametrize("points", [".call", ".return", "both"])
+def test_who_called(points: str, command: str) -> None:
+    """The caller is the same at the entry and at the return, however the function is attached to."""
+    body = (
+        'if (pid() == target() && @entry($count) == 1) n["%s", symname(caller_addr()), symname(stack(0))]++'
+    )
+    script = "global n\n"
+    if points != ".return":
+        text = body.replace("@entry($count)", "$count") % "call"
+        script += f'probe kernel.function("vfs_read").call {{ {text} }}\n'
+    if points != ".call":
+        script += f'probe kernel.function("vfs_read").return {{ {body % "return"} }}\n'
+    script += 'probe end { foreach ([w, c, f] in n) printf("%s %s %s: %d\\n", w, c, f, n[w, c, f]) }'
+    done = run("-e", script, "-c", command)
+    found = rows(done.clean())
+    for word in ("call", "return") if points == "both" else (points[1:],):
+        callers = {line.split()[1]: n for line, n in found.items() if line.startswith(f"{word} ")}
+        assert callers.pop("ksys_read", 0) >= 7, (found, done.err)
+        assert sum(callers.values()) == 5 and all("pread64" in name for name in callers), (found, done.err)
+        if word == "call":
+            assert all(line.split()[2] == "vfs_read" for line in found if line.startswith("call ")), found
+
+
+@pytest.mark.usefixtures("probes")
 def test_several_probes_of_one_function(command: str) -> None:
     """Entry, return and its view of the entry, twice each, in the order of the script."""
     script = f"""
