@@ -7,7 +7,7 @@ InlinedOnly.probed(...)             its copies, as .inline probes them, where a 
 
 from __future__ import annotations
 
-from ...debuginfo import DebugInfoError, LibraryMissing
+from ...debuginfo import DebugInfoError
 from ...diag import CompileError, Diagnostic
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ def holders(wanted: Wanted, env: Env, name: str, file: str) -> tuple[str, ...]:
         functions = info.find(name, file) or (info.find(name, "") if file else [])
         found = tuple(sorted({spot.within for function in functions for spot in info.inlined(function)}))
         info.save()
-    except (DebugInfoError, LibraryMissing):
+    except DebugInfoError:
         return ()
     return found
 
