@@ -161,6 +161,8 @@ KINDS: dict[str, str] = {
     "__iter": "iter",
     "__socket_calls": "socket_calls",
     "procfs": "later",
+    "json_data": "later",
+    "prometheus": "later",
     "input": "later",
     "java": "later",
     "python3": "later",
