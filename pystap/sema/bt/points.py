@@ -33,12 +33,12 @@ class Point:
     text: what `probe` gives; probe_text, function_text: what makes that text, and what `func` gives, where they are only
     known at run time; fields: of `args`; ctx: of `ctx`;
     arguments: argN by number; names: words that are bound here; space: what plain numbers point to; guard: what
-    writes the conditions without which the handler doesn't run.
+    writes the conditions without which the handler doesn't run; example: of many functions, one.
     """
 
     __slots__ = (
         *("arguments", "event", "fields", "function", "guard", "kind", "names", "probe_text", "provider"),
-        *("ctx", "function_text", "registers", "retval", "space", "span", "text", "unsupported"),
+        *("ctx", "example", "function_text", "registers", "retval", "space", "span", "text", "unsupported"),
     )
 
     def __init__(self, provider: str, text: str, event: Event, span: Span, kind: str = "") -> None:
@@ -54,6 +54,7 @@ class Point:
         self.names: dict[str, Make] = {}
         self.retval: Make | None = None
         self.function = ""
+        self.example = ""
         self.space = "kernel"
         self.registers = False
         self.guard: Callable[[Body], None] | None = None
@@ -74,7 +75,10 @@ class Point:
         else:
             hint = ("there are " + ", ".join(known)) if known else ""
         what = "no arguments" if not known else f"no argument '{name}'"
-        raise error("E230", f"{self.text} has {what}", span, hint)
+        raise error("E230", f"{self._named()} has {what}", span, hint)
+
+    def _named(self) -> str:
+        return f"{self.example}, of {self.text}," if self.example else self.text
 
     def context(self, name: str, span: Span) -> Make:
         """Return what reads `ctx.name`."""
@@ -95,7 +99,9 @@ class Point:
             hint = "its arguments are args.name" if self.fields else ""
             raise error("E263", f"a {self.provider} probe has no arg{n}", span, hint)
         if n >= len(self.arguments):
-            raise error("E263", f"{self.text} has {len(self.arguments)} arguments, no arg{n}", span)
+            count = len(self.arguments)
+            many = "no arguments" if not count else "1 argument" if count == 1 else f"{count} arguments"
+            raise error("E263", f"{self._named()} has {many}, and no arg{n}", span)
         return self.arguments[n](body)
 
 

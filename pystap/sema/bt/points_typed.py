@@ -74,6 +74,7 @@ def by_kprobe(unit: Unit, attach: ast.AttachPoint, functions: list[Found]) -> Po
     kind = "kretprobe" if ret else "kprobe"
     point = event_of(unit, attach, functions, kind)
     point.registers = False
+    point.example = functions[0][1] if len(functions) > 1 else ""
     btf, proto = unit.types_of(functions[0][0], functions[0][1])
     if ret:
         result(point, btf, proto, 0)
