@@ -27,38 +27,11 @@ stime acct_timexpd sum_exec_runtime exec_start node_stamp
 _OF_TRACING = frozenset(_MOVING.split())
 _TRIES = 200
 # words of the one language or the other, which their parsers may take for something else behind "->"
-_WORDS = frozenset(
-    (
-        *(
-            "string",
-            "long",
-            "probe",
-            "global",
-            "function",
-            "if",
-            "else",
-            "for",
-            "foreach",
-            "in",
-            "limit",
-            "return",
-        ),
-        *(
-            "delete",
-            "while",
-            "break",
-            "continue",
-            "next",
-            "try",
-            "catch",
-            "private",
-            "offsetof",
-            "sizeof",
-            "unroll",
-        ),
-        *("config", "let", "import", "str", "struct", "union", "enum", "macro"),
-    )
-)
+_BOTH = """
+string long probe global function if else for foreach in limit return delete while break continue next try catch private
+offsetof sizeof unroll config let import str struct union enum macro
+"""
+_WORDS = frozenset(_BOTH.split())
 
 
 class Path:
