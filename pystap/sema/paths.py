@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .build import Builder, Operand
 
 
+_FEW = 12  # members that a hint lists
+
+
 class Offset(Node):
     """Go on by so many bytes. struct: what the base points to before the first step, "" if not known."""
 
@@ -75,7 +78,8 @@ class Walk:
             found = field_path(self.btf, holder, (name,))
         except FieldError as error:
             near = did_you_mean(name, error.candidates)
-            hint = f"did you mean '{near}'?" if near else ""
+            few = 0 < len(error.candidates) <= _FEW
+            hint = f"did you mean '{near}'?" if near else f"it has {', '.join(error.candidates)}" if few else ""
             raise _error("E231", f"'{type_name(holder)}' has no member '{name}'", span, hint) from None
         self._on(found.offsets[0])
         self.type = found.type
