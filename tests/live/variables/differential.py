@@ -259,6 +259,8 @@ def _trace(probes: list[Probe], attach: str, keep: str) -> tuple[dict[str, list[
                 if process.poll() is None:
                     process.kill()
                 process.wait()
+            work.stdin.close()
+            work.stdout.close()
 
 
 def _commands(folder: File, attach: str) -> dict[str, list[str]]:

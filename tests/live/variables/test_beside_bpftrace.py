@@ -16,7 +16,6 @@ FUNCTIONS = (
     "tcp_sendmsg",
     "do_dentry_open",
     "sock_alloc_file",
-    "handle_mm_fault",
     "rw_verify_area",
 )
 PATHS = 12
