@@ -91,6 +91,12 @@ def _sema(c: Compilation) -> None:
         from .sema.bt import analyse as analyse_bt
         from .sema.bt.config import with_settings
 
+        if c.tree.imports:
+            from .lang.bt.imports import together
+
+            c.tree = together(c.tree, list(c.options.args), c.bag)
+            if c.bag.errors:
+                return
         c.options = with_settings(c.options, c.tree)
         c.module = analyse_bt(c.tree, c.target, c.options, c.bag)
         return

@@ -42,8 +42,6 @@ def analyse(tree: ast.Program, target: Target, options: Options, bag: Bag) -> ir
     unit.config.take(tree.config, bag, options.settings)
     _script_types(unit)
     unit.declare_maps()
-    for item in tree.imports:
-        bag.error("E401", "not supported yet: imports", item.span)
     probes = [(probe, points.resolve(unit, probe)) for probe in tree.probes]
     if not tree.probes and not bag.errors:
         bag.error("E306", "the script has no probe", None, 'write: BEGIN { printf("hello\\n"); }')

@@ -252,7 +252,7 @@ def return_(body: Body, node: ast.Return) -> None:
 
 def import_(body: Body, node: ast.Import) -> None:
     """`import` inside of a macro."""
-    raise later("imports", node.span)
+    raise later("imports inside of a macro", node.span, "import stands before the probes")
 
 
 TABLE: dict[Any, Any] = {
