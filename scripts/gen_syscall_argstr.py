@@ -36,6 +36,10 @@ def _line(name: str) -> str:
         plain, words = WORDS.get(form, (form, ""))
         if form == "Y" or (form == "s" and n not in strings):
             plain, words = "p", ""
+        if form == "j":
+            shown.append("%s")
+            values.append("socket")
+            continue
         if form == "s" and n in strings:
             shown.append("%s")
             values.append(f"s{strings.index(n)}")
@@ -69,6 +73,16 @@ def _set(function: str, wanted: list[tuple[int, int]], what: str) -> str:
     return text + "  return 0\n}\n"
 
 
+def _socket(names: list[str]) -> str:
+    text = "# The address of a socket that a call takes.\n"
+    text += "function __syscall_socket:string(nr:long, a1:long, a2:long, a4:long, a5:long) {\n"
+    for name in names:
+        if "j" in _forms(name):
+            at = _forms(name).index("j")
+            text += f"  if (nr == {X86_64[name]}) return _struct_sockaddr_u(a{at}, __builtin_sext(a{at + 1}, 32))\n"
+    return text + '  return ""\n}\n'
+
+
 def make() -> str:
     """Return the text of the file."""
     names = [name for name in ARGS if name in X86_64 and ARGS[name]]
@@ -78,10 +92,11 @@ def make() -> str:
     text += _set("__syscall_string0", firsts, "the first string")
     text += _set("__syscall_string1", seconds, "the second string")
     text += 'function __syscall_text:string(at:long) { if (at) return user_string_quoted(at); return "" }\n'
+    text += _socket(names)
     text += (
         "function __syscall_argstr:string(nr:long, a0:long, a1:long, a2:long, a3:long, a4:long, a5:long,\n"
     )
-    text += "  s0:string, s1:string) {\n"
+    text += "  s0:string, s1:string, socket:string) {\n"
     text += "".join(_line(name) for name in sorted(names, key=X86_64.__getitem__))
     text += "".join(
         f'  if (nr == {X86_64[n]}) return "" # {n}\n' for n in ARGS if n in X86_64 and not ARGS[n]

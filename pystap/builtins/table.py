@@ -135,6 +135,7 @@ STATE: dict[str, Builtin] = {
     "args_text": Builtin("iiiisss", "s", "u"),
     "address_of": Builtin("s", "i", "u"),  # hexadecimal digits, all 64 bits
     "stack_frame": Builtin("bi", "i", "u"),  # the address of a frame, 0 where there is none
+    "frame_above": Builtin("bsi", "i", "u"),  # frames, a function that returns: frame n above it
     "ustack_brief": Builtin("bi", "s", "u"),  # frames, process id: a line for each, name+offset or address
     "tracer_pid": Builtin("", "i", "u"),
     "tracer_uid": Builtin("", "i", "u"),

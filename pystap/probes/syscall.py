@@ -24,7 +24,10 @@ _SIX = ", ".join(f"__builtin_sys_arg({n})" for n in range(6))
 # Of calls that only their number tells apart: the user stage knows them all, the kernel only where a string is.
 _FOUR = ", ".join(f"__builtin_sys_arg({n})" for n in range(4))
 _STRINGS = ", ".join(f"__syscall_text(__syscall_string{n}(__builtin_sys_nr(), {_FOUR}))" for n in (0, 1))
-_ANY = f"__syscall_argstr(__builtin_sys_nr(), {_SIX}, {_STRINGS})"
+_SOCKET = (
+    f"__syscall_socket(__builtin_sys_nr(), {', '.join(f'__builtin_sys_arg({n})' for n in (1, 2, 4, 5))})"
+)
+_ANY = f"__syscall_argstr(__builtin_sys_nr(), {_SIX}, {_STRINGS}, {_SOCKET})"
 # Form of an argument -> (expression of `$`, directive).
 FORMS = {
     "d": ("__builtin_sext(%s, 32)", "%d"),
@@ -35,6 +38,7 @@ FORMS = {
     "z": ("%s", "%u"),
     "p": ("%s", "%#x"),
     "s": ("user_string_quoted(%s)", "%s"),
+    "j": ("%s", "%#x"),
 }
 # Forms with words: (form, function of the library); the variable NAME_str and argstr have the words.
 WORDS = {
@@ -69,6 +73,7 @@ _TYPES = {
     **dict.fromkeys(("unsigned int", "unsigned", "u32", "__u32", "uid_t", "gid_t", "qid_t"), (32, False)),
     "umode_t": (16, False),
 }
+_ADDRESS = (("uaddr_af", "af"), ("uaddr_ip", "ip_addr"), ("uaddr_ip_port", "tcp_port"))
 CREATE = 0o100 | 0o20000000  # open's flags with which it takes a mode
 _HEX_RETURNS = ("mmap", "brk", "mremap", "shmat")
 _HEX_OF_ANY = " || ".join(f"__builtin_sys_nr() == {X86_64[n]}" for n in _HEX_RETURNS) + " ? 2 : 1"
@@ -177,6 +182,13 @@ def _prologue(name: str, returns: bool) -> dict[str, str]:
         make[word] = FORMS[plain][0] % f"__builtin_sys_arg({n})"
         shown.append("%s" if function else FORMS[plain][1])
         values.append(f"{function}({word})" if function else word)
+        if form == "j":
+            shown[-1] = "%s"
+            values[-1] = f"_struct_sockaddr_u({word}, {words[n + 1][0]})"
+            for variable, part in _ADDRESS:
+                make[variable] = (
+                    f"_struct_sockaddr_u_{part}(__builtin_sys_arg({n}), __builtin_sys_arg({n + 1}))"
+                )
         if function:
             text = "sig_name" if form == "S" else word.removesuffix("_uaddr") + "_str"
             make[text] = values[-1]

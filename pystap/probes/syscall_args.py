@@ -1,8 +1,9 @@
 """Arguments of system calls: the script variables of `syscall.NAME`, as data.
 
 A word is `name:form`. Forms: d int, u unsigned int, x unsigned int shown in hex, o mode in octal, l long, z size or
-unsigned long, p address, s string of the process; capital letters: a number with words (syscall.WORDS). A call
-that isn't listed has no variables of its own, and an argstr of six hexadecimal words.
+unsigned long, p address, s string of the process, j address of a socket, whose length is the next word; capital
+letters: a number with words (syscall.WORDS). A call that isn't listed has no variables of its own, and an argstr of
+six hexadecimal words.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ ARGS: dict[str, str] = {
     "accept4": "sockfd:d addr_uaddr:p addrlen_uaddr:p flags:x",
     "access": "pathname:s mode:A",
     "alarm": "seconds:u",
-    "bind": "sockfd:d my_addr_uaddr:p addrlen:d",
+    "bind": "sockfd:d my_addr_uaddr:j addrlen:d",
     "brk": "brk:p",
     "capget": "header_uaddr:p data_uaddr:p",
     "chdir": "path:s",
@@ -25,7 +26,7 @@ ARGS: dict[str, str] = {
     "clone": "clone_flags:z stack_start:p parent_tid_uaddr:p child_tid_uaddr:p tls_uaddr:p",
     "clone3": "uargs_uaddr:p size:z",
     "close": "fd:d",
-    "connect": "sockfd:d serv_addr_uaddr:p addrlen:d",
+    "connect": "sockfd:d serv_addr_uaddr:j addrlen:d",
     "creat": "pathname:s mode:o",
     "dup": "oldfd:d",
     "dup2": "oldfd:d newfd:d",
@@ -146,7 +147,7 @@ ARGS: dict[str, str] = {
     "sendfile": "out_fd:d in_fd:d offset_uaddr:p count:z",
     "sendmmsg": "s:d mmsg_uaddr:p vlen:u flags:x",
     "sendmsg": "s:d msg_uaddr:p flags:G",
-    "sendto": "s:d buf_uaddr:p len:z flags:G to_uaddr:p tolen:d",
+    "sendto": "s:d buf_uaddr:p len:z flags:G to_uaddr:j tolen:d",
     "set_robust_list": "list_head_uaddr:p len:z",
     "set_tid_address": "tidptr_uaddr:p",
     "setgid": "gid:d",

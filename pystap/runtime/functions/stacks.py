@@ -8,6 +8,8 @@ from ...program import OWN_FRAMES
 from ..errors import ScriptError
 from ..numbers import MASK, wrap
 
+_ENTRY = 16  # so far into a function tracing begins at most
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +120,15 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         frames = shown(data)
         return wrap(frames[index]) if index < len(frames) else 0
 
+    def frame_above(data: bytes, function: str, index: int) -> int:
+        frames = shown(data)
+        first = symbols.lookup(frames[0]) if frames else None
+        plain = function.partition(".")[0]
+        # some kernels still have it on the stack when it has returned, as the place where tracing begins
+        here = first is not None and first.offset <= _ENTRY and first.name.partition(".")[0] == plain
+        index += here
+        return wrap(frames[index]) if 0 <= index < len(frames) else 0
+
     def ustack_brief(data: bytes, pid: int) -> str:
         return "".join([usym_text(frame, pid) + "\n" for frame in shown(data)])[:longest]
 
@@ -147,6 +158,7 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         "ustack_text": ustack_text,
         "usym_text": usym_text,
         "stack_frame": stack_frame,
+        "frame_above": frame_above,
         "ustack_brief": ustack_brief,
         "user_module": user_module,
         "user_build_id": user_build_id,

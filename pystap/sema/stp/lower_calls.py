@@ -205,8 +205,8 @@ def _words(lo: Lower, e: ast.Call) -> Operand:
     context = probe.resolved.context
     if word == "is_return":
         return Const(int(context.returns))
-    if word == "caller_frame":  # a kretprobe is where the function has returned to
-        return Const(int(probe.resolved.event.kind != "kretprobe"))
+    if word == "is_place":  # whether the function is on the stack then is up to the kernel
+        return Const(int(probe.resolved.event.kind not in ("kretprobe", "fexit")))
     around = context.of_call.get(word)
     if around is not None:
         name = lo.b.op("call", (lo.b.op("sys_nr", ()),), "syscall_name", STR)
@@ -277,7 +277,7 @@ _SPECIAL = {
     "sext": _extend,
     "zext": _extend,
     **dict.fromkeys(("sys_nr", "sys_arg", "sys_ret"), _sys),
-    **dict.fromkeys(("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return", "caller_frame"), _words),
+    **dict.fromkeys(("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return", "is_place"), _words),
     **dict.fromkeys(("target", "hz", "page_size"), _constant),
     "register": registers.register,
     "u_register": registers.register,

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 # Functions that are too large to be inlined, as recursive ones can't be: the user stage calls them.
-_KEPT = frozenset({"__syscall_argstr"})
+_KEPT = frozenset({"__syscall_argstr", "__sockaddr_family", "__sockaddr_words"})
 
 
 def mark(functions: list[FunctionInstance]) -> None:
