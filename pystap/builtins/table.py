@@ -78,7 +78,7 @@ RENDERED: dict[str, Builtin] = {
     "symname": Builtin("i", "s", "u"),  # kernel symbol of an address, 0x.. when unknown
     "symdata": Builtin("i", "s", "u"),  # name+0xoff/0xsize [module]
     "ksym": Builtin("i", "s", "u"),  # bpftrace's: name, or the address
-    "stack_text": Builtin("b*", "s", "u"),  # frames as text; more operands: the form
+    "stack_text": Builtin("b*", "s", "u"),  # frames as text; more operands: the form, the traced function
     "syscall_name": Builtin("i", "s", "u", injective=True),  # this ABI's name, "unknown_N" if none
     "function_name": Builtin("i", "s", "u", injective=True),  # what a number of probe_number stands for
     "function_place": Builtin("i", "s", "u", injective=True),  # what pp() gives where probe_number is this
@@ -129,13 +129,14 @@ STATE: dict[str, Builtin] = {
     "ftrace": Builtin("s", "", "u", "output"),
     "pid2task": Builtin("i", "i", "u", "clock"),
     "kernel_addr": Builtin("s", "i", "u", "fault"),  # address of a kernel symbol (kaddr, @var)
-    "print_backtrace_text": Builtin("b", "", "u", "output"),
+    "print_backtrace_text": Builtin("b*", "", "u", "output"),  # frames, the traced function
     "print_ubacktrace_text": Builtin("bi", "", "u", "output"),  # frames, process id
     # where the words begin and end in the bytes, first and last word, what is put between, the bytes in hexadecimal
     "args_text": Builtin("iiiisss", "s", "u"),
     "address_of": Builtin("s", "i", "u"),  # hexadecimal digits, all 64 bits
-    "stack_frame": Builtin("bi", "i", "u"),  # the address of a frame, 0 where there is none
-    "frame_above": Builtin("bsi", "i", "u"),  # frames, a function that returns: frame n above it
+    "stack_frame": Builtin(
+        "bi*", "i", "u"
+    ),  # the address of a frame, 0 where there is none; the traced function
     "ustack_brief": Builtin("bi", "s", "u"),  # frames, process id: a line for each, name+offset or address
     "tracer_pid": Builtin("", "i", "u"),
     "tracer_uid": Builtin("", "i", "u"),

@@ -30,7 +30,7 @@ _AREAS: dict[str, str] = {
     ),
     "stacks": (
         "symname symdata ksym usym_text stack_text kstack_text ustack_text stack_len print_backtrace_text kernel_addr "
-        "stack_frame frame_above ustack_brief usym_part print_ubacktrace_text user_module "
+        "stack_frame ustack_brief usym_part print_ubacktrace_text user_module "
         "user_build_id user_module_place kernel_module"
     ),
     "indentation": "thread_indent indent",

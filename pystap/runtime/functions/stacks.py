@@ -32,19 +32,32 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """The bodies."""
     symbols = context.symbols
 
-    def shown(data: bytes) -> tuple[int, ...]:
-        """The frames without those of tracing itself, as many as were asked for."""
+    def shown(data: bytes, function: str = "") -> tuple[int, ...]:
+        """The frames without those of tracing itself, as many as were asked for.
+
+        function: the one that has returned, at a kretprobe: it is off the stack already, but comes first.
+        """
         frames = frames_of(data)
         first = [frame for frame in frames[:OWN_FRAMES] if not symbols.is_own(frame)]
+        if function and not (first and is_at(first[0], function)):
+            start = symbols.address(function)
+            if start is not None:
+                first.insert(0, start & MASK)
         return (*first, *frames[OWN_FRAMES:])[: len(data) // 8 - OWN_FRAMES]
+
+    def is_at(frame: int, function: str) -> bool:
+        """Whether a frame is where the tracing of a function, or of a copy of it, begins."""
+        symbol = symbols.lookup(frame)
+        plain = function.partition(".")[0]
+        return symbol is not None and symbol.offset <= _ENTRY and symbol.name.partition(".")[0] == plain
 
     longest = context.maxstring - 1
 
-    def lines(data: bytes) -> str:
-        return "".join([f" {frame:#018x} : {symbols.symdata(frame)}\n" for frame in shown(data)])
+    def lines(data: bytes, function: str = "") -> str:
+        return "".join([f" {frame:#018x} : {symbols.symdata(frame)}\n" for frame in shown(data, function)])
 
-    def stack_text(data: bytes, form: str = "lines", *more: int) -> str:
-        frames = shown(data)
+    def stack_text(data: bytes, form: str = "lines", function: str = "") -> str:
+        frames = shown(data, function)
         if form == "addresses":
             text = " ".join([f"{frame:#x}" for frame in frames])
         elif form == "raw":
@@ -52,7 +65,7 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         elif form == "perf":
             text = "".join([f"\n\t{frame:x} {_perf(frame)}" for frame in frames]) + "\n"
         else:
-            text = lines(data)
+            text = lines(data, function)
         return text[:longest]
 
     def _perf(frame: int) -> str:
@@ -116,24 +129,15 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             raise ScriptError(f"nothing of the kernel is at {address & MASK:#x}", place)
         return symbol.module or "kernel"
 
-    def stack_frame(data: bytes, index: int) -> int:
-        frames = shown(data)
+    def stack_frame(data: bytes, index: int, function: str = "") -> int:
+        frames = shown(data, function)
         return wrap(frames[index]) if index < len(frames) else 0
-
-    def frame_above(data: bytes, function: str, index: int) -> int:
-        frames = shown(data)
-        first = symbols.lookup(frames[0]) if frames else None
-        plain = function.partition(".")[0]
-        # some kernels still have it on the stack when it has returned, as the place where tracing begins
-        here = first is not None and first.offset <= _ENTRY and first.name.partition(".")[0] == plain
-        index += here
-        return wrap(frames[index]) if 0 <= index < len(frames) else 0
 
     def ustack_brief(data: bytes, pid: int) -> str:
         return "".join([usym_text(frame, pid) + "\n" for frame in shown(data)])[:longest]
 
-    def print_backtrace_text(data: bytes) -> None:
-        context.sink.emit(lines(data))
+    def print_backtrace_text(data: bytes, function: str = "") -> None:
+        context.sink.emit(lines(data, function))
 
     def print_ubacktrace_text(data: bytes, pid: int) -> None:
         context.sink.emit(user_lines(data, pid))
@@ -158,7 +162,6 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         "ustack_text": ustack_text,
         "usym_text": usym_text,
         "stack_frame": stack_frame,
-        "frame_above": frame_above,
         "ustack_brief": ustack_brief,
         "user_module": user_module,
         "user_build_id": user_build_id,

@@ -15,7 +15,7 @@ that need more than a table row. Only the tapset and probe kinds' prologues may 
     __builtin_sys_nr() __builtin_sys_arg(n) __builtin_sys_ret()
     __builtin_register(name) __builtin_arg(n) __builtin_returned()            see registers.py
     __builtin_pp() _pn() _ppfunc() _probemod() _probe_type() _is_return()     words of the probe
-    __builtin_is_place()                       whether the event is inside the function, not where it has returned to
+    __builtin_traced()                         at a kretprobe, the function, which isn't on the stack any more
     __builtin_target() __builtin_hz() __builtin_page_size()                   constants
     __builtin_guru(name)                       a mistake unless the script is run with -g
     __builtin_abort()                          leaves the handler, and ends the run
@@ -57,7 +57,7 @@ OTHERS: dict[str, tuple[str, str]] = {
     "probemod": ("", STRING),
     "probe_type": ("", STRING),
     "is_return": ("", LONG),
-    "is_place": ("", LONG),
+    "traced": ("", STRING),
     "target": ("", LONG),
     "hz": ("", LONG),
     "page_size": ("", LONG),
@@ -73,7 +73,7 @@ OTHERS: dict[str, tuple[str, str]] = {
 OF_PROBE = frozenset(
     PREFIX + n
     for n in (
-        *("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return", "is_place"),
+        *("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return", "traced"),
         *("register", "u_register", "registers_valid", "arg", "returned", "guru"),
     )
 )

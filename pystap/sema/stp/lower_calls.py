@@ -205,8 +205,10 @@ def _words(lo: Lower, e: ast.Call) -> Operand:
     context = probe.resolved.context
     if word == "is_return":
         return Const(int(context.returns))
-    if word == "is_place":  # whether the function is on the stack then is up to the kernel
-        return Const(int(probe.resolved.event.kind not in ("kretprobe", "fexit")))
+    if word == "traced":
+        if probe.resolved.event.kind != "kretprobe":
+            return Text("")
+        word = "ppfunc"
     around = context.of_call.get(word)
     if around is not None:
         name = lo.b.op("call", (lo.b.op("sys_nr", ()),), "syscall_name", STR)
@@ -277,7 +279,7 @@ _SPECIAL = {
     "sext": _extend,
     "zext": _extend,
     **dict.fromkeys(("sys_nr", "sys_arg", "sys_ret"), _sys),
-    **dict.fromkeys(("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return", "is_place"), _words),
+    **dict.fromkeys(("pp", "pn", "ppfunc", "probemod", "probe_type", "is_return", "traced"), _words),
     **dict.fromkeys(("target", "hz", "page_size"), _constant),
     "register": registers.register,
     "u_register": registers.register,

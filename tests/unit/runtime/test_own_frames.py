@@ -76,3 +76,16 @@ def test_symbols_that_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(kernel, "read_kallsyms", read)
     assert shown([0xFFFFFFFFC0000950, OUTPUT]) == [0xFFFFFFFFC0000950, OUTPUT]
+
+
+@pytest.mark.parametrize("frames", [[OUTPUT, SEND], [SEND]])
+def test_the_function_that_is_traced_comes_first(texts: list[bytes], frames: list[int]) -> None:
+    """Whether or not the kernel has it on the stack where its return is traced; copies of it count as it."""
+    texts += [CORE.replace(b"ip_output\n", b"ip_output.isra.0\n") + CORE]
+    context: Any = SimpleNamespace(symbols=Symbols(), maxstring=512)
+    data = b"".join(frame.to_bytes(8, "little") for frame in [*frames, *[0] * 8])
+    bodies = stacks.bind(context)
+    text = bodies["stack_text"](data, "addresses", "ip_output").split()
+    assert [int(word, 16) & ~0xFF for word in text] == [OUTPUT & ~0xFF, SEND & ~0xFF]
+    assert bodies["stack_frame"](data, 1, "ip_output") & (1 << 64) - 1 == SEND
+    assert bodies["stack_frame"](data, 0, "nothing of that name") & (1 << 64) - 1 == frames[0]
