@@ -31,6 +31,21 @@ _MAX_MACROS_OPEN = 50
 _MAX_GUESSES = 50  # names that did_you_mean is asked about: a dropped branch may hold any number
 
 
+# Macros of SystemTap's library that fill files of /proc, by the beginnings of their names.
+_LATER = ("prometheus_dump_array", "json_output_")
+
+
+def _skip_arguments(raw: Iterator[Token]) -> Iterator[Token]:
+    """Take the parentheses behind a macro that isn't known, with what is in them; yield what is behind."""
+    depth = 0
+    for token in raw:
+        depth += (token[0] == "(") - (token[0] == ")")
+        if token[0] == "eof" or (depth <= 0 and token[0] != ")"):
+            yield token
+        if depth <= 0 or token[0] == "eof":
+            return
+
+
 class Macro(Node):
     """`@define name(params) %( body %)`; params None: used without parentheses."""
 
@@ -195,6 +210,8 @@ class Preprocessor:
             macro = self.env.macros.get(name)
         if macro is None:
             yield self._unknown(at)
+            if name.startswith(_LATER) and "_data_" not in name:
+                yield from _skip_arguments(raw)
             return
         if name in self._open or len(self._open) >= _MAX_MACROS_OPEN:
             what = "uses itself" if name in self._open else "is nested too deeply"
@@ -227,6 +244,8 @@ class Preprocessor:
         from ...diag import did_you_mean
 
         name = at[1]
+        if name.startswith(_LATER):
+            return _error(at, "E405", f"not supported yet: the macro '@{name}'", "", "num", 0)
         self._unknowns += 1
         if self._unknowns > _MAX_GUESSES:
             return _error(at, "E111", f"unknown macro or operator '@{name}'", "", "num", 0)
