@@ -10,6 +10,7 @@ from ...lang.stp import ast
 from ...probes.base import KINDS, Env, has_glob, point_text, resolve
 from .added import use
 from .library import ALIASES, alias_scope
+from .overlap import together
 from .symbols import Derived
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ def run(unit: Unit) -> None:
     """Resolve every probe of the script."""
     probes = unit.file.probes
     add_probes(unit, unit.scope)
+    unit.probes = together(unit.probes, lambda derived, name: _of_one(unit, derived, name))
     _missing(unit)
     if not unit.probes and not unit.bag.errors:
         words = "no probe point of the script is there" if probes else "the script has no probe"
@@ -70,14 +72,25 @@ def _split(derived: Derived) -> list[Derived]:
     split = derived.resolved.split
     if split is None:
         return [derived]
-    out = []
-    for resolved in split(names_of(derived)):
-        one = Derived(derived.point, resolved)
-        one.components = derived.components
-        one.parts, one.epilogues = list(derived.parts), list(derived.epilogues)
-        one.conditions = list(derived.conditions)
-        out.append(one)
-    return out
+    return [_copied(derived, resolved, derived.components) for resolved in split(names_of(derived))]
+
+
+def _copied(derived: Derived, resolved: object, components: Parts) -> Derived:
+    """Return a handler of the same blocks for another event."""
+    one = Derived(derived.point, resolved)  # type: ignore[arg-type]
+    one.components = components
+    one.parts, one.epilogues = list(derived.parts), list(derived.epilogues)
+    one.conditions = list(derived.conditions)
+    return one
+
+
+def _of_one(unit: Unit, derived: Derived, name: str) -> list[Derived]:
+    """Return what a pattern's handler is with one function's name in the pattern's place."""
+    parts = tuple(c.replace(arg=name) if c.name == "function" else c for c in derived.components)
+    try:
+        return [_copied(derived, resolved, parts) for resolved in _resolve_kind(unit, parts, derived.span)]
+    except CompileError:
+        return []
 
 
 def _resolve_list(

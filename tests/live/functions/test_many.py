@@ -71,6 +71,25 @@ def test_callers_in_calls_and_returns(rung: list[str], net: Namespace) -> None:
     assert lines[-1].isdecimal() and int(lines[-1]) >= CALLS, tracer.out
 
 
+def test_a_trigger_and_a_pattern(probes: None, stage: str, net: Namespace) -> None:
+    """Handlers of one function run in the script's order: the trigger's call is the first that the pattern's handler shows."""
+    text = """
+    global trace
+    probe kernel.function("tcp_v4_connect").call { trace[tid()] = 1 }
+    probe kernel.function("*@net/ipv4/tcp_ipv4.c").call { if (tid() in trace) printf("%s->%s\\n", thread_indent(1), ppfunc()) }
+    probe kernel.function("*@net/ipv4/tcp_ipv4.c").return { if (tid() in trace) printf("%s<-%s\\n", thread_indent(-1), ppfunc()) }
+    probe kernel.function("tcp_v4_connect").return { delete trace[tid()] }
+    """
+    with Tracer("-e", text, stage=stage) as tracer:
+        net.run(CONNECT, str(CALLS))
+    lines = [line.split("):", 1)[1] for line in tracer.clean().splitlines()]
+    assert lines.count("->tcp_v4_connect") == lines.count("<-tcp_v4_connect") == CALLS
+    inside = 0
+    for line in lines:
+        inside += (line == "->tcp_v4_connect") - (line == "<-tcp_v4_connect")
+        assert inside or line == "<-tcp_v4_connect", line
+
+
 def test_parameters_by_signature(probes: None, net: Namespace) -> None:
     """Functions with the same parameter are one program; those without it are another."""
     text = """

@@ -70,6 +70,30 @@ def test_returns() -> None:
     assert events(text, kernel(MANY)) == [("kretprobe", True, MANY)]
 
 
+def test_a_function_of_its_own_is_no_part_of_a_pattern() -> None:
+    """Its handlers are of one event, in the order of the script (R14), whichever comes first."""
+    one = 'probe kernel.function("plain_c").call { println(1) }'
+    many = 'probe kernel.function("plain_*").call { printf("%s %s", ppfunc(), pp()) }'
+    rest = [name for name in MANY if name != "plain_c"]
+    single = ("kprobe", True, ["plain_c"])  # it has no types here
+    assert events(f"{one} {many}", kernel(MANY)) == [single, ("kprobe", True, rest), single]
+    assert events(f"{many} {one}", kernel(MANY)) == [("kprobe", True, rest), single, single]
+    made, _ = compiled(f"{one} {many}", kernel(MANY))
+    assert made is not None
+    assert repr(made.handlers[0].event) == repr(made.handlers[2].event)
+    assert 'plain_c\\").call' in body_text(made.handlers[2].body)
+    by_kprobe = [("kprobe", False, ["plain_c"]), ("kprobe", False, rest), ("kprobe", False, ["plain_c"])]
+    assert events(f"{one} {many}", kernel(MANY), attach="kprobe") == by_kprobe
+    assert events(f"{one.replace('.call', '')} {many}", kernel(MANY)) == [
+        single,
+        ("kprobe", True, rest),
+        single,
+    ]
+    # returns and calls are events of their own
+    both = events(f"{one.replace('.call', '.return')} {many}", kernel(MANY))
+    assert both == [("kretprobe", True, ["plain_c"]), ("kprobe", True, MANY)]
+
+
 def test_copies_go_with_their_function() -> None:
     text = 'probe kernel.function("f") { println(1) }'
     found = events(text, kernel(["f", "f.isra.0", "f.part.1", "f.cold", "ff"]))
