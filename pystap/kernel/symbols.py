@@ -42,10 +42,11 @@ class Symbol:
 class Kallsyms:
     """One reading of the symbols."""
 
-    __slots__ = ("_kernel_end", "_modules", "_places", "_ranges", "_text")
+    __slots__ = ("_aliases", "_kernel_end", "_modules", "_places", "_ranges", "_text")
 
     def __init__(self, text: bytes) -> None:
         self._text = text
+        self._aliases: dict[str, str] | None = None
         tab = text.find(b"\t")
         # where the modules' part begins: at the line with the first tab
         self._kernel_end = text.rfind(b"\n", 0, tab) + 1 if tab >= 0 else len(text)
@@ -127,6 +128,20 @@ class Kallsyms:
             return self.functions("*", module, names)
         literal = ["".join(f"[{c}]" if c in "*?[" else c for c in name) for name in names]
         return [found for pattern in literal for found in self.functions(pattern, module)]
+
+    def aliases(self) -> dict[str, str]:
+        """The names of the kernel's own code that have another one before them at their address -> the first one."""
+        if self._aliases is None:
+            from re import MULTILINE, finditer
+
+            self._aliases = {}
+            same = rb"^([0-9a-f]{16}) [tTwW] ([^\t\n]+)\n(?:\1 [^\n]*\n)+"
+            for one in finditer(same, self._text[: self._kernel_end], MULTILINE):
+                names = [
+                    line[_NAME_AT:].decode("utf-8", "surrogateescape") for line in one[0].split(b"\n")[:-1]
+                ]
+                self._aliases.update(dict.fromkeys(names[1:], names[0]))
+        return self._aliases
 
     # -- addresses to names
 

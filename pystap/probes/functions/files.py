@@ -166,11 +166,11 @@ def _matches(file: str, pattern: str) -> bool:
     return fnmatchcase(f"/{file}", f"*/{pattern.lstrip('/')}")
 
 
-def point(wanted: Wanted, env: Env, name: str, module: str) -> str:
+def point(wanted: Wanted, env: Env, name: str, module: str, line: bool = True) -> str:
     """Return what pp() gives at a function."""
     if not wanted.text.startswith(("kernel.", "module(")):
         return wanted.text_of(name)  # kprobe.function: as it was written
-    return text(name, place(env, name, module, wanted.file), module, wanted.suffix())
+    return text(name, place(env, name, module, wanted.file, line), module, wanted.suffix())
 
 
 def text(name: str, where: str, module: str, suffix: str) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FEW = 4  # functions that are rather probed by fentry
 MOST = 1000  # programs of one probe point
+LINES = 200  # functions of one probe point that pp() shows with their lines: finding these takes its time
 REGISTERS = 6  # arguments that a kprobe sees
 _ALL = frozenset({"$$parms", "$$vars", "$$locals", "$$return"})
 _NAMES = frozenset({"$$name", "$$system", "$$provider"})
@@ -121,8 +122,9 @@ def _event(
         context.untyped = why_untyped(env, one)
         context.place = lambda one=one: point(wanted, env, one.name, one.module)
     else:
+        line = len(functions) <= LINES
         context.places = lambda: tuple(
-            sorted({(cookie(env, f), point(wanted, env, f.name, f.module)) for f in functions})
+            sorted({(cookie(env, f), point(wanted, env, f.name, f.module, line)) for f in functions})
         )
     text = wanted.text_of(one.name) if one else wanted.text
     name = one.symbol if one else str(wanted.part.arg)

@@ -52,9 +52,9 @@ def proto_of(env: Env, function: Function, *, alias: bool = True) -> FuncProto |
 def first_name(env: Env, function: Function) -> str:
     """Return the name that the kernel itself has for a function's code, where that is another one (an alias), else ""."""
     known = env.target.functions
-    places = known.table.addresses(function.symbol) if known is not None and known.table is not None else ()
-    names = {known.first_name(place).partition(".")[0] for place in places}
-    return names.pop() if len(names) == 1 and function.name not in names else ""
+    if function.module or known is None or known.table is None:
+        return ""
+    return str(known.table.aliases().get(function.symbol, "")).partition(".")[0]
 
 
 def why_untyped(env: Env, function: Function) -> str:

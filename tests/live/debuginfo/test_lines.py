@@ -180,3 +180,41 @@ def test_a_variable_that_is_optimized_out(script) -> None:
     assert "'$nsk' " in done.err and re.search(r"'\$nsk' can be read at the lines \d+", done.err), done.err
     done = run("-p2", script(text.replace("println($nsk)", 'printf("%d", @defined($nsk) ? 1 : 2)')))
     assert done.status == 0, done.err
+
+
+def test_a_function_that_is_only_inlined(script) -> None:
+    """Without a suffix it is probed in its copies, as SystemTap does; of its calls there are none, and why is said."""
+    name = "skb_queue_empty"  # of a header
+    done = run("-p2", script(f'probe kernel.function("{name}") {{ println(pp()) }}'))
+    assert done.status == 0 and f"'{name}' is probed where it is inlined, as .inline does: in " in done.err, (
+        done.err
+    )
+    assert re.search(rf'{name}@include/linux/skbuff\.h:\d+"\)\.inline', done.out)
+    for suffix in (".call", ".return"):
+        done = run("-p2", script(f'probe kernel.function("{name}"){suffix} {{ println(pp()) }}'))
+        assert done.status == 1 and "no code of its own" in done.err, done.err
+        assert "it is inlined into " in done.err and "first_packet_length" in done.err, done.err
+        assert f'kernel.function("{name}").inline' in done.err
+
+
+def test_listed() -> None:
+    """Places are listed one by one, with their variables, also more than one probe may be."""
+    points = (
+        'kernel.statement("ip_rcv@net/ipv4/ip_input.c:*")',
+        'kernel.statement("*@net/ipv4/ip_input.c:*")',
+        'kernel.function("tcp_v4_rcv").label("*")',
+        'kernel.function("ip_rcv_finish@net/ipv4/ip_input.c").inline',
+    )
+    done = run("-L", ", ".join(points))
+    lines = done.clean().splitlines()
+    assert len(lines) > 64
+    assert any(
+        re.fullmatch(r'kernel\.statement\("ip_rcv@net/ipv4/ip_input\.c:\d+"\) \$skb:.* \$net:.*', x)
+        for x in lines
+    )
+    assert any(
+        re.match(r'kernel\.function\("tcp_v4_rcv@.*"\)\.label\("discard_it"\) \$skb:', x) for x in lines
+    )
+    assert any(
+        re.match(r'kernel\.function\("ip_rcv_finish@.*"\)\.inline .*\$skb:struct sk_buff\*', x) for x in lines
+    )

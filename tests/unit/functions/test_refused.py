@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from pystap.diag import Bag
+from pystap.cli.listings.points import listing
+from pystap.diag import Bag, CompileError
 from pystap.kernel.functions import Functions
 from pystap.kernel.symbols import Kallsyms
 from pystap.sema.target import Target
@@ -151,3 +154,31 @@ def test_a_condition_is_tested() -> None:
     made, _ = compiled('global n probe kernel.function("tcp_set_state") if (n < 3) { n++ }', kernel())
     assert made is not None
     assert "slt n" in str(made.handlers[0].body) or "name='lt" in str(made.handlers[0].body)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lines"),
+    [
+        ('kprobe.function("tcp_[st]*")', ['kprobe.function("tcp_set_state")', 'kprobe.function("tcp_twin")']),
+        ('kprobe.module("br*").function("*").return', [
+            'kprobe.module("bridge").function("br_close").return', 'kprobe.module("bridge").function("br_open").return']),
+        ('module("v*").function("veth_o*")', ['module("veth").function("veth_open@drivers/net/veth.c")']),
+        ('kernel.function("tcp_set_state").exported', ['kernel.function("tcp_set_state@net/ipv4/tcp.c").exported']),
+        ('kernel.function("tcp_twin").callee("tcp_set_state").call', ['kernel.function("tcp_twin").callee("tcp_set_state").call']),
+    ],
+)  # fmt: skip
+def test_listed(pattern: str, lines: list[str]) -> None:
+    assert listing(pattern, kernel(), {}, False) == lines
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ('kprobe.module("bridge")', "alone is no probe point"),
+        ('kprobe.function("tcp_set_state").return.call', "can't go together"),
+        ('kernel.statement("tcp_set_state@net/ipv4/tcp.c:*")', "lines need the debug information"),
+    ],
+)
+def test_not_listed(pattern: str, words: str) -> None:
+    with pytest.raises(CompileError, match=re.escape(words)):
+        listing(pattern, kernel(), {}, False)

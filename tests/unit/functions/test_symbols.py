@@ -180,3 +180,31 @@ def test_modules_by_file(tmp_path) -> None:
 
 def test_names_of_files() -> None:
     assert name_of("kernel/net/nf-log.ko.xz") == "nf_log"
+
+
+ALIASED = b"""\
+ffffffff81000000 T _stext
+ffffffff81000010 t __do_sys_one
+ffffffff81000010 T __ia32_sys_one
+ffffffff81000010 T __x64_sys_one
+ffffffff81000020 t __do_sys_two
+ffffffff81000030 T __x64_sys_three
+ffffffff81000040 T __x64_sys_four
+ffffffff81ffffff B _end
+"""
+
+
+def test_other_names_of_the_same_code() -> None:
+    """What can be traced is listed by the first name of its code: patterns find it by the others, too, and once."""
+    table = Kallsyms(ALIASED)
+    assert table.aliases() == dict.fromkeys(("__ia32_sys_one", "__x64_sys_one"), "__do_sys_one")
+    traceable = frozenset({b"__do_sys_one", b"__x64_sys_three"})
+    for known in (traceable, None):
+        live = Functions(table, known, loaded=())
+        found = [symbol for _, _, symbol in live.matching("__x64_sys_*")]
+        assert found == ["__x64_sys_one", "__x64_sys_three"] or (
+            known is None and found == ["__x64_sys_four", "__x64_sys_one", "__x64_sys_three"]
+        )
+        assert [symbol for _, _, symbol in live.matching("*_sys_one")] == ["__do_sys_one"]
+    assert Functions(table, traceable, loaded=()).first_name(0xFFFFFFFF81000010) == "__do_sys_one"
+    assert Functions(table, traceable, loaded=()).first_name(0xFFFFFFFF81000011) == ""
