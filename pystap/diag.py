@@ -102,15 +102,16 @@ class Bag:
 
 
 def escape(text: str) -> str:
-    """Return the text with control characters made visible, for a terminal."""
+    """Return the text with control characters, and bytes that are no text, made visible, for a terminal."""
     if text.isprintable():
         return text
-    return "".join(
-        c
-        if c.isprintable()
-        else (c if c == "\t" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}")
-        for c in text
-    )
+    return "".join([c if c.isprintable() or c == "\t" else _escaped(ord(c)) for c in text])
+
+
+def _escaped(code: int) -> str:
+    if 0xDC80 <= code <= 0xDCFF:
+        code -= 0xDC00  # a byte that wasn't UTF-8
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 _COLOURS = {ERROR: "\x1b[1;31m", WARNING: "\x1b[1;33m", NOTE: "\x1b[1;36m"}

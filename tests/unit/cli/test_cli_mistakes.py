@@ -53,7 +53,7 @@ def test_not_utf8(pystap: Command) -> None:
     ran = pystap("-p3", "a.stp")
     assert ran.status == 0 and not ran.err
     Path("b.stp").write_bytes(b"probe begin { caf\xe9 = 1 }\n")
-    pystap("-p1", "b.stp").failed("E101", "b.stp:1:18")
+    pystap("-p1", "b.stp").failed("E101", "b.stp:1:18", "'\\xe9'")
     assert pystap("-p3", "-e", 'probe begin { println("caf\udce9") }').status == 0
 
 
