@@ -383,7 +383,7 @@ class Session:
                 dispatcher.run([record])
             except (ScriptError, RecursionError) as error:
                 self._script_error(error)
-            if self.stopping or self.context.exiting:
+            if self.failed or self.context.exiting:  # what came before the command ended is run, though
                 return
 
     def _drain_to(self, number: int) -> None:
