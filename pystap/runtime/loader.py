@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import EINVAL
+from errno import EILSEQ, EINVAL, ENOENT
 from struct import Struct
 
 from ..bpf import consts_gen as abi
@@ -194,6 +194,15 @@ def _uprobe(prog: Prog, btf: Btf | None) -> Any:
     return {"prog_type": abi.BPF_PROG_TYPE_KPROBE}, attach
 
 
+# Why no probe can be at a place in a function.
+_NO_PLACE = {
+    EINVAL: "the kernel keeps probes out of this code, or changes the instruction itself, as at static branches;"
+    " another line may do",
+    EILSEQ: "no instruction begins there",
+    ENOENT: "there is no code of the kernel",
+}
+
+
 def _kprobe(prog: Prog, btf: Btf | None) -> Any:
     from ..kernel.attach.kprobe import attach_kprobe
 
@@ -207,9 +216,8 @@ def _kprobe(prog: Prog, btf: Btf | None) -> Any:
             try:
                 return attach_kprobe(fd, prog.target, offset=place, addr=addr, ret=ret)
             except KernelError as error:
-                if error.errno == EINVAL and "among" in args:
-                    words = "the kernel changes the instruction there itself, as at static branches"
-                    raise KernelError(EINVAL, f"{error.what}: {words}; another line may do") from None
+                if "among" in args:
+                    error.strerror = _NO_PLACE.get(error.errno or 0, error.strerror)
                 raise
 
         return options, attach_one

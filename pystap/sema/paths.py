@@ -79,7 +79,9 @@ class Walk:
         except FieldError as error:
             near = did_you_mean(name, error.candidates)
             few = 0 < len(error.candidates) <= _FEW
-            hint = f"did you mean '{near}'?" if near else f"it has {', '.join(error.candidates)}" if few else ""
+            hint = (
+                f"did you mean '{near}'?" if near else f"it has {', '.join(error.candidates)}" if few else ""
+            )
             raise _error("E231", f"'{type_name(holder)}' has no member '{name}'", span, hint) from None
         self._on(found.offsets[0])
         self.type = found.type

@@ -154,9 +154,25 @@ def _no_match(wanted: Wanted, env: Env, known: Any) -> Exception:
         return fail("E304", words, wanted.part.span, "without .exported the others are probed, too")
     if wanted.file and glob_filter(wanted.name, ("x",)):
         hints = ("a pattern without '@file' goes by the functions' names alone",)
+    closed = _closed(wanted, known)
+    if closed:
+        words = f"what matches {what} in {where} can't be traced: {closed}"
+        return fail("E304", words, wanted.part.span)
     return fail(
         "E304", f"no function of {where} matches {what}, or none can be traced", wanted.part.span, *hints
     )
+
+
+def _closed(wanted: Wanted, known: Any) -> str:
+    """Return which functions match a pattern though none can be traced, and why the first can't; "" if none matches."""
+    if known is None or known.table is None or wanted.file or wanted.module:
+        return ""
+    names = sorted({symbol for _, symbol, _ in known.table.functions(wanted.name) if "." not in symbol})
+    if not names:
+        return ""
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    why = next(filter(None, map(known.why_not, names)), "")
+    return f"{shown} ({why})" if why else shown
 
 
 # -- single names

@@ -61,7 +61,11 @@ def _at_address(parts: Sequence[Part], env: Env, module: str, address: int, abso
         arch_of(env, parts[1].span)
         address &= 0xFFFFFFFFFFFFFFFF
         symbols = env.target.functions
-        found = symbols.table.lookup(address) if symbols is not None and symbols.table is not None else None
+        table = symbols.table if symbols is not None else None
+        found = table.lookup(address) if table is not None else None
+        if table is not None and found is None:
+            hint = "addresses are those of the running kernel (/proc/kallsyms)"
+            raise fail("E304", f"no code of this kernel is at {address:#x}", parts[1].span, hint)
         function = found.name if found is not None else ""
         context = Context(f"statement {address:#x}", name=function, function=function, provider="kernel")
         event = Event("kprobe", "", {"addr": address, "among": ""})

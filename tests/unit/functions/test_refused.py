@@ -93,6 +93,8 @@ def probed(point: str) -> tuple[list[tuple[str, str]], Bag]:
         (f"kernel.function({ADDRESS + 16 + 3:#x})", f"no function begins at {ADDRESS + 16 + 3:#x}: that is tcp_set_state+0x3"),
         (f"kernel.function({ADDRESS + 3 * 16:#x})", "several functions are called 'tcp_twin'"),
         ("kernel.function(16)", "no function of this kernel is at 0x10"),
+        ('kernel.function("quiet_*")', "what matches 'quiet_*' in this kernel can't be traced: quiet_entry (it runs where tracing can't"),
+        ("kernel.statement(0x10).absolute", "E304 no code of this kernel is at 0x10"),
         ('kernel.function("")', "E302 'function' needs a name"),
         ('kernel.function("@net/socket.c")', "E302 'function' needs a name"),
         ('kernel.function("tcp_set_state").call.return', "E301 '.call' and '.return' can't go together"),
