@@ -154,6 +154,7 @@ STATE: dict[str, Builtin] = {
     "kernel_module": Builtin("i", "s", "u", "fault"),  # the module that an address is of, or "kernel"
     # the environment's first bytes, how many there are in all, process, name of the variable
     "env_text": Builtin("biis", "s", "u"),
+    "load_average": Builtin("i", "i", "u", "clock"),  # of 1, 5, 15 minutes; 11 bits behind the point
     "tz_gmtoff": Builtin("", "i", "u"),  # seconds west of UTC, now
     "tz_name": Builtin("", "s", "u"),
 }

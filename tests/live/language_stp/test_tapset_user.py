@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,8 +72,10 @@ def test_memory_of_a_process(tmp_path: Path) -> None:
     assert lines[4:6] == ["no end|none", "bad0x80x8"]
     assert lines[6] == "ab=c||far"
     name, build, place, symbol = lines[7].split(" ", 3)
-    notes = subprocess.run(["readelf", "-n", LIBC], capture_output=True, text=True, check=False).stdout
-    known = re.search(r"Build ID: (\w+)", notes)
+    known = None
+    if shutil.which("readelf"):
+        notes = subprocess.run(["readelf", "-n", LIBC], capture_output=True, text=True, check=False).stdout
+        known = re.search(r"Build ID: (\w+)", notes)
     assert name == Path(LIBC).name
     assert re.fullmatch(r"[0-9a-f]{40}", build) and (known is None or known[1] == build)
     assert re.fullmatch(r"lseek(64)?", symbol) and int(place, 16) < Path(LIBC).stat().st_size * 2
