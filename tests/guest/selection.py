@@ -53,6 +53,7 @@ CHECKS = (
     "tests/live/variables/test_tapset.py",
     "tests/live/variables/test_more_aliases.py",
     "tests/live/language_bt/test_functions.py",
+    "tests/live/variables/test_nfs.py",
     "tests/live/language_bt/test_iterators.py",
     "tests/live/language_bt/test_tools.py",
 )
