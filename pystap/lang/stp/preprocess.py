@@ -32,7 +32,7 @@ _MAX_GUESSES = 50  # names that did_you_mean is asked about: a dropped branch ma
 
 
 # Macros of SystemTap's library that fill files of /proc, by the beginnings of their names.
-_LATER = ("prometheus_dump_array", "json_output_")
+_FILES = ("prometheus_dump_array", "json_output_")
 
 
 def _skip_arguments(raw: Iterator[Token]) -> Iterator[Token]:
@@ -210,7 +210,7 @@ class Preprocessor:
             macro = self.env.macros.get(name)
         if macro is None:
             yield self._unknown(at)
-            if name.startswith(_LATER) and "_data_" not in name:
+            if name.startswith(_FILES) and "_data_" not in name:
                 yield from _skip_arguments(raw)
             return
         if name in self._open or len(self._open) >= _MAX_MACROS_OPEN:
@@ -244,8 +244,11 @@ class Preprocessor:
         from ...diag import did_you_mean
 
         name = at[1]
-        if name.startswith(_LATER):
-            return _error(at, "E405", f"not supported yet: the macro '@{name}'", "", "num", 0)
+        if name.startswith(_FILES):
+            words = f"'@{name}' can't be done here: it writes a file of /proc, which takes a kernel module"
+            return _error(
+                at, "E406", words, "print from a timer: -f json makes JSON lines of all output", "num", 0
+            )
         self._unknowns += 1
         if self._unknowns > _MAX_GUESSES:
             return _error(at, "E111", f"unknown macro or operator '@{name}'", "", "num", 0)

@@ -246,6 +246,9 @@ def _guru(lo: Lower, e: ast.Call) -> Operand:
         words = f"{name.value}() needs guru mode"
         if all(d.message != words for d in lo.unit.bag.errors):
             lo.unit.bag.error("E235", words, span, "run with -g")
+    elif name.value == "raise" and probe is not None and all(d.code != "W312" for d in lo.unit.bag.items):
+        words = "raise() sends the signal a moment after the event"
+        lo.unit.bag.warn("W312", words, probe.span, "the process runs on until then")
     return zero(I64)
 
 

@@ -113,3 +113,19 @@ def test_an_unreadable_script(everyones: Path) -> None:
     script.touch(mode=0o600)
     done = nobody(everyones, "-p1", str(script))
     assert done.returncode == 1 and f"error[E911]: {script}: Permission denied\n" == done.stderr, done
+
+
+def test_own_tapset_and_second_script(tmp_path: Path) -> None:
+    """-I's files and -E's script run together with the first script, on events of the kernel, too."""
+    folder = tmp_path / "tapset"
+    folder.mkdir()
+    (folder / "calls.stp").write_text(
+        'global seen_calls\nprobe my.call = syscall.getsid { seen = name . "!" }\nprobe end { println(seen_calls) }\n'
+    )
+    (folder / "words.stpm").write_text("@define mine %( (pid() == target()) %)\n")
+    script = tmp_path / "first.stp"
+    script.write_text("probe my.call { if (@mine) { seen_calls++ shown = seen told(seen) } }\n")
+    second = 'function told(what) { if (seen_calls == 1) println(what) } probe begin { println("second") }'
+    work = f"{sys.executable} -c 'import os; [os.getsid(0) for _ in range(5)]'"
+    done = run("-I", str(folder), "-E", second, str(script), "-c", work)
+    assert (done.status, done.out.splitlines()) == (0, ["second", "getsid!", "5"]), done.err
