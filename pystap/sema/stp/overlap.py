@@ -28,6 +28,11 @@ def _functions(event: Event) -> tuple[Any, ...]:
     return tuple(listed)
 
 
+def _of_pattern(event: Event) -> bool:
+    """Whether an event is of the functions of a pattern, or of several of one name, as `probes/functions/many` makes it."""
+    return isinstance(event.args, dict) and "point" in event.args
+
+
 def _key(event: Event) -> Key | None:
     """Return what one function's event is known by; None of other events, and of places in functions."""
     if event.kind not in _ENTRIES + _RETURNS:
@@ -45,21 +50,25 @@ def together(probes: list[Derived], resolve: Callable[[Derived, str], list[Deriv
 
     resolve(derived, name) gives what a pattern's point is with the function's name in the pattern's place.
     """
-    single = {key: d.resolved.event for d in probes if (key := _key(d.resolved.event)) is not None}
-    if not single:
-        return probes
+    single: dict[Key, Event] = {}
+    # those of patterns last: one of these may be of one function alone
+    for derived in sorted(probes, key=lambda d: _of_pattern(d.resolved.event)):
+        key = _key(derived.resolved.event)
+        if key is not None:
+            single.setdefault(key, derived.resolved.event)
     out: list[Derived] = []
     for derived in probes:
         event = derived.resolved.event
         listed = _functions(event)
-        if len(listed) < 2 or event.kind not in _ENTRIES + _RETURNS:
+        if not single or not _of_pattern(event) or event.kind not in _ENTRIES + _RETURNS:
             out.append(derived)
             continue
         own: list[Derived] = []
         rest = []
         for function in listed:
             same = single.get((event.kind in _RETURNS, function[1], function[3]))
-            made = resolve(derived, function[2]) if same is not None and function[2] == function[3] else []
+            other = same is not None and same is not event and function[2] == function[3]
+            made = resolve(derived, function[2]) if other else []
             if same is not None and len(made) == 1 and made[0].resolved.event.kind == same.kind:
                 made[0].resolved = made[0].resolved.replace(event=same)
                 own += made

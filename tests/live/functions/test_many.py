@@ -76,13 +76,13 @@ def test_a_trigger_and_a_pattern(probes: None, stage: str, net: Namespace) -> No
     text = """
     global trace
     probe kernel.function("tcp_v4_connect").call { trace[tid()] = 1 }
-    probe kernel.function("*@net/ipv4/tcp_ipv4.c").call { if (tid() in trace) printf("%s->%s\\n", thread_indent(1), ppfunc()) }
+    probe kernel.function("*@net/ipv4/tcp_ipv4.c").call { if (tid() in trace) printf("%s->%s %s\\n", thread_indent(1), ppfunc(), $$parms) }
     probe kernel.function("*@net/ipv4/tcp_ipv4.c").return { if (tid() in trace) printf("%s<-%s\\n", thread_indent(-1), ppfunc()) }
     probe kernel.function("tcp_v4_connect").return { delete trace[tid()] }
     """
     with Tracer("-e", text, stage=stage) as tracer:
         net.run(CONNECT, str(CALLS))
-    lines = [line.split("):", 1)[1] for line in tracer.clean().splitlines()]
+    lines = [line.split("):", 1)[1].split()[0] for line in tracer.clean().splitlines()]
     assert lines.count("->tcp_v4_connect") == lines.count("<-tcp_v4_connect") == CALLS
     inside = 0
     for line in lines:

@@ -94,6 +94,19 @@ def test_a_function_of_its_own_is_no_part_of_a_pattern() -> None:
     assert both == [("kretprobe", True, ["plain_c"]), ("kprobe", True, MANY)]
 
 
+@pytest.mark.parametrize("name, others", [("tcp_close", []), ("ip_rcv", ["arp_rcv", "ipv6_rcv"])])
+def test_its_parameters_do_not_matter(name: str, others: list[str]) -> None:
+    """Also a pattern that is split by what its handler reads leaves it out."""
+    one = f'probe kernel.function("{name}").call {{ println(1) }}'
+    many = 'probe kernel.function("*").call { println($$parms) }'
+    single = ("fentry", False, [name])
+    found = events(f"{one} {many}", kernel(NAMES))
+    assert found[0] == single and found.count(single) == 2
+    of_pattern = [listed for kind, multi, listed in found if multi]
+    assert not any(name in listed for listed in of_pattern)
+    assert not others or others in of_pattern
+
+
 def test_copies_go_with_their_function() -> None:
     text = 'probe kernel.function("f") { println(1) }'
     found = events(text, kernel(["f", "f.isra.0", "f.part.1", "f.cold", "ff"]))
