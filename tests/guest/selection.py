@@ -38,6 +38,7 @@ CHECKS = (
     "tests/live/functions/test_module_code.py",
     "tests/live/functions/test_modules.py",
     "tests/live/functions/test_points.py",
+    "tests/live/functions/test_refusals.py",
     "tests/live/functions/test_refused.py",
     "tests/live/functions/test_returns.py",
     "tests/live/functions/test_untyped.py",
