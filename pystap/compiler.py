@@ -167,7 +167,7 @@ def _ebpf(c: Compilation) -> None:
             c.progs.append(generate(merge(group), c.staged.homes, c.staged.errors, machine, c.options, own))
         except TooBig as error:
             if len(group) == 1:
-                words = f"this handler is too big for the kernel stage: {error.reason}"
+                words = f"the kernel stage can't run this handler: {error.reason}"
                 c.bag.error(TOO_BIG, words, error.span)
             for program in group if len(group) > 1 else ():  # too big together; alone they may do
                 attempt([program])

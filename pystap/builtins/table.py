@@ -50,6 +50,8 @@ CONTEXT: dict[str, Builtin] = {
     # of a function's entry and return: the place of the call on the stack; whether the state is RUNNING (staging/early.py)
     "frame_address": Builtin("", "i", "k", "ctx"),
     "is_running": Builtin("", "i", "k", "ctx"),
+    # of a socket that is an argument of the event, as the kernel's types say: its number, made if there was none
+    "socket_cookie": Builtin("i", "i", "k", "ctx"),
     # stacks: buf of captured frames; rendered by stack_text
     "kernel_stack": Builtin("i", "b", "k", "ctx"),
     "user_stack": Builtin("i", "b", "k", "ctx"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...bpf import insn as I
 from ...diag import fail
-from ...ir.nodes import Op, Text
+from ...ir.nodes import Local, Op, Text
 from ...program import CTL_REALTIME, CTL_STATE, STATE_RUNNING
 from .arith import byteswap, widen
 from .context import context, define_pointer
@@ -355,6 +355,27 @@ def _probe_number(lo: Lower, op: Op) -> None:
     lo.done(op.dst, fn.result())
 
 
+_SOCKETS = frozenset({"sock", "sock_common", "inet_sock", "tcp_sock", "udp_sock", "inet_connection_sock"})
+
+
+def _socket_cookie(lo: Lower, op: Op) -> None:
+    """The cookie of a socket that the verifier knows as one; 0 of none."""
+    operand = op.args[0]
+    known = lo.facts.get(operand) if isinstance(operand, Local) else None
+    if known is None or known[1] not in _SOCKETS:
+        raise lo.unfit("socket_cookie() needs a socket that the event itself has", op.span)
+    fn = lo.fn
+    dst = lo.target_of(op.dst)
+    fn.const(dst, 0)
+    none = fn.new_label()
+    fn.jumpi(I.JEQ, int(known[0]), 0, none)
+    fn.mov(I.R1, int(known[0]))
+    fn.call("get_socket_cookie", 1)
+    fn.mov(dst, I.R0)
+    fn.label(none)
+    lo.done(op.dst, dst)
+
+
 # What a kretprobe's stack pointer is above a kprobe's at the same call's entry.
 _RETURN_ABOVE = {"x86_64": 8, "aarch64": 0}
 
@@ -412,6 +433,7 @@ _CODE: dict[str, Callable[[Lower, Op], None]] = {
     "sid": _group(PIDTYPE_SID),
     "ns_pid": _ns_pid,
     "register": _register,
+    "socket_cookie": _socket_cookie,
     "user_registers": _user_registers,
     **dict.fromkeys(("bswap16", "ntohs", "htons"), _swap(16)),
     **dict.fromkeys(("bswap32", "ntohl", "htonl"), _swap(32)),

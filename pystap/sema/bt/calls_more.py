@@ -159,6 +159,18 @@ def _signal(word: str, node: ast.Expr | ast.Type) -> int:
     return int(known)
 
 
+_TYPED = frozenset(("fentry", "fexit", "rawtracepoint", "iter"))
+
+
+def socket_cookie(body: Body, call: ast.Call) -> Val:
+    """`socket_cookie(args.sk)`: the kernel's number of a socket."""
+    if body.point.provider not in _TYPED or body.point.event.kind in ("kprobe", "kretprobe"):
+        words = f"a {body.point.provider} probe has no sockets that the kernel knows as such"
+        raise error("E263", words, call.span, "fentry, fexit and rawtracepoint have: socket_cookie(args.sk)")
+    operand, _ = body.number_of(call.args[0], "socket_cookie()")  # type: ignore[arg-type]
+    return Val(UINT64, [body.call("socket_cookie", operand)])
+
+
 TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "memcmp": (3, 3, memcmp),
     "is_err": (1, 1, is_err),
@@ -167,5 +179,6 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "percpu_kaddr": (1, 2, percpu_kaddr),
     "path": (1, 2, path),
     "signal": (1, 1, signal),
+    "socket_cookie": (1, 1, socket_cookie),
     "signal_thread": (1, 1, signal),
 }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FEW = 4  # functions that are rather probed by fentry
 WHOLE = "args"  # read as a whole: every argument counts
+COOKIE = "socket_cookie"  # of a socket as a kprobe doesn't have it
 
 
 def resolve(unit: Unit, attach: ast.AttachPoint, functions: list[Found]) -> list[Point] | None:
@@ -37,7 +38,7 @@ def resolve(unit: Unit, attach: ast.AttachPoint, functions: list[Found]) -> list
     if not features("kretprobe" if ret else "kprobe"):
         return None
     wishes = read_by(unit)
-    if ret and wishes - {"retval"}:
+    if COOKIE in wishes or (ret and wishes - {"retval"}):
         return None
     sets: dict[object, list[Found]] = {}
     for one in functions:
@@ -122,7 +123,7 @@ def read_by(unit: Unit) -> frozenset[str]:
 def _note(node: Node, found: set[str]) -> None:
     if isinstance(node, ast.Member) and _is_args(node.base):
         found.add(node.name)
-    elif isinstance(node, (ast.Identifier, ast.Call)) and node.name.startswith(("arg", "retval")):
+    elif isinstance(node, (ast.Identifier, ast.Call)) and node.name.startswith(("arg", "retval", COOKIE)):
         if node.name != WHOLE:
             found.add(node.name)
     elif _is_args(node):
