@@ -193,7 +193,7 @@ def names_of_functions(progs: Iterable[Prog]) -> dict[int, str]:
         args = prog.args if isinstance(prog.args, dict) else {}
         for cookie, module, name, _ in args.get("functions", ()):
             found[cookie & 0xFFFFFFFF] = latin(name)
-            found[cookie >> 32] = latin(module or "kernel")
+            found[cookie >> 32] = latin(module or args.get("kernel", "kernel"))
     return found
 
 

@@ -60,6 +60,7 @@ def event_of(unit: Unit, attach: ast.AttachPoint, functions: list[Found], kind: 
     before = before_name(attach, min(owners))
     ret = kind == "kretprobe"
     args: dict[str, Any] = {"functions": listed, "ret": ret, "offset": attach.offset, "point": (before, "")}
+    args["kernel"] = KERNEL  # what a module's number stands for where there is none
     args["multi"] = _multi(unit, len(functions), attach.offset)
     text = attach.name if one is None else before + named(attach, one[1])
     name = one[2] if one else attach.func
