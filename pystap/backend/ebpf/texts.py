@@ -134,13 +134,13 @@ def _direct_buf(lo: Lower, op: Op, to: Mem) -> bool:
         )
         lo.learn(("ok", operand))
         for n in range(count):
-            fn.stx(step, to.base, to.off + step * n, fn.load(step, pointer, attr.off + step * n))
+            fn.stx(step, to.base, to.off + step * n, _word(lo, step, pointer, attr.off + step * n))
     else:
         begin_capture(lo, op)
         bad = fn.new_label()
         check_pointer(lo, operand, pointer, bad, attr)
         for n in range(count):
-            fn.stx(step, to.base, to.off + step * n, fn.load(step, pointer, attr.off + step * n))
+            fn.stx(step, to.base, to.off + step * n, _word(lo, step, pointer, attr.off + step * n))
         fn.goto(after)
         fn.label(bad)
         capture(lo, op, attr)
@@ -150,6 +150,14 @@ def _direct_buf(lo: Lower, op: Op, to: Mem) -> bool:
     if attr.size < to.cap:
         _zero_behind(lo, to, attr.size)
     return True
+
+
+def _word(lo: Lower, step: int, pointer: int, off: int) -> int:
+    """A part of a buffer as a plain number, also where a pointer lies there: it may become a key, which is hashed."""
+    value = lo.fn.load(step, pointer, off)
+    if step == 8:
+        lo.fn.forget(value)
+    return value
 
 
 def _zero_behind(lo: Lower, to: Mem, start: int) -> None:

@@ -37,7 +37,7 @@ _AREAS: dict[str, str] = {
     "process": (
         "pid tid ppid uid euid gid egid pgrp sid cpu numa_node ns_pid execname pexecname task_current cgroup_id user_mode "
         "register is_return probe_number frame_address is_running kernel_stack user_stack pid2task ncpus comm_of "
-        "tracer_pid tracer_uid load_average user_registers"
+        "socket_cookie tracer_pid tracer_uid load_average user_registers"
     ),
     "floats": "fp fp_text fp_value",
     "actions": "switch_file system send_signal ftrace printk cat_file begin_event end_event",

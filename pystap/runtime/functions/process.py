@@ -75,6 +75,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "probe_number": lambda: 0,
     "frame_address": lambda: 0,
     "is_running": lambda: 1,
+    "socket_cookie": lambda sk: 0,
     "ncpus": lambda: os.cpu_count() or 1,
     "register": register,
     "user_registers": lambda: 0,

@@ -45,7 +45,8 @@ def analyse(tree: ast.Program, target: Target, options: Options, bag: Bag) -> ir
     probes = [(probe, points.resolve(unit, probe)) for probe in tree.probes]
     if not tree.probes and not bag.errors:
         bag.error("E306", "the script has no probe", None, 'write: BEGIN { printf("hello\\n"); }')
-    _not_too_many(unit, probes)
+    if not _hold(unit, probes):
+        probes = []  # writing so many handlers would take long
     handlers = _settle(unit, probes)
     if all(found for _, found in probes):  # what a probe that isn't there would have assigned isn't known
         _undefined(unit)
@@ -61,17 +62,17 @@ def _script_types(unit: Unit) -> None:
         define(unit)
 
 
-def _not_too_many(unit: Unit, probes: list[tuple[ast.Probe, list[Point]]]) -> None:
-    """Hold the script to the setting max_probes."""
+def _hold(unit: Unit, probes: list[tuple[ast.Probe, list[Point]]]) -> bool:
+    """Hold the script to the setting max_probes; say whether it keeps to it."""
     count, most = 0, unit.config.max_probes
     for probe, found in probes:
         for point in found:
             args = point.event.args
             count += len(args["functions"]) if isinstance(args, dict) and "functions" in args else 1
         if count > most:
-            hint = f"config = {{ max_probes = {count} }}, or BPFTRACE_MAX_PROBES={count}, allows so many"
-            unit.bag.error("E309", f"{count} probes are more than the {most} of max_probes", probe.span, hint)
-            return
+            unit.report(points.too_many(count, most, probe.span))
+            return False
+    return True
 
 
 def _settle(unit: Unit, probes: list[tuple[ast.Probe, list[Point]]]) -> list[ir.Handler]:

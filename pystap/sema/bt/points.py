@@ -143,6 +143,12 @@ def resolve(unit: Unit, probe: ast.Probe) -> list[Point]:
     return out
 
 
+def too_many(count: int, most: int, span: Span) -> CompileError:
+    """Return the error for more probes than the setting max_probes allows."""
+    hint = f"config = {{ max_probes = {count} }}, or BPFTRACE_MAX_PROBES={count}, allows so many"
+    return error("E309", f"{count} probes are more than the {most} of max_probes", span, hint)
+
+
 MISSING = frozenset(("E303", "E304", "E305"))
 
 

@@ -13,7 +13,7 @@ from ...ir.nodes import Event
 from ...probes.base import glob_filter, has_glob
 from ...probes.functions.direct import fits
 from .body import error, later
-from .points import Point, c_argument, untyped
+from .points import Point, c_argument, too_many, untyped
 from .points_many import KERNEL, before_name, found, named
 from .points_many import resolve as many
 from .points_typed import by_kprobe, fill, result
@@ -69,7 +69,12 @@ def _one(unit: Unit, attach: ast.AttachPoint, module: str, word: str) -> Point:
 def _typed(unit: Unit, attach: ast.AttachPoint) -> list[tuple[str, str]]:
     """Return the (module, function) pairs that have types, which fentry needs."""
     pairs = sorted({(module, name) for module, name, symbol in found(unit, attach) if name == symbol})
+    most = unit.config.max_probes
+    if len(pairs) > 4 * most:  # looking for the types of so many takes long
+        raise too_many(len(pairs), most, attach.span)
     typed = [pair for pair in pairs if unit.types_of(*pair)[1] is not None]
+    if len(typed) > most:
+        raise too_many(len(typed), most, attach.span)
     if not typed:
         words = f"fentry needs types, and there are none of '{attach.func}', or it is a copy of the compiler's own"
         raise error("E304", words, attach.span, "kprobe can probe it")

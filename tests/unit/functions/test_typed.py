@@ -74,3 +74,18 @@ def test_arguments_at_the_return_need_fexit() -> None:
 def test_too_many_arguments_for_this_kernel() -> None:
     """tcp_setsockopt's optval takes two words: six in all; a kernel that can't take over more isn't asked to."""
     assert shared("fentry:tcp_setsockopt { @[args.optlen] = count(); }", HAVE) == [("function", 1)]
+
+
+def test_more_than_max_probes() -> None:
+    for text in ("fentry:* { @ = count(); }", "kprobe:* { @ = count(); }"):
+        bag = Bag()
+        tree = parse(Source("t.bt", f"config = {{ max_probes = 5 }} {text}"), [], bag)
+        analyse(tree, kernel(NAMES, ALL), Options(), bag)
+        assert [d.code for d in bag.items] == ["E309"] and "of max_probes" in bag.items[0].message
+
+
+def test_cookies_need_a_program_for_each() -> None:
+    sockets = [name for name in TCP if not name.endswith("_rcv")]
+    assert shared("fentry:tcp_* { @[args.sk] = count(); }", names=sockets) == [("kprobe", len(sockets))]
+    found = shared("fentry:tcp_* { @[socket_cookie(args.sk)] = count(); }", names=sockets)
+    assert found == [("function", 1)] * len(sockets)
