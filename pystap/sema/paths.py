@@ -270,6 +270,12 @@ def char_array(btf: Btf, type: t.Type | None) -> int:
     return 0
 
 
+def text_bytes(count: int) -> int:
+    """Return what to read of a `char[N]` as a string, a NUL included: one more than it holds, which need not end with one.
+    Arrays of whole words (of names, which do) are read as they are: by plain loads."""
+    return count if count % 8 == 0 else count + 1
+
+
 def parse_type(btf: Btf, text: str) -> t.Type | None:
     """Return the type that C words name ("struct sock", "task_struct *", "u32"), or None.
 

@@ -119,12 +119,16 @@ class Answers:
             end = at + length
             if offset >= end:
                 continue
+            named = False
             while isinstance(kind, t.Array):
+                named = not isinstance(kind.type, t.Composite)
                 kind = self.btf.resolve(kind.type)
                 step = sizeof(kind)
                 if not isinstance(kind, t.Array) and step:
                     at += (offset - at) // step * step
             if isinstance(kind, t.Composite):
+                if named and offset == at and not self._in_unions():
+                    return None  # at the beginning of an element these verifiers take a typedef for what is no struct
                 inner = isinstance(kind, t.Union) and len(kind.members) != 1
                 return self._walk(kind, offset - at, size, loose or inner)
             if isinstance(kind, t.Ptr):

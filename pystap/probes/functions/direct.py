@@ -163,11 +163,7 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
     kind = rung(env, wanted.returns, ("fentry", "kprobe") if typed else ("kprobe",))
     variables: list[Variable] = []
     if kind != "kretprobe" and proto is not None:
-        words = argument_words(proto)
-        most = REGISTERS if kind == "kprobe" else words[-1]
-        for n, param in enumerate(proto.params):
-            if words[n] < words[n + 1] <= most:
-                variables.append(value_of(param.name or f"arg{n + 1}", words[n], param.type))
+        variables = parameters(env, proto, kind)
         variables += by_pointer(variables)
     if wanted.returns and proto is not None and returned(proto):
         variables.append(value_of("return", argument_words(proto)[-1], proto.type))
@@ -189,6 +185,28 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
         args["module"] = function.module
     event = Event(kind, symbol, args or None)
     return Resolved(event, wanted.text_of(name), context, "function", prologue_of(variables), (), notes)
+
+
+def parameters(env: Env, proto: t.FuncProto, kind: str) -> list[Variable]:
+    """Return a function's parameters as an event of this kind has them: a kprobe those in registers and on the stack."""
+    words = argument_words(proto)
+    out = []
+    used, behind = words[0], POINTER_SIZE  # the stack begins with the address to return to
+    for n, param in enumerate(proto.params):
+        name, size = param.name or f"arg{n + 1}", words[n + 1] - words[n]
+        here = resolve_type(param.type)
+        if kind != "kprobe":
+            if size:
+                out.append(value_of(name, words[n], param.type))
+        elif size and used + size <= REGISTERS:
+            out.append(value_of(name, used, param.type))
+            used += size
+        elif env.target.arch == "x86_64":  # a struct lies there as a whole: its place isn't told
+            if not isinstance(here, t.Composite):
+                out.append(value_of(name, 0, param.type).replace(op="on_stack", attr=behind))
+            length = here.size if isinstance(here, t.Composite) else POINTER_SIZE
+            behind += -(-length // POINTER_SIZE) * POINTER_SIZE
+    return out
 
 
 def returned(proto: t.FuncProto) -> bool:

@@ -78,20 +78,17 @@ def _alike(variables: list[Variable], wishes: set[str] | None) -> tuple[object, 
 
 def variables_of(env: Env, function: Function, kind: str) -> list[Variable]:
     """Return what a handler can read of a function's parameters and result by a kprobe or kretprobe."""
-    from .direct import by_pointer, returned
+    from .direct import by_pointer, parameters, returned
 
     proto = proto_of(env, function)
     if proto is None:
         return []
-    words = argument_words(proto)
     variables: list[Variable] = []
     if kind == "kprobe":
-        for n, param in enumerate(proto.params):
-            if words[n] < words[n + 1] <= REGISTERS:
-                variables.append(value_of(param.name or f"arg{n + 1}", words[n], param.type))
+        variables = parameters(env, proto, kind)
         variables += by_pointer(variables)
     elif returned(proto):
-        variables.append(value_of("return", words[-1], proto.type))
+        variables.append(value_of("return", argument_words(proto)[-1], proto.type))
     return variables
 
 

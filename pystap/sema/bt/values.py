@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...ir.nodes import BUF, I64, STR, Const, Text
 from ...ir.ops import Load
 from ..build import wrap
+from ..paths import text_bytes
 from .types import NONE, VOID, T, of_literal, parts
 
 TYPE_CHECKING = False
@@ -101,7 +102,7 @@ def read(b: Builder, value: Val) -> list[Operand]:
         return value.ops
     kind = type.kind
     if kind == "str":
-        load = Load(mem.off, max(type.size, 1), False, "zero", mem.struct, mem.space, mem.what)
+        load = Load(mem.off, max(text_bytes(type.size), 1), False, "zero", mem.struct, mem.space, mem.what)
         value.ops = [b.op("load_str", (mem.base,), load, STR)]
     elif kind in ("record", "array", "buffer", "mac"):
         load = Load(mem.off, size_of(type), False, "zero", mem.struct, mem.space, mem.what)

@@ -70,6 +70,9 @@ def variable(lo: Lower, var: Variable) -> Operand:
         from ..located import emit
 
         value: Operand = emit(b, var.attr, f"${var.name}", lambda name: at_entry(entry.held(lo, name)))
+    elif var.op == "on_stack":
+        top = b.op("call", (Text("rsp"),), "register")
+        value = b.op("load", (top,), Load(var.attr, 8, False, "error", "", "kernel", f"${var.name}"))
     elif var.op == "part":
         value = by_value.emit(lo, var)
     else:

@@ -7,7 +7,7 @@ from ...ir.nodes import BUF, I64, STR, Call, Const, Text
 from ...ir.ops import Load
 from ...lang.stp import ast
 from ..build import latin, zero
-from ..paths import Place, char_array
+from ..paths import Place, char_array, text_bytes
 from . import intrinsics, registers
 from .types import IR_TYPE
 
@@ -149,7 +149,7 @@ def _load_str(lo: Lower, e: ast.Call) -> Operand:
         size = max(1, min(most, limit.value + 1))
     known = char_array(lo.unit.target.btf, place.type)
     if known:
-        size = min(size, known)
+        size = min(size, text_bytes(known) if limit is None else known + 1)
     load = Load(place.off, size, False, "error", _struct(place, space), space, place.what)
     text = lo.b.op("load_str", (place.base,), load, STR)
     if limit is None or isinstance(limit, Const):

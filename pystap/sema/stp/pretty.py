@@ -13,7 +13,7 @@ from ...ir.format import Directive
 from ...ir.nodes import BUF, STR, Const, Local, Text, Try
 from ...ir.ops import Load
 from ..build import latin
-from ..paths import Place, Walk, char_array, emit_value, pointee_of, struct_name
+from ..paths import Place, Walk, char_array, emit_value, pointee_of, struct_name, text_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def _whole(lo: Lower, walk: Walk, value: Operand | Place, levels: int) -> Operan
         here = btf.resolve(value.type) if value.type is not None else None
         size = char_array(btf, here)
         if size:
-            return _quoted(lo, Place(value.base, value.off, value.struct, here, walk.what), min(size, most))
+            return _quoted(
+                lo, Place(value.base, value.off, value.struct, here, walk.what), min(text_bytes(size), most)
+            )
         return _memory(lo, btf, value, here, levels)
     target = walk.result
     here = None if target is None else btf.resolve(target)

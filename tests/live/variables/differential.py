@@ -109,6 +109,7 @@ def stp(probes: list[Probe], pid: int) -> str:
             out.append(f'  try {{ {words} }} catch {{ s{n} = "{FAULT}" }}')
             out.append(f'  printf("{probe.number}.{n} %s\\n", s{n})')
         out.append("}")
+    out.append(f'probe kernel.function("{everyday.EDGE}") {{ if (tid() == {pid}) println("edge") }}')
     out.append(f'probe kernel.function("{everyday.MARK}") {{ if (tid() == {pid}) println("first\\nlast") }}')
     return "\n".join(out) + "\n"
 
@@ -122,7 +123,7 @@ def bt(probes: list[Probe], pid: int, typed: bool) -> str:
     enter, leave = ("fentry", "fexit") if typed else ("kprobe", "kretprobe")
     # what is attached first may be attached last: both ends of the script have to work before anything is compared
     mark = 'kprobe:%s /tid == %d/ { printf("%s\\n"); }'
-    out = [mark % (everyday.MARK, pid, "first")]
+    out = [mark % (everyday.MARK, pid, "first"), mark % (everyday.EDGE, pid, "edge")]
     for probe in probes:
         out.append(f"{leave if probe.result else enter}:{probe.function} /tid == {pid}/ {{")
         words = []
@@ -166,9 +167,10 @@ class Running:
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(command, stdout=out, stderr=err, cwd=ROOT, env=env)
 
-    def marks(self) -> int:
-        told = self.out.read_bytes()
-        return min(told.count(b"first\n"), told.count(b"last\n"))
+    def count(self, *words: bytes) -> int:
+        """Return how many times the output has these lines, the least of them."""
+        told = b"\n" + self.out.read_bytes()
+        return min(told.count(b"\n%s\n" % word) for word in words)
 
     def stop(self) -> str:
         if self.process.poll() is None:
@@ -244,16 +246,11 @@ def _trace(probes: list[Probe], attach: str, keep: str) -> tuple[dict[str, list[
         try:
             for name, command in _commands(folder, attach).items():
                 tracers.append(Running(name, command, folder))
-                _until(lambda: order("mark"), tracers[-1:], 1)
-            begun = {one.name: len(one.out.read_bytes()) for one in tracers}
+                _until(lambda: order("mark"), tracers[-1:], b"first", b"last")
             order("go")
-            marks = {one.name: one.marks() for one in tracers}
-            for _ in range(3):
-                order("mark")
-            for one in tracers:
-                _until(lambda: None, [one], marks[one.name] + 3)
+            _until(lambda: None, tracers, b"edge", times=2)
             told = "".join(one.stop() for one in tracers)
-            return {one.name: one.out.read_bytes()[begun[one.name] :].split(b"\n") for one in tracers}, told
+            return {one.name: one.out.read_bytes().split(b"edge\n")[1].split(b"\n") for one in tracers}, told
         finally:
             for process in [work, *(one.process for one in tracers)]:
                 if process.poll() is None:
@@ -272,9 +269,9 @@ def _commands(folder: File, attach: str) -> dict[str, list[str]]:
     }
 
 
-def _until(turn: Callable[[], None], tracers: list[Running], marks: int) -> None:
+def _until(turn: Callable[[], None], tracers: list[Running], *words: bytes, times: int = 1) -> None:
     end = time.monotonic() + PATIENCE
-    while any(one.marks() < marks for one in tracers):
+    while any(one.count(*words) < times for one in tracers):
         for one in tracers:
             if one.process.poll() is not None or time.monotonic() > end:
                 raise Ended(one.name, one.err.read_text(errors="replace"))

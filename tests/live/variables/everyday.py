@@ -17,6 +17,7 @@ import tempfile
 import time
 
 MARK = "__x64_sys_getpriority"
+EDGE = "__x64_sys_setpriority"  # called before and behind all of it
 
 # Functions of which most are probed on every kernel; those that aren't there are left out.
 _NAMES = """
@@ -52,7 +53,9 @@ def main() -> None:
         if line == "mark\n":
             os.getpriority(os.PRIO_PROCESS, 0)
         elif line == "go\n":
+            os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0))
             everything()
+            os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0))
         else:
             break
         print(line, end="", flush=True)

@@ -37,6 +37,8 @@ os.chown(name, {OWNER}, {OWNER} + 1)
 os.fstat(fd)
 select.select([fd], [], [], 0.25)
 open('/proc/self/limits').read()
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect_ex('/tmp/formtest0123456789')
 mmap.mmap(-1, 3 * 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ).close()
 """
 
@@ -105,6 +107,16 @@ probe kernel.function("timespec64_add_safe").return {
 probe kernel.function("seq_printf") { if (execname() == "formtest" && @defined($f) && !told++) printf("form %d\\n", strlen(kernel_string($f)) > 3) }  #= 1
 global told
 probe kernel.function("do_mmap") { if (execname() == "formtest" && $len == 3 * 4096) printf("map %d %d\\n", $prot, $flags) }  #= 1 34
+probe kernel.function("do_mmap").call { if (execname() == "formtest" && $len == 3 * 4096) printf("eighth %d\\n", $uf->next == $uf) }  #= 1
+probe kernel.function("security_socket_connect") {
+  if (execname() != "formtest" || $address->sa_family != 1) next
+  printf("full %s\\n", @choose_defined(kernel_string($address->sa_data_min), kernel_string_n($address->sa_data, 14)))  #= /tmp/formtest0
+}
+probe kernel.function("from_kuid_munged") {
+  if (execname() != "formtest" || $kuid->val != 4242) next
+  try { r = $targ->ucounts->rlimit[3]->counter } catch { r = 1 }
+  printf("elements %d\\n", r >= 0)                              #= 1
+}
 """
 
 
