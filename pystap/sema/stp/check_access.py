@@ -280,7 +280,7 @@ def defined(c: Checker, e: ast.AtOp) -> bool:
 
 def _exists(c: Checker, e: ast.Expr) -> bool:
     if not isinstance(e, ast.Access):
-        return True
+        return all(_exists(c, inner) for inner in ast.walk(e) if isinstance(inner, ast.Access))
     try:
         if isinstance(e, ast.Target) and _of_entry(c, e):
             return _exists_at_entry(c, e)
