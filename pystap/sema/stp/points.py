@@ -88,7 +88,8 @@ def _of_one(unit: Unit, derived: Derived, name: str) -> list[Derived]:
     """Return what a pattern's handler is with one function's name in the pattern's place."""
     parts = tuple(c.replace(arg=name) if c.name == "function" else c for c in derived.components)
     try:
-        return [_copied(derived, resolved, parts) for resolved in _resolve_kind(unit, parts, derived.span)]
+        found = [_copied(derived, resolved, parts) for resolved in _resolve_kind(unit, parts, derived.span)]
+        return [one for each in found for one in _split(each)]
     except CompileError:
         return []
 
