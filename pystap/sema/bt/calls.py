@@ -36,6 +36,11 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
 
 _LATER = "find dw_ustack override skboutput uaddr unwatch write_user typeinfo strcap tseries assert_str"
 LATER = frozenset(_LATER.split())
+_WHY = {
+    "override": (
+        "it would need a kernel built with CONFIG_BPF_KPROBE_OVERRIDE, which distributions' seldom are",
+    )
+}
 
 
 def call(body: Body, e: ast.Call) -> Val:
@@ -63,7 +68,7 @@ def call(body: Body, e: ast.Call) -> Val:
     if word in STATS:
         raise error("E206", f"{word}() can only be assigned to a map", e.span, f"@name = {word}(...)")
     if word in LATER:
-        raise later(f"{word}()", where)
+        raise later(f"{word}()", where, *_WHY.get(word, ()))
     if word in BUILTINS:
         raise error("E202", f"{word} takes no arguments", e.span)
     near = did_you_mean(word, (*FUNCTIONS, *BUILTINS, *STATS, *LATER, *body.unit.macros))
