@@ -10,7 +10,7 @@ from ..diag import CompileError, Diagnostic
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..btf import Btf
-    from ..debuginfo import DebugInfo
+    from ..debuginfo import DebugInfo, LibraryMissing
     from ..sema.target import Target
 
 
@@ -98,16 +98,24 @@ class LiveDebugInfo:
     """Answers `debuginfo(module)`: what is installed for what runs; None where nothing is, or it is another build's."""
 
     def __init__(self) -> None:
-        self._known: dict[str, DebugInfo | None] = {}
+        self._known: dict[str, DebugInfo | LibraryMissing | None] = {}
 
     def __call__(self, module: str) -> DebugInfo | None:
+        from ..debuginfo import LibraryMissing
+
         if module not in self._known:
-            self._known[module] = self._open(module)
-        return self._known[module]
+            try:
+                self._known[module] = self._open(module)
+            except LibraryMissing as error:
+                self._known[module] = error
+        known = self._known[module]
+        if isinstance(known, LibraryMissing):
+            raise known
+        return known
 
     @staticmethod
     def _open(module: str) -> DebugInfo | None:
-        from ..debuginfo import DebugInfo, DebugInfoError
+        from ..debuginfo import DebugInfo, DebugInfoError, LibraryMissing
         from ..kernel.debugfiles import candidates, wanted_id
 
         wanted = wanted_id(module)
@@ -116,6 +124,8 @@ class LiveDebugInfo:
                 info = DebugInfo(path, cache_dir())
                 if wanted and info.elf.build_id() == wanted and info.elf.has(".debug_info"):
                     return info
+            except LibraryMissing:
+                raise
             except DebugInfoError:
                 continue  # no_debuginfo tells of it
         return None

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from ..node import Node
 from .cache import Memory
-from .errors import DebugInfoError
+from .errors import HOW, DebugInfoError, LibraryMissing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .expressions import Expr, Location
     from .search import Search
 
-__all__ = ["DebugInfo", "DebugInfoError", "Function", "Spot"]
+__all__ = ["HOW", "DebugInfo", "DebugInfoError", "Function", "LibraryMissing", "Spot"]
 
 
 class Function(Node):
@@ -68,6 +68,10 @@ class DebugInfo:
     def elf(self) -> Elf:
         """The file; DebugInfoError if it can't be read."""
         if self._elf is None:
+            try:
+                import elftools  # noqa: F401
+            except ImportError:
+                raise LibraryMissing(f"pyelftools reads it, and isn't installed: {HOW}") from None
             from .elf import Elf
 
             self._elf = Elf(self.path)
@@ -88,7 +92,7 @@ class DebugInfo:
                 return getattr(self.search, find)(*question)
             except DebugInfoError:
                 raise
-            except Exception as error:  # whatever is met in a damaged file
+            except Exception as error:  # whatever the library, and we behind it, meet in a damaged file
                 raise DebugInfoError(
                     f"{self.path} has debug information that can't be read: {error!r}"
                 ) from error

@@ -5,3 +5,10 @@ from __future__ import annotations
 
 class DebugInfoError(Exception):
     """The file can't be read as debug information; the text says why."""
+
+
+class LibraryMissing(DebugInfoError):
+    """pyelftools isn't installed."""
+
+
+HOW = "install it: python3-pyelftools (Debian, Ubuntu, Fedora), or pip install pyelftools"

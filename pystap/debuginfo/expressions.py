@@ -261,9 +261,8 @@ class _Stack:
         return value
 
 
-def _at_entry(block: bytes) -> Expr:
+def _at_entry(inner: list[Any]) -> Expr:
     """Return what an expression was worth at the function's entry: a register, nothing else is written so."""
-    inner = decode(block)
     if len(inner) == 1 and inner[0][0] == "reg":
         return ("entry", inner[0][1][0])
     raise Lost(ONLY_CALLER)

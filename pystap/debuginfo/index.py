@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from struct import iter_unpack, unpack_from
+
+from elftools.common.exceptions import DWARFError, ELFError
+from elftools.dwarf.die import DIE
 
 from . import dies as d
-from . import forms as f
 from .dies import Entry, Unit, Units
 from .errors import DebugInfoError
 from .lines import LineTable, same_file, source_path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from .elf import Data, Elf
 
-MOST_UNITS = 24  # that are kept in memory
+MOST_UNITS = 8  # that are kept in memory
 FEW = 6  # searches of the whole file
 INLINE_STRING = 4  # a string that takes no more bytes may stand in the entry itself
 CODES = (1, 2)  # bytes of the number that a function's entry begins with; the name is what comes next
@@ -55,7 +56,7 @@ class Index(Units):
 
     @property
     def starts(self) -> list[int]:
-        """Where the units are, by their lengths alone."""
+        """Where the units are, by their lengths alone: old versions of pyelftools take 10 ms for each head."""
         if self._starts is None:
             info, at = self.elf.data(".debug_info"), 0
             self._starts = []
@@ -74,19 +75,21 @@ class Index(Units):
             return None
         known = self._units.get(row)
         if known is None:
-            known = self._units[row] = Unit(self.elf, self.starts[row], self)
+            start, end = self.starts[row], self.elf.data(".debug_info").size
+            if row + 1 < len(self.starts):
+                end = self.starts[row + 1]
+            known = self._units[row] = Unit(self.elf, start, end, self)
         return known if place < known.end else None
 
-    def loaded(self, unit: Unit) -> None:
-        """Forget the unit that was read first, where there are many."""
+    def loading(self, unit: Unit) -> None:
+        """Forget the units that were read where there are many: each takes tens of megabytes."""
+        if len(self._read) >= MOST_UNITS:
+            for known in self._read:
+                known.unload()
+            for kept in (self._read, self._lines, self._functions, self._scopes, self._code):
+                kept.clear()
+            self.elf.forget()
         self._read.append(unit)
-        if len(self._read) > MOST_UNITS:
-            first = self._read.pop(0)
-            first.unload()
-            self._lines.pop(first.start, None)
-            self._code.pop(first.start, None)
-            for entry in self._functions.pop(first.start, ()):
-                self._scopes.pop(entry.at, None)
 
     def every(self) -> Iterator[Unit]:
         """Give all units."""
@@ -98,7 +101,7 @@ class Index(Units):
     def naming(self, name: str) -> list[Unit]:
         """Return the units in which a function has this name, that isn't declared only.
 
-        The file is searched for the place of the name, as reading all of it takes minutes.
+        The file is searched for the place of the name, as pyelftools would have to read all of it.
         """
         info, strings = self.elf.data(".debug_info"), self.elf.data(".debug_str")
         text = name.encode() + b"\0"
@@ -123,12 +126,12 @@ class Index(Units):
         """Whether the name of a function is at a place."""
         for behind in CODES:
             try:
-                entry = unit.entry(place - behind)
-            except (DebugInfoError, IndexError, ValueError):
+                die = DIE(unit.cu, unit.cu.get_top_DIE().stream, place - behind)
+            except (ELFError, DWARFError, KeyError, ValueError, OverflowError):
                 continue  # no entry begins there
-            name = entry.attributes.get(d.NAME)
-            if entry.tag == d.SUBPROGRAM and name is not None and name[2] + unit.start == place:
-                return d.DECLARATION not in entry.attributes
+            name = die.attributes.get(d.NAME)
+            if die.tag == d.SUBPROGRAM and name is not None and name.offset == place:
+                return d.DECLARATION not in die.attributes
         return False
 
     def _merged(self, name: str, places: list[int]) -> list[int]:
@@ -137,8 +140,8 @@ class Index(Units):
             for unit in self.with_code(name):
                 for entry in self.functions(unit):
                     found = entry.attributes.get(d.NAME)
-                    if found is not None and found[1] in places and entry.text(d.NAME) == name:
-                        return [int(found[1])]
+                    if found is not None and found.raw_value in places and entry.text(d.NAME) == name:
+                        return [int(found.raw_value)]
         return places
 
     def with_code(self, name: str) -> list[Unit]:
@@ -156,8 +159,8 @@ class Index(Units):
             return []
         info, places = self.elf.data(".debug_info"), None
         named = first.top.attributes.get(d.NAME)
-        if named is not None and named[0] in _PLACES:
-            places = _places_of(self.elf.data(_PLACES[named[0]]), file)
+        if named is not None and named.form in _PLACES:
+            places = _places_of(self.elf.data(_PLACES[named.form]), file)
         out = []
         for start in self.starts:
             if places is None or _mentions(info.read(start, start + HEAD), places):
@@ -182,9 +185,11 @@ class Index(Units):
         return self.unit_at(start) if low <= address < high else None
 
     def _all_ranges(self) -> list[tuple[int, int, int]]:
-        out = sorted(_aranges(self.elf.data(".debug_aranges")))
-        return out or sorted(
-            (low, high, unit.start) for unit in self.every() for low, high in ranges(unit.top)
+        table = self.elf.dwarf.get_aranges()
+        rows = table.entries if table is not None else []
+        out = [(row.begin_addr, row.begin_addr + row.length, row.info_offset) for row in rows if row.length]
+        return sorted(
+            out or ((low, high, unit.start) for unit in self.every() for low, high in ranges(unit.top))
         )
 
     def lines(self, unit: Unit) -> LineTable:
@@ -252,22 +257,7 @@ class Index(Units):
         return out
 
 
-_PLACES = {f.LINE_STRP: ".debug_line_str", f.STRP: ".debug_str"}
-
-
-def _aranges(data: Data) -> Iterator[tuple[int, int, int]]:
-    """Give (first, behind the last, place of the unit) of .debug_aranges."""
-    at = 0
-    while at + 12 <= data.size:
-        length, version, unit, _, _ = unpack_from("<IHIBB", data.read(at, at + 12))
-        if length >= LONG or version != 2:
-            return
-        first = at + 16  # pairs begin where a pair's size says
-        raw = data.read(first, at + 4 + length)
-        for low, size in iter_unpack("<QQ", raw[: len(raw) // 16 * 16]):
-            if size:
-                yield low, low + size, unit
-        at += 4 + length
+_PLACES = {"DW_FORM_line_strp": ".debug_line_str", "DW_FORM_strp": ".debug_str"}
 
 
 def _places_of(strings: Data, file: str) -> set[int]:

@@ -5,12 +5,14 @@ A `Scope` is an instance: code of a function (`SUBPROGRAM`), a copy of it within
 
 from __future__ import annotations
 
+from elftools.dwarf.locationlists import BaseAddressEntry as LocationBase
+from elftools.dwarf.locationlists import LocationEntry, LocationExpr, LocationParser
+from elftools.dwarf.ranges import BaseAddressEntry
+
 from . import dies as d
-from . import forms as f
 from .dies import Entry, Unit
 from .expressions import evaluate, parts
 from .frames import frame_address
-from .lists import location_at, ranges_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,14 +120,26 @@ class Scope:
 
 def ranges(entry: Entry) -> Ranges:
     """Return the addresses of an entry: (first, behind the last) each, none where it has no code."""
-    listed = entry.attributes.get(d.RANGES)
-    if listed is not None:
-        return [r for r in ranges_at(entry.unit, listed) if r[0] < r[1]]
+    at = entry.get(d.RANGES)
+    if at is not None:
+        return [r for r in _listed_ranges(entry.unit, at) if r[0] < r[1]]
     low, high = entry.get(d.LOW_PC), entry.get(d.HIGH_PC)
     if low is None or high is None:
         return []
     behind = high if entry.is_address(d.HIGH_PC) else low + high
     return [(low, behind)] if behind > low else []
+
+
+def _listed_ranges(unit: Unit, at: int) -> Iterator[tuple[int, int]]:
+    lists, base = unit.elf.dwarf.range_lists(), unit.low
+    if lists is None:
+        return
+    for row in lists.get_range_list_at_offset(at, unit.cu):
+        if isinstance(row, BaseAddressEntry):
+            base = row.base_address
+        else:
+            start = 0 if row.is_absolute else base
+            yield start + row.begin_offset, start + row.end_offset
 
 
 def functions(unit: Unit) -> Iterator[Entry]:
@@ -138,7 +152,7 @@ def locate(item: Entry, address: int, root: Scope, depth: int = 0) -> Location |
     constant = item.get(d.CONST_VALUE)
     if constant is not None:
         if not isinstance(constant, int):
-            constant = int.from_bytes(constant, "little")
+            constant = int.from_bytes(bytes(constant), "little")
         return ("value", ("const", constant))
     block = _block(item, address)
     if block is None:
@@ -147,7 +161,7 @@ def locate(item: Entry, address: int, root: Scope, depth: int = 0) -> Location |
     if FBREG in block or CALL_FRAME_CFA in block:
         cfa = root.frame_address(address)
         base = root.entry.get(d.FRAME_BASE)
-        at_base = evaluate(base, None, cfa) if isinstance(base, bytes) else None
+        at_base = evaluate(base, None, cfa) if isinstance(base, (list, bytes)) else None
         frame = at_base[1] if at_base is not None and at_base[0] != "lost" else None
 
     def variable(at: int) -> Location | None:
@@ -167,14 +181,25 @@ def _number(unit: Unit, at: int) -> tuple[int, bool] | None:
     return 8 * size, kind in d.SIGNED
 
 
-def _block(item: Entry, address: int) -> bytes | None:
+def _block(item: Entry, address: int) -> list[int] | None:
     """Return the expression of a variable's location that holds at an address."""
     found = item.attributes.get(d.LOCATION)
     if found is None:
         return None
-    form, value, _ = found
-    if isinstance(value, bytes):
-        return value
-    if form in (f.SEC_OFFSET, f.LOCLISTX) or form in f.DATA:
-        return location_at(item.unit, found, address)
-    return None
+    unit = item.unit
+    parser = LocationParser(unit.elf.dwarf.location_lists())
+    rows = parser.parse_from_attribute(found, unit.version, item.die)
+    if isinstance(rows, LocationExpr):
+        return list(rows.loc_expr)
+    base = unit.low
+    default: list[int] | None = None
+    for row in rows:
+        if isinstance(row, LocationBase):
+            base = row.base_address
+        elif isinstance(row, LocationEntry):
+            start = 0 if row.is_absolute else base
+            if row.begin_offset < 0:
+                default = row.loc_expr
+            elif start + row.begin_offset <= address < start + row.end_offset:
+                return list(row.loc_expr)
+    return default

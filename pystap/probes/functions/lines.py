@@ -6,7 +6,7 @@ get it; `resolved_at` the event of one place. `resolve` is kernel.function with 
 
 from __future__ import annotations
 
-from ...debuginfo import DebugInfoError
+from ...debuginfo import HOW, DebugInfoError, LibraryMissing
 from ...diag import CompileError, did_you_mean, fail
 from ...ir.nodes import Event
 from ..base import Context, Env, Resolved, has_glob
@@ -142,6 +142,8 @@ class readable:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, LibraryMissing):
+            raise fail("E313", "lines need pyelftools, which isn't installed", self._span, HOW) from None
         if isinstance(error, DebugInfoError):
             raise fail("E312", f"the debug information can't be read: {error}", self._span) from None
 

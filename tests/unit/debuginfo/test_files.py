@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 import io
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from pystap.cli import live
-from pystap.debuginfo import DebugInfo
+from pystap.debuginfo import DebugInfo, LibraryMissing
 from pystap.kernel import debugfiles
 from pystap.kernel.target import id_of
 
@@ -56,6 +57,18 @@ def test_only_the_running_build_is_trusted(tmp_path: Path, monkeypatch: pytest.M
     Path(path).write_bytes(b"\x7fELF rubbish")
     monkeypatch.setattr(debugfiles, "wanted_id", lambda module: own)
     assert live.LiveDebugInfo()("") is None
+
+
+def test_a_file_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It isn't taken for a file of another build, and functions' probes go without lines."""
+    put(tmp_path / "debug" / "boot" / f"vmlinux-{RELEASE}")
+    monkeypatch.setattr(live, "cache_dir", lambda: str(tmp_path / "cache"))
+    monkeypatch.setattr(debugfiles, "wanted_id", lambda module: "ab" * 20)
+    monkeypatch.setitem(sys.modules, "elftools", None)
+    info = live.LiveDebugInfo()
+    for _ in range(2):
+        with pytest.raises(LibraryMissing, match="pip install pyelftools"):
+            info("")
 
 
 @pytest.mark.parametrize(

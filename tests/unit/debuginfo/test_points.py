@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from pystap.debuginfo import DebugInfo
@@ -231,6 +233,14 @@ def test_without_debug_information() -> None:
     assert "('ip_rcv' is in net/ipv4/ip_input.c)" in said
     assert "it has no kprobes" in refused(point, installed=False, features=())
     assert "no function 'ip_rcvv'" in refused(point.replace("ip_rcv@", "ip_rcvv@"), installed=False)
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "elftools", None)  # as if it weren't installed
+    for point in ('statement("sum@toy.c:17")', "statement(0xffffffff81000068)", 'function("sum").inline'):
+        said = refused(f"probe kernel.{point} {{ println(1) }}", info=toy())
+        assert said.startswith("E313 lines need pyelftools, which isn't installed")
+        assert "python3-pyelftools" in said and "pip install pyelftools" in said
 
 
 def test_a_kernel_without_kprobes() -> None:
