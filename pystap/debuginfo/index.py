@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_right
 
 from elftools.common.exceptions import DWARFError, ELFError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from .elf import Data, Elf
 
-MOST_UNITS = 8  # that are kept in memory
+MOST_UNITS = 24  # that are kept in memory
 FEW = 6  # searches of the whole file
 INLINE_STRING = 4  # a string that takes no more bytes may stand in the entry itself
 CODES = (1, 2)  # bytes of the number that a function's entry begins with; the name is what comes next
@@ -36,6 +37,7 @@ class Index(Units):
         "_code",
         "_functions",
         "_lines",
+        "_places",
         "_read",
         "_scopes",
         "_starts",
@@ -49,6 +51,7 @@ class Index(Units):
         self._units: dict[int, Unit] = {}
         self._lines: dict[int, LineTable] = {}
         self._functions: dict[int, list[Entry]] = {}
+        self._places: dict[int, list[int]] = {}
         self._scopes: dict[int, Scope] = {}
         self._read: list[Unit] = []
         self._code: dict[int, list[tuple[int, int, int]]] = {}
@@ -82,13 +85,14 @@ class Index(Units):
         return known if place < known.end else None
 
     def loading(self, unit: Unit) -> None:
-        """Forget the units that were read where there are many: each takes tens of megabytes."""
+        """Forget the units that were read where there are many: each takes some megabytes."""
         if len(self._read) >= MOST_UNITS:
             for known in self._read:
                 known.unload()
-            for kept in (self._read, self._lines, self._functions, self._scopes, self._code):
+            for kept in (self._read, self._lines, self._functions, self._scopes):
                 kept.clear()
             self.elf.forget()
+            gc.collect()  # entries and units refer to each other
         self._read.append(unit)
 
     def every(self) -> Iterator[Unit]:
@@ -203,7 +207,10 @@ class Index(Units):
         """Return the functions of a unit."""
         known = self._functions.get(unit.start)
         if known is None:
-            known = self._functions[unit.start] = list(functions(unit))
+            places = self._places.get(unit.start)  # kept, as looking for them is what takes the time
+            known = list(functions(unit)) if places is None else [unit.entry(at) for at in places]
+            self._functions[unit.start] = known
+            self._places[unit.start] = [entry.at for entry in known]
         return known
 
     def scope(self, entry: Entry) -> Scope:
