@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pystap.debuginfo import DebugInfo, DebugInfoError
-from pystap.debuginfo.expressions import FLOATING, ONLY_CALLER, POINTS_NOWHERE, evaluate
+from pystap.debuginfo import DebugInfo, DebugInfoError, index
+from pystap.debuginfo.expressions import FLOATING, ONLY_CALLER, POINTS_NOWHERE, UNSET, evaluate
 from pystap.debuginfo.lines import same_file, source_path
 
 FILES = Path(__file__).resolve().parents[2] / "fixtures" / "debuginfo"
@@ -168,6 +168,43 @@ def test_expressions() -> None:
     assert evaluate(bytes([0x22]), None)[0] == "lost" and evaluate(b"", None) is None
     assert evaluate(bytes([0x02]), None)[0] == "lost" and evaluate(bytes([0x28, 0, 0]), None)[0] == "lost"
     assert evaluate(bytes([0x31, 0x12, 0x22, 0x9F]), None) == ("value", ("add", ("const", 1), ("const", 1)))
+
+
+def test_operations_that_pyelftools_does_not_know() -> None:
+    """DW_OP_GNU_variable_value has four bytes, DW_OP_reinterpret a type, DW_OP_GNU_uninit nothing."""
+    known = {0x201: ("value", ("reg", 3)), 0x202: ("memory", ("reg", 4))}.get
+    assert evaluate(bytes([0xFD, 1, 2, 0, 0, 0x9F]), None, None, None, known) == ("value", ("reg", 3))
+    assert evaluate(bytes([0xFD, 2, 2, 0, 0, 0x9F]), None, None, None, known) == (
+        "value",
+        ("load", ("reg", 4), 8),
+    )
+    assert evaluate(bytes([0x50, 0xF0]), None) == ("lost", UNSET)
+    for number in (0xA9, 0xF9):
+        assert evaluate(bytes([0x71, 0, number, 0, 0x9F]), None) == ("value", ("reg", 1))
+
+
+def test_jumps() -> None:
+    """DW_OP_bra and DW_OP_skip count from behind themselves."""
+    block = bytes([0x30, 0x71, 0, 0x28, 4, 0, 0x32, 0x2F, 1, 0, 0x33, 0x9F])
+    assert evaluate(block, None) == ("value", ("either", ("reg", 1), ("const", 3), ("const", 2)))
+    assert evaluate(bytes([0x30, 0x2F, 9, 0, 0x9F]), None)[0] == "lost"  # behind the end
+    assert evaluate(bytes([0x30, 0x2F, 0xFD, 0xFF, 0x9F]), None)[0] == "lost"  # a loop
+
+
+def test_units_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All answers are the same when only one unit is kept."""
+
+    def answers(info: DebugInfo):
+        found = [
+            f for file in ("kernel/toy.c", "kernel/other.c", "include/toy.h") for f in info.find("*", file)
+        ]
+        spots = [spot for f in found for spots in info.lines(f).values() for spot in spots]
+        rows = [(info.symbol(s.address), info.variables_at(s.address, s.function)) for s in spots]
+        return [(f.at, f.code, f.last, len(info.inlined(f))) for f in found], rows
+
+    whole = answers(toy())
+    monkeypatch.setattr(index, "MOST_UNITS", 1)
+    assert answers(toy()) == whole and len(whole[1]) > 30
 
 
 def test_typed_expressions() -> None:
