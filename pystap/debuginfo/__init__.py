@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from ..node import Node
 from .cache import Memory
-from .errors import HOW, DebugInfoError, LibraryMissing
+from .errors import HOW, NO_VIEW, DebugInfoError, LibraryMissing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,12 +45,14 @@ class Function(Node):
 
 
 class Spot(Node):
-    """A place in the code. function: whose line it is; within: whose code it is in (another one if it is inlined)."""
+    """A place in the code. function: whose line it is; within: whose code it is in (another one if it is inlined); view:
+    which one of the lines that begin at the address, -1 where none is meant."""
 
     address: int
     function: str
     within: str
     line: int
+    view: int = NO_VIEW
 
 
 class DebugInfo:
@@ -116,9 +118,7 @@ class DebugInfo:
     def lines(self, function: Function) -> dict[int, list[Spot]]:
         """Return the places of all lines of a function that have code: one for each copy of each block."""
         rows = self._ask("lines", function.at)
-        return {
-            line: [Spot(spot[0], spot[1], spot[2], line) for spot in spots] for line, spots in rows.items()
-        }
+        return {line: [Spot(s[0], s[1], s[2], line, s[3]) for s in spots] for line, spots in rows.items()}
 
     def addresses(self, function: Function, line: int) -> list[Spot]:
         """Return the places of one line of a function."""
@@ -138,13 +138,13 @@ class DebugInfo:
         return {name: [Spot(*spot) for spot in spots] for name, spots in rows.items()}
 
     def variables_at(
-        self, address: int, function: str = ""
+        self, address: int, function: str = "", view: int = NO_VIEW
     ) -> dict[str, tuple[Location | None, CType, bool]]:
         """Return the variables that the function at an address can name: (location, type, whether it is a parameter).
 
-        Without a name: the innermost one there, which may be inlined in others.
+        Without a name: the innermost one there, which may be inlined in others. view: that of a `Spot`.
         """
-        return self._ask("variables_at", address, function)  # type: ignore[no-any-return]
+        return self._ask("variables_at", address, function, view)  # type: ignore[no-any-return]
 
     def lives(self, address: int, function: str, name: str) -> tuple[list[int], list[int], bool]:
         """Return the lines at whose places a variable of the function at an address can be read, all its lines, and whether

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-VERSION = 3
+VERSION = 4
 MOST = 4096  # answers of one file
 _LARGEST = 1 << 26
 

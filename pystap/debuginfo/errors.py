@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+NO_VIEW = -1  # no certain one of the lines that begin at an address
+
 
 class DebugInfoError(Exception):
     """The file can't be read as debug information; the text says why."""

@@ -14,18 +14,22 @@ if TYPE_CHECKING:
 
     from .dies import Unit
 
+SET_ADDRESS, ADVANCE_PC, CONST_ADD_PC = 2, 2, 8  # the first is an extended operation
+
 
 class Row:
-    """From `start` up to `end` the code comes from `line` of file number `file`; `stmt`: a good place to stop."""
+    """From `start` up to `end` the code comes from `line` of file number `file`; `stmt`: a good place to stop; `view`: its
+    number among the rows that start there."""
 
-    __slots__ = ("end", "file", "line", "start", "stmt")
+    __slots__ = ("end", "file", "line", "start", "stmt", "view")
 
-    def __init__(self, start: int, file: int, line: int, stmt: bool) -> None:
+    def __init__(self, start: int, file: int, line: int, stmt: bool, view: int) -> None:
         self.start = start
         self.end = start
         self.file = file
         self.line = line
         self.stmt = stmt
+        self.view = view
 
 
 class LineTable:
@@ -93,15 +97,32 @@ def _text(name: bytes | str | None) -> str:
 
 
 def _rows(program: Any) -> list[Row]:
+    special = program.header["opcode_base"]
     out: list[Row] = []
     last: Row | None = None
+    view = 0
     for entry in program.get_entries():
+        if _moves(entry, special):
+            view = 0
         state = entry.state
         if state is None:
             continue
         if last is not None:
             last.end = state.address
-        last = None if state.end_sequence else Row(state.address, state.file, state.line, bool(state.is_stmt))
-        if last is not None:
+        last = None
+        if state.end_sequence:
+            view = 0
+        else:
+            last = Row(state.address, state.file, state.line, bool(state.is_stmt), view)
+            view += 1
             out.append(last)
     return out
+
+
+def _moves(entry: Any, special: int) -> bool:
+    """Whether an operation goes to another address: a step of no bytes, and fixed_advance_pc, don't count."""
+    if entry.is_extended:
+        return bool(entry.command == SET_ADDRESS)
+    if entry.command >= special:
+        return bool(entry.args[1])
+    return bool(entry.command == CONST_ADD_PC or (entry.command == ADVANCE_PC and entry.args[0]))

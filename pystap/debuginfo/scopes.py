@@ -5,12 +5,14 @@ A `Scope` is an instance: code of a function (`SUBPROGRAM`), a copy of it within
 
 from __future__ import annotations
 
+from elftools.common.utils import struct_parse
 from elftools.dwarf.locationlists import BaseAddressEntry as LocationBase
 from elftools.dwarf.locationlists import LocationEntry, LocationExpr, LocationParser
 from elftools.dwarf.ranges import BaseAddressEntry
 
 from . import dies as d
 from .dies import Entry, Unit
+from .errors import NO_VIEW
 from .expressions import evaluate, parts
 from .frames import frame_address
 
@@ -147,14 +149,14 @@ def functions(unit: Unit) -> Iterator[Entry]:
     return unit.children(unit.top, _FUNCTIONS)
 
 
-def locate(item: Entry, address: int, root: Scope, depth: int = 0) -> Location | None:
+def locate(item: Entry, address: int, root: Scope, view: int = NO_VIEW, depth: int = 0) -> Location | None:
     """Return where a variable is at an address, as `expressions` says."""
     constant = item.get(d.CONST_VALUE)
     if constant is not None:
         if not isinstance(constant, int):
             constant = int.from_bytes(bytes(constant), "little")
         return ("value", ("const", constant))
-    block = _block(item, address)
+    block = _block(item, address, view)
     if block is None:
         return None
     cfa = frame = None
@@ -165,7 +167,7 @@ def locate(item: Entry, address: int, root: Scope, depth: int = 0) -> Location |
         frame = at_base[1] if at_base is not None and at_base[0] != "lost" else None
 
     def variable(at: int) -> Location | None:
-        return locate(item.unit.entry(at), address, root, depth + 1) if depth < d.COPIES else None
+        return locate(item.unit.entry(at), address, root, view, depth + 1) if depth < d.COPIES else None
 
     found = evaluate(block, frame, cfa, lambda at: _number(item.unit, at), variable)
     # of a static variable the address is known where it is one in the kernel itself, and not an offset in each CPU's part
@@ -181,25 +183,48 @@ def _number(unit: Unit, at: int) -> tuple[int, bool] | None:
     return 8 * size, kind in d.SIGNED
 
 
-def _block(item: Entry, address: int) -> list[int] | None:
-    """Return the expression of a variable's location that holds at an address."""
+def _block(item: Entry, address: int, view: int) -> list[int] | None:
+    """Return the expression of a variable's location that holds at an address.
+
+    Where several lines begin at one address, a view tells them apart; without one: what holds behind all of them, when the
+    instruction is run.
+    """
     found = item.attributes.get(d.LOCATION)
     if found is None:
         return None
     unit = item.unit
-    parser = LocationParser(unit.elf.dwarf.location_lists())
-    rows = parser.parse_from_attribute(found, unit.version, item.die)
+    lists = unit.elf.dwarf.location_lists()
+    rows = LocationParser(lists).parse_from_attribute(found, unit.version, item.die)
     if isinstance(rows, LocationExpr):
         return list(rows.loc_expr)
     base = unit.low
     default: list[int] | None = None
+    places = [row for row in rows if isinstance(row, LocationEntry)]
+    views = _views(item, len(places)) if view != NO_VIEW else None
+    n = 0
     for row in rows:
         if isinstance(row, LocationBase):
             base = row.base_address
         elif isinstance(row, LocationEntry):
             start = 0 if row.is_absolute else base
+            low, high = start + row.begin_offset, start + row.end_offset
+            first, last = views[n] if views is not None else (0, 0)
+            n += 1
             if row.begin_offset < 0:
                 default = row.loc_expr
-            elif start + row.begin_offset <= address < start + row.end_offset:
+            elif (
+                (low, first) <= (address, view) < (high, last) if views is not None else low <= address < high
+            ):
                 return list(row.loc_expr)
     return default
+
+
+def _views(item: Entry, count: int) -> list[tuple[int, int]] | None:
+    """Return the views at which the rows of a variable's list begin and end; None where the compiler doesn't tell."""
+    at, unit = item.get(d.LOCVIEWS), item.unit
+    if not isinstance(at, int):
+        return None
+    stream = unit.elf.data(".debug_loc" if unit.version < 5 else ".debug_loclists").stream
+    stream.seek(at)
+    pairs = (struct_parse(unit.cu.structs.Dwarf_locview_pair, stream) for _ in range(count))
+    return [(pair.begin, pair.end) for pair in pairs]

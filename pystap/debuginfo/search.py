@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import dies as d
 from .ctypes_ import type_of
+from .errors import NO_VIEW
 from .index import Index
 from .lines import same_file
 from .scopes import Scope, locate
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .expressions import Expr
     from .lines import Row
 
-    Spot = tuple[int, str, str]  # address, function, within
+    Spot = tuple[int, str, str, int]  # address, function, within, view
 
 WORD = 8
 _SOURCES = (".c", ".S", ".s")
@@ -147,15 +148,15 @@ class Search:
         rows = self._rows(unit, pattern)
         found: dict[int, list[Spot]] = {}
         for scope in scopes:
-            first: dict[int, tuple[bool, int]] = {}
+            first: dict[int, tuple[bool, int, int]] = {}
             for row in rows:
                 if row.stmt and scope.covers(row.start):
-                    rank = (self._is_cold(scope, row.start), row.start)
+                    rank = (self._is_cold(scope, row.start), row.start, row.view)
                     first[row.line] = min(first.get(row.line, rank), rank)
-            for line, (_, address) in sorted(first.items(), key=lambda one: one[1]):
+            for line, (_, address, view) in sorted(first.items(), key=lambda one: one[1]):
                 spots = found.setdefault(line, [])
                 if all(spot[0] != address for spot in spots):
-                    spots.append((address, pattern.name, scope.root.entry.name))
+                    spots.append((address, pattern.name, scope.root.entry.name, view))
         return found
 
     @staticmethod
@@ -165,17 +166,18 @@ class Search:
         low, high = root.ranges[0] if root.ranges else (0, 0)
         return not low <= address < high
 
-    def inlined(self, at: int) -> list[tuple[int, str, str, int]]:
+    def inlined(self, at: int) -> list[tuple[int, str, str, int, int]]:
         """Where copies are entered."""
         unit, pattern, _ = self._instances(at)
-        out: list[tuple[int, str, str, int]] = []
+        out: list[tuple[int, str, str, int, int]] = []
         for scope in self.index.instances(unit, [pattern]):
             start = scope.start
             if start is not None and all(start != one[0] for one in out):
-                out.append((start, pattern.name, scope.root.entry.name, pattern.get(d.DECL_LINE, 0)))
+                line, view = pattern.get(d.DECL_LINE, 0), scope.entry.get(d.ENTRY_VIEW, NO_VIEW)
+                out.append((start, pattern.name, scope.root.entry.name, line, view))
         return out
 
-    def callees(self, at: int, name: str, depth: int) -> list[tuple[str, tuple[int, str, str, int]]]:
+    def callees(self, at: int, name: str, depth: int) -> list[tuple[str, tuple[int, str, str, int, int]]]:
         """Functions that are inlined in a function, by a pattern, so many levels deep, and where each is entered."""
         from fnmatch import fnmatchcase
 
@@ -186,8 +188,8 @@ class Search:
                 start = part.start if part.entry.tag == d.INLINED and part is not scope else None
                 if start is None or not fnmatchcase(part.entry.name, name) or _level(part, scope) > depth:
                     continue
-                line = part.entry.get(d.CALL_LINE, 0)
-                out.append((part.entry.name, (start, part.entry.name, scope.root.entry.name, line)))
+                line, view = part.entry.get(d.CALL_LINE, 0), part.entry.get(d.ENTRY_VIEW, NO_VIEW)
+                out.append((part.entry.name, (start, part.entry.name, scope.root.entry.name, line, view)))
         return out
 
     def labels(self, at: int) -> dict[str, list[tuple[int, str, str, int]]]:
@@ -239,7 +241,7 @@ class Search:
 
     # -- variables
 
-    def variables_at(self, address: int, function: str) -> dict[str, tuple[Any, ...]]:
+    def variables_at(self, address: int, function: str, view: int) -> dict[str, tuple[Any, ...]]:
         """Variables of a function at an address, inner ones before outer ones of the same name.
 
         The code may be that of another one, inlined there; without a name the innermost function is meant.
@@ -251,7 +253,7 @@ class Search:
         for item in self._seen(code, address, function):
             name = item.name
             if name and name not in out:
-                out[name] = (locate(item, address, code), type_of(item), item.tag == d.PARAMETER)
+                out[name] = (locate(item, address, code, view), type_of(item), item.tag == d.PARAMETER)
         return out
 
     @staticmethod
@@ -273,11 +275,11 @@ class Search:
         entry = instance.entry.target(d.ORIGIN) or instance.entry
         has, out = [], []
         for line, spots in sorted(self.lines(entry.at).items()):
-            at = next((spot[0] for spot in spots if instance.covers(spot[0])), None)
+            at, view = next(((s[0], s[3]) for s in spots if instance.covers(s[0])), (None, NO_VIEW))
             if at is not None:
                 has.append(line)
                 item = next((i for i in self._seen(code, at, function) if i.name == name), None)
-                found = locate(item, at, code) if item is not None else None
+                found = locate(item, at, code, view) if item is not None else None
                 if found is not None and found[0] != "lost":
                     out.append(line)
         return out, has, any(_declares(scope, name) for scope in (Scope(entry, None), instance))
@@ -304,6 +306,9 @@ def _within(code: Scope, address: int, function: str) -> Scope:
     around: Scope | None = here
     while function and around is not None and around.instance.entry.name != function:
         around = around.instance.parent
+    if around is None:  # of scopes that overlap, the other one
+        copies = (s for s in code.walk() if s.entry.tag == d.INLINED and s.covers(address))
+        around = next((s.innermost(address) for s in copies if s.entry.name == function), None)
     return around or here
 
 

@@ -84,7 +84,9 @@ def variables(
     known: list[Variable] = []
     missing: dict[str, str] = {}
     parameters: set[str] = set()
-    for name, (location, ctype, is_parameter) in info.variables_at(spot.address, spot.function).items():
+    for name, (location, ctype, is_parameter) in info.variables_at(
+        spot.address, spot.function, spot.view
+    ).items():
         if is_parameter:
             parameters.add(name)
         try:

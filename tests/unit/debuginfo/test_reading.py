@@ -118,6 +118,30 @@ def test_places_of_variables(name: str) -> None:
     assert there["a"][0] == ("value", ("entry", 5)) and there["out"][0] == ("value", ("reg", 14))
 
 
+@pytest.mark.parametrize("name", LINKED)
+def test_lines_that_begin_at_one_address(name: str) -> None:
+    """A variable has its value of the line's beginning, though all of several lines begin at one instruction."""
+    info = toy(name)
+    total = one(info, "sum")
+
+    def there(text: str, variable: str):
+        (spot,) = info.addresses(total, line_of("kernel/toy.c", text))
+        views = (spot.view, -1)
+        return [info.variables_at(spot.address, "sum", view)[variable][0] for view in views]
+
+    zero = ("value", ("const", 0))
+    assert there("int total = 0", "total") == [None, zero]
+    assert there("while (first)", "total") == [zero, zero]
+    # the next one is in its register already: what it was is gone
+    assert there("first = first->next", "first") == [None, ("value", ("reg", 6))]
+    views = [
+        spot.view
+        for text in ("int total", "while (")
+        for spot in info.addresses(total, line_of("kernel/toy.c", text))
+    ]
+    assert views == [1, 2]
+
+
 def test_types_of_variables() -> None:
     info = toy()
     (spot,) = info.addresses(one(info, "sum"), line_of("kernel/toy.c", "part > limit"))
