@@ -69,8 +69,8 @@ class Process:
         self.stderr = io.BufferedReader(io.FileIO(err))
         self.returncode: int | None = None
 
-    def poll(self, patience: float = 0.0) -> int | None:
-        """Return the status, as Popen's, if it is known in so many seconds."""
+    def poll(self, patience: float | None = 0.0) -> int | None:
+        """Return the status, as Popen's, if it is known in so many seconds (None: wait for it)."""
         if self.returncode is None:
             with selectors.DefaultSelector() as waiting:
                 waiting.register(self._end, selectors.EVENT_READ)
@@ -79,11 +79,11 @@ class Process:
                     os.close(self._end)
         return self.returncode
 
-    def wait(self, patience: float) -> int:
-        """Wait for the end, raise subprocess.TimeoutExpired if it doesn't come."""
+    def wait(self, patience: float | None = None) -> int:
+        """Wait for the end, raise subprocess.TimeoutExpired if it doesn't come in so many seconds."""
         status = self.poll(patience)
         if status is None:
-            raise subprocess.TimeoutExpired("pystap", patience)
+            raise subprocess.TimeoutExpired("pystap", patience or 0.0)
         return status
 
     def send_signal(self, number: int) -> None:

@@ -19,7 +19,7 @@ MISTAKE = ("-p2", "-e", 'probe begin { println(nothing("here")) }')
 
 def told(process: Process) -> tuple[int, bytes, bytes]:
     with process.stdout, process.stderr:
-        return process.wait(60.0), process.stdout.read() or b"", process.stderr.read()
+        return process.wait(), process.stdout.read() or b"", process.stderr.read()
 
 
 @pytest.mark.parametrize("words", [("-p1", "-e", "probe begin { print(1) }"), MISTAKE, ("--no-such-option",)])
