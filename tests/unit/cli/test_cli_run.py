@@ -187,7 +187,7 @@ def test_too_big_for_the_kernel_stage(
     ran = pystap("-e", TICK)
     assert (ran.status, ran.out) == (0, "tick\n"), ran.err
     assert (
-        "warning[W320]: mirrored instead: this handler is too big" in ran.err
+        "warning[W320]: mirrored instead: the kernel stage can't run this handler" in ran.err
         and "900 bytes of stack" in ran.err
     )
     assert "--> <input>:1:" in ran.err and len(calls) > 1
