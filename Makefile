@@ -6,11 +6,14 @@ DIR ?=
 KERNEL ?= 6.12
 CODE := pystap tests bench scripts
 PYTEST := $(BIN)/python -m pytest
+LIVE := tests/live tests/property
 
 .PHONY: test check lint types unit live seeds guest guests demo bench format setup clean
 
-# All of it. The live part runs as root on this kernel, then on others in guests.
-test: setup check live guests
+# All of it: what needs no root, then this kernel as root, with the other kernels' guests running beside it.
+test: setup check
+	@scripts/guest-packages
+	$(PYTEST) -q -rs $(LIVE) tests/guest
 
 # What needs no root, in under a minute.
 check: lint types unit
@@ -34,7 +37,7 @@ unit: $(VENV)/ready
 
 # One after the other: these attach to the kernel that everybody shares.
 live: setup
-	$(PYTEST) -q -rs $(filter-out tests/unit,$(wildcard tests/live tests/property))
+	$(PYTEST) -q -rs $(LIVE)
 
 # The same scenarios with script files from elsewhere: make seeds DIR=path/to/scripts
 seeds: setup

@@ -7,7 +7,6 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,6 +109,9 @@ class Session:
             thread.join(10)
 
 
+GUESTS = pytest.StashKey[Session]()
+
+
 def _tell(text: str) -> None:
     print(text, file=sys.__stderr__)
 
@@ -138,19 +140,29 @@ def _check(item: pytest.Item) -> str:
     return str(marks.params.get("check", "")) if marks is not None else ""
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the guests that this session's tests need: what runs before those tests runs beside the guests."""
+    wanted: dict[str, list[str]] = {}
+    for item in session.items:
+        if check := _check(item):
+            wanted.setdefault(item.callspec.params["kernel"], []).append(check)  # type: ignore[attr-defined]
+    if wanted and not session.config.option.collectonly and not unavailable():
+        session.config.stash[GUESTS] = Session(wanted, session.config.getoption("--scripts-dir"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End guests that still run."""
+    if started := session.config.stash.get(GUESTS, None):
+        started.stop()
+        session.config.stash[SLOWEST] = started.slowest()
+
+
 @pytest.fixture(scope="session")
-def guests(request: pytest.FixtureRequest) -> Iterator[Session]:
+def guests(request: pytest.FixtureRequest) -> Session:
     """The guests that this session's tests need, all started."""
     if why := unavailable():
         pytest.skip(why)
-    wanted: dict[str, list[str]] = {}
-    for item in request.session.items:
-        if check := _check(item):
-            wanted.setdefault(item.callspec.params["kernel"], []).append(check)  # type: ignore[attr-defined]
-    session = Session(wanted, request.config.getoption("--scripts-dir"))
-    yield session
-    session.stop()
-    request.config.stash[SLOWEST] = session.slowest()
+    return request.config.stash[GUESTS]
 
 
 @pytest.fixture

@@ -106,7 +106,20 @@ class _Run:
             self.folder / "tree.tar",
             *self.more,
         )
-        words = ["setpriv", "--pdeathsig", "KILL", QEMU, "-accel", "tcg,thread=single", "-cpu", CPU]
+        # what is tested beside guests goes first
+        words = [
+            "nice",
+            "-n",
+            "5",
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            QEMU,
+            "-accel",
+            "tcg,thread=single",
+            "-cpu",
+            CPU,
+        ]
         words += [
             "-smp",
             "2",
