@@ -58,17 +58,24 @@ def _guarded(lo: Lower, write: Callable[[], Operand]) -> Operand:
     body: list[Stmt] = []
     before = b.into(body)
     text = write()
+    b.into(before)
     if not any(getattr(s, "name", "").startswith("load") for s in body):
-        b.into(before)
         b.out += body
         return text
+    return _or_else(lo, body, text, "ERROR")
+
+
+def _or_else(lo: Lower, body: list[Stmt], text: Operand, otherwise: str) -> Local:
+    """Write statements that make a text, and what it is where one of them fails."""
+    b = lo.b
     result = Local("text", STR)
+    before = b.into(body)
     b.mov(result, text)
-    otherwise: list[Stmt] = []
-    b.into(otherwise)
-    b.mov(result, Text("ERROR"))
+    failed: list[Stmt] = []
+    b.into(failed)
+    b.mov(result, Text(otherwise))
     b.into(before)
-    b.out.append(Try(body, None, otherwise, b.span))
+    b.out.append(Try(body, None, failed, b.span))
     return result
 
 
@@ -102,7 +109,6 @@ def _written(lo: Lower, parts: list[str | Directive], *values: Operand) -> Opera
 def _string(lo: Lower, place: Place, pointer: bool = False) -> Local:
     """Write the reading of a string at a place, or where the pointer that lies there leads to."""
     b = lo.b
-    result = Local("text", STR)
     body: list[Stmt] = []
     before = b.into(body)
     base, off, struct = place.base, place.off, place.struct
@@ -110,13 +116,9 @@ def _string(lo: Lower, place: Place, pointer: bool = False) -> Local:
         base = b.op("load", (base,), Load(off, 8, False, "error", struct, "kernel", place.what))
         off, struct = 0, ""
     load = Load(off, lo.unit.options.maxstringlen, False, "error", struct, "kernel", place.what)
-    b.mov(result, b.op("load_str", (base,), load, STR))
-    otherwise: list[Stmt] = []
-    b.into(otherwise)
-    b.mov(result, Text("<unknown>"))
+    text = b.op("load_str", (base,), load, STR)
     b.into(before)
-    b.out.append(Try(body, None, otherwise, b.span))
-    return result
+    return _or_else(lo, body, text, "<unknown>")
 
 
 def _quoted(lo: Lower, place: Place, size: int) -> Operand:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,18 @@ def debuginfo(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SYSTEMTAP_DEBUGINFO_PATH", FOLDER)
     if not candidates("", wanted_id("")):
         pytest.skip("the debug information of this kernel isn't installed")
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[[str], str]:
+    """Writes a script to a file, whose path it returns."""
+
+    def write(text: str) -> str:
+        path = tmp_path / "script.stp"
+        path.write_text(text)
+        return str(path)
+
+    return write
 
 
 class Wire:

@@ -10,8 +10,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from pystap.debuginfo import DebugInfo
 from pystap.debuginfo.expressions import parts
 from pystap.kernel.debugfiles import candidates, wanted_id
@@ -31,16 +29,6 @@ def place(name: str, file: str, line: int, variable: str) -> str:
     location = info.variables_at(spot.address, name)[variable][0]
     assert parts(location, "entry"), location
     return f'kernel.statement("{name}@{file}+{line}")'
-
-
-@pytest.fixture
-def script(tmp_path: Path):
-    def write(text: str) -> str:
-        path = tmp_path / "script.stp"
-        path.write_text(text)
-        return str(path)
-
-    return write
 
 
 def test_sizes_of_writes(script, stage: str, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -17,16 +16,6 @@ from tests.live.tracer import Tracer, run
 from .conftest import ADDRESSES, MACS, Wire
 
 ONLY = 'kernel_string($dev->name) == "left" || kernel_string($dev->name) == "right"'
-
-
-@pytest.fixture
-def script(tmp_path: Path):
-    def write(text: str) -> str:
-        path = tmp_path / "script.stp"
-        path.write_text(text)
-        return str(path)
-
-    return write
 
 
 @pytest.mark.parametrize("stage", ["auto", "mirror"])
