@@ -6,7 +6,7 @@ parts_of(wanted, env, suffix)      the events of function(...).inline, .callee("
 from __future__ import annotations
 
 from ...debuginfo import DebugInfoError
-from ...diag import fail
+from ...diag import CompileError, fail
 from ..base import Env, Resolved, bare, has_glob, number_of, wrong_argument
 from .callee import calls
 from .lines import Place, info_of, readable, resolved_at, together
@@ -50,7 +50,12 @@ def _inside(wanted: Wanted, env: Env, suffix: Part) -> list[Resolved]:
         if wanted.called or (called and _lacking(env, wanted.module)):
             return _only_calls(wanted, env, argument, called)
     info = info_of(env, wanted.module, place.span, place)
-    functions = place.functions(info)
+    try:
+        functions = place.functions(info)
+    except CompileError:
+        if not called or wanted.file or not has_glob(wanted.name):
+            raise
+        return _only_calls(wanted, env, argument, called, "of a pattern without a file")
     if suffix.name == "inline":
         out = inline(wanted, env, info, functions)
         if not out:
@@ -106,14 +111,16 @@ def _lacking(env: Env, module: str) -> bool:
         return True
 
 
-def _only_calls(wanted: Wanted, env: Env, name: str, called: list[Resolved]) -> list[Resolved]:
+def _only_calls(
+    wanted: Wanted, env: Env, name: str, called: list[Resolved], why: str = "without debug information"
+) -> list[Resolved]:
     """Return the calls of a function that has code of its own; CompileError where it has none."""
     if not called:
         find(wanted, env)  # says what is wrong with the caller
         words = f"'{name}' has no code of its own that '{wanted.name}' could call, or none that can be traced"
         raise fail("E304", words, wanted.part.span, f'.callee("{name}") alone probes what is inlined')
     if not wanted.called:
-        words = f"where '{name}' is inlined in '{wanted.name}' isn't known without debug information: its calls are probed"
+        words = f"where '{name}' is inlined in '{wanted.name}' isn't known {why}: its calls are probed"
         called[0].notes += (("W302", words, ""),)
     return called
 
