@@ -115,6 +115,25 @@ class ProgInfo:
         self.run_time_ns, self.run_cnt, self.recursion_misses = _PROG_RUNS.unpack_from(info, 192)
 
 
+def link_misses(fd: int) -> int | None:
+    """How often the kernel left out a kprobe's handler, or all those of a kprobe_multi link; None: not counted.
+
+    Because another kprobe was being handled on that CPU, or (for returns) too many calls hadn't returned yet. The kernel
+    tells from 6.7 on (struct bpf_link_info, `missed`). A program's own `recursion_misses` aren't among them.
+    """
+    info = object_info(fd)
+    if len(info) < _LINK_MISSED_END:
+        return None
+    (kind,) = _U32.unpack_from(info)
+    if kind == abi.BPF_LINK_TYPE_PERF_EVENT:
+        return int(_U64.unpack_from(info, 48)[0])
+    if kind == abi.BPF_LINK_TYPE_KPROBE_MULTI:
+        return int(_U64.unpack_from(info, 32)[0])
+    return None
+
+
+_LINK_MISSED_END = 56  # of `missed` of a kprobe's perf event, which came to both at once
+_U32 = Struct("<I")
 _PROG_HEAD = Struct("<II")
 _PROG_SIZES = Struct("<II")
 _PROG_RUNS = Struct("<QQQ")

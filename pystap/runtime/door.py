@@ -64,6 +64,7 @@ class Door:
         self.rings: list[Ring] = []
         self.loaded: list[Loaded] = []
         self.attachments: list[Attachment] = []
+        self._missed = (0, 0)  # while it runs: what there was before
         self._early: list[tuple[Loaded, Attachment]] = []  # what is attached for the start alone
         self._letting_go = allocate_lock()
         self.modules: Modules | None = None  # where functions of modules are probed
@@ -272,6 +273,7 @@ class Door:
     def go(self) -> None:
         """From now on programs do their work."""
         self._filled()
+        self._missed = self.kernel_misses()
         self._half[CTL_STATE >> 2] = STATE_RUNNING
         self._let_go()
 
@@ -296,6 +298,8 @@ class Door:
         """From now on programs do nothing; an error's state stays."""
         if self._half[CTL_STATE >> 2] <= STATE_RUNNING:
             self._half[CTL_STATE >> 2] = STATE_STOPPING
+        runs, returns = self.kernel_misses()
+        self._missed = runs - self._missed[0], returns - self._missed[1]
 
     @property
     def state(self) -> int:
@@ -359,10 +363,27 @@ class Door:
             sum([_U64.unpack_from(v, CPU_SKIPPED_OTHER)[0] for v in values]),
         )
 
-    def missed(self) -> int:
-        """Runs that the kernel itself left out, because a program was running on that CPU already."""
+    def missed(self) -> tuple[int, int]:
+        """Runs that the kernel itself left out: (as it was running a program on that CPU already, of returns).
+
+        Between `go` and `stop`. A return is also left out when too many calls haven't returned yet.
+        """
+        return self._missed
+
+    def kernel_misses(self) -> tuple[int, int]:
+        """The kernel's own counts, from when programs were loaded; kernels before 6.7 count few of a kprobe's."""
         if not self.loaded:
-            return 0
+            return 0, 0
         from ..kernel.objects import ProgInfo
 
-        return sum([ProgInfo(one.fd).recursion_misses for one in self.loaded])
+        runs, returns = sum([ProgInfo(one.fd).recursion_misses for one in self.loaded]), 0
+        early = [made for _, made in self._early]
+        for one in self.attachments:
+            found = 0 if one in early else one.misses()
+            if found is None:
+                break
+            if one.kind.startswith("kretprobe"):
+                returns += found
+            else:
+                runs += found
+        return runs, returns

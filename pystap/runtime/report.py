@@ -11,7 +11,7 @@ def losses(context: Context, errors: int) -> list[str]:
     """Lines for standard error: skipped runs by reason, and the globals that may be inexact for it."""
     door = context.door
     ring, other = door.skipped()
-    missed = door.missed()
+    missed, returns = door.missed()
     lines = []
     if ring:
         lines.append(
@@ -21,7 +21,12 @@ def losses(context: Context, errors: int) -> list[str]:
         lines.append(f"WARNING: {_runs(other)} skipped: no scratch memory or lock was free\n")
     if missed:
         lines.append(f"WARNING: {_runs(missed)} skipped: another program was running on that CPU\n")
-    skipped = ring + other + missed
+    if returns:
+        lines.append(
+            f"WARNING: {_runs(returns)} at returns skipped: too many calls that hadn't returned yet,"
+            " or another program was running on that CPU\n"
+        )
+    skipped = ring + other + missed + returns
     if skipped and context.sink.structured:
         context.sink.event("lost_events", {"events": skipped})
     if skipped:

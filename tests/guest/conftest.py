@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from .selection import SCENARIOS
 DEBUG = "tests/live/debuginfo/"  # what needs a kernel's debug information
 BOOT_SECONDS = 1500.0
 LISTED = 20  # of the slowest tests
-SLOWEST = pytest.StashKey[list[str]]()
+LISTS = pytest.StashKey[dict[str, list[str]]]()
 HERE = Path(__file__).parent
 INSIDE = "/scripts"  # where a guest finds the folder of --scripts-dir
 # Mirrored handlers are compared with staged ones on the machine itself: here there is no time for both.
@@ -39,6 +40,7 @@ class Outcome(NamedTuple):
     why: str
     captured: str
     seconds: float
+    again: str  # why it was run once more, "" if it wasn't
 
 
 class Session:
@@ -96,11 +98,17 @@ class Session:
 
     def slowest(self) -> list[str]:
         """Return lines that name the tests that took longest, of all kernels."""
-        ended = (
-            (kernel, one) for kernel, them in self._ended.items() if isinstance(them, list) for one in them
-        )
-        longest = sorted(ended, key=lambda pair: -pair[1].seconds)[:LISTED]
+        longest = sorted(self._all(), key=lambda pair: -pair[1].seconds)[:LISTED]
         return [f"{one.seconds:6.1f} s  {kernel:5} {one.test}" for kernel, one in longest]
+
+    def again(self) -> list[str]:
+        """Return lines that name the tests that were run once more, and why."""
+        return [f"{kernel:5} {one.test}: {one.again}" for kernel, one in self._all() if one.again]
+
+    def _all(self) -> Iterator[tuple[str, Outcome]]:
+        for kernel, them in self._ended.items():
+            if isinstance(them, list):
+                yield from ((kernel, one) for one in them)
 
     def stop(self) -> None:
         """End guests that still run."""
@@ -128,9 +136,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell where the guests' time went."""
-    if lines := config.stash.get(SLOWEST, []):
-        terminalreporter.section("slowest in guests")
+    """Tell where the guests' time went, and what was run once more."""
+    for title, lines in config.stash.get(LISTS, {}).items():
+        if lines:
+            terminalreporter.section(title)
         for line in lines:
             terminalreporter.line(line)
 
@@ -154,7 +163,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """End guests that still run."""
     if started := session.config.stash.get(GUESTS, None):
         started.stop()
-        session.config.stash[SLOWEST] = started.slowest()
+        session.config.stash[LISTS] = {
+            "slowest in guests": started.slowest(),
+            "run once more in guests": started.again(),
+        }
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ CHECKS = (
     *SCENARIOS,
     "tests/live/standins/test_counted.py",
     "tests/live/functions/test_closed.py",
+    "tests/live/functions/test_left_out.py",
     "tests/live/functions/test_many.py",
     "tests/live/functions/test_module_code.py",
     "tests/live/functions/test_modules.py",

@@ -12,6 +12,8 @@ from pathlib import Path
 from . import warm
 
 ROOT = Path(__file__).parent.parent.parent
+LEFT_OUT = "skipped: another program was running on that CPU"
+left_out: list[str] = []  # what tracers of this process said that their kernel left out
 PATIENCE = 240.0  # seconds until a tracer that hangs fails its test: far above what one in a busy guest needs
 
 
@@ -121,6 +123,7 @@ class Tracer:
                 pipe.close()
         self.out = self.so_far()
         self.err = b"".join(self._errors).decode("utf-8", "replace")
+        left_out.extend(line for line in self.err.splitlines() if LEFT_OUT in line)
 
     def clean(self) -> str:
         """Return the output of a run that went well: status 0, nothing on stderr but warnings."""

@@ -186,8 +186,8 @@ class VmDoor(Door):
     def set_clock(self) -> None:
         pass
 
-    def missed(self) -> int:
-        return 0
+    def kernel_misses(self) -> tuple[int, int]:
+        return 0, 0
 
     def close(self) -> None:
         self.loaded, self.rings, self.maps = [], [], {}

@@ -30,6 +30,23 @@ class Attachment:
     def __repr__(self) -> str:
         return f"<{self.kind} {self.what}>"
 
+    def misses(self) -> int | None:
+        """How often the kernel left the program out before it was even called; None: this kernel doesn't count that.
+
+        Only kprobes have such misses. What a program's info counts, `recursion_misses`, isn't among them.
+        """
+        if not self.kind.startswith(("kprobe", "kretprobe")):
+            return 0
+        from ..objects import link_misses
+
+        total = 0
+        for fd in self.fds:
+            found = link_misses(fd)
+            if found is None:
+                return None
+            total += found
+        return total
+
     def close(self) -> None:
         """Detach; the program runs no more for this event when this returns, apart from runs under way."""
         close_attachments((self,))

@@ -52,13 +52,14 @@ class NoneAttached(KernelError):
 class Many(Attachment):
     """Attached to many functions: links and events, and what was refused."""
 
-    __slots__ = ("modules", "places", "refused")
+    __slots__ = ("_gone", "modules", "places", "refused")
 
     def __init__(self, kind: str, what: str) -> None:
         super().__init__(kind, what, ())
         self.refused: list[Refused] = []
         self.places = 0  # pieces of code that it is attached to
         self.modules: dict[str, list[int]] = {}  # descriptors that belong to one module
+        self._gone = 0  # misses at functions of modules that are gone
 
     def add(self, attached: Attachment, places: list[_Place]) -> None:
         """Take over what another attachment holds."""
@@ -73,7 +74,13 @@ class Many(Attachment):
         fds = self.modules.pop(module, [])
         gone = Attachment(self.kind, self.what, fds)
         self.fds = tuple(fd for fd in self.fds if fd not in gone.fds)
+        self._gone += gone.misses() or 0
         gone.close()
+
+    def misses(self) -> int | None:
+        """See `Attachment`; functions of modules that are gone count, too."""
+        found = super().misses()
+        return None if found is None else found + self._gone
 
 
 class _Place:

@@ -213,8 +213,8 @@ class FakeDoor(Door):
     def skipped(self) -> tuple[int, int]:
         return self.lost
 
-    def missed(self) -> int:
-        return 0
+    def kernel_misses(self) -> tuple[int, int]:
+        return 0, 0
 
     def close(self) -> None:
         self.closed = True
