@@ -75,7 +75,9 @@ def test_nested(attach: str, tmp_path: Path) -> None:
     assert done.status == 0, done.err
     outer = re.search(r"^@outer\[Linux version.*\n?\]: (\d+)$", done.out, re.M)
     assert outer and int(outer[1]) == CALLS, done.out
-    said = re.search(r"^WARNING: (\d+) runs skipped: another program was running on that CPU$", done.err, re.M)
+    said = re.search(
+        r"^WARNING: (\d+) runs skipped: another program was running on that CPU$", done.err, re.M
+    )
     assert said and int(said[1]) >= CALLS, (done.out, done.err)
     assert "inexact for that: @inner, @outer" in done.err
 
