@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..kernel.ring import Ring, RingMap
     from ..program import MapSpec, Program
     from .loader import Loaded
+    from .misses import Misses
     from .modules import Modules
 
 SLOW = 8  # descriptors of attachments that take long to close: the kernel needs up to 100 ms for a function's
@@ -64,6 +65,7 @@ class Door:
         self.rings: list[Ring] = []
         self.loaded: list[Loaded] = []
         self.attachments: list[Attachment] = []
+        self._misses: Misses | None = None
         self._missed = (0, 0)  # while it runs: what there was before
         self._early: list[tuple[Loaded, Attachment]] = []  # what is attached for the start alone
         self._letting_go = allocate_lock()
@@ -236,6 +238,8 @@ class Door:
     def close(self) -> None:
         """Detach, and free programs and maps."""
         self.detach()
+        if self._misses is not None:
+            self._misses.close()
         with self._letting_go:
             pass
         with self._filling:
@@ -371,19 +375,12 @@ class Door:
         return self._missed
 
     def kernel_misses(self) -> tuple[int, int]:
-        """The kernel's own counts, from when programs were loaded; kernels before 6.7 count few of a kprobe's."""
+        """The kernel's own counts, from when programs were loaded: see `missed`."""
         if not self.loaded:
             return 0, 0
-        from ..kernel.objects import ProgInfo
+        if self._misses is None:
+            from .misses import Misses
 
-        runs, returns = sum([ProgInfo(one.fd).recursion_misses for one in self.loaded]), 0
+            self._misses = Misses(self.btf)
         early = [made for _, made in self._early]
-        for one in self.attachments:
-            found = 0 if one in early else one.misses()
-            if found is None:
-                break
-            if one.kind.startswith("kretprobe"):
-                returns += found
-            else:
-                runs += found
-        return runs, returns
+        return self._misses.count(self.loaded, [made for made in self.attachments if made not in early])

@@ -12,13 +12,14 @@ from __future__ import annotations
 import errno as _errno
 import os
 
+from ..objects import link_misses
 from ..sys import KernelError
 from .base import Attachment
 from .kprobe import attach_kprobe, attach_kprobe_multi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..symbols import Kallsyms
 
@@ -59,7 +60,7 @@ class Many(Attachment):
         self.refused: list[Refused] = []
         self.places = 0  # pieces of code that it is attached to
         self.modules: dict[str, list[int]] = {}  # descriptors that belong to one module
-        self._gone = 0  # misses at functions of modules that are gone
+        self._gone = 0  # misses at functions of modules that are gone, where links tell
 
     def add(self, attached: Attachment, places: list[_Place]) -> None:
         """Take over what another attachment holds."""
@@ -74,12 +75,12 @@ class Many(Attachment):
         fds = self.modules.pop(module, [])
         gone = Attachment(self.kind, self.what, fds)
         self.fds = tuple(fd for fd in self.fds if fd not in gone.fds)
-        self._gone += gone.misses() or 0
+        self._gone += gone.misses(link_misses) or 0
         gone.close()
 
-    def misses(self) -> int | None:
+    def misses(self, of_link: Callable[[int], int | None]) -> int | None:
         """See `Attachment`; functions of modules that are gone count, too."""
-        found = super().misses()
+        found = super().misses(of_link)
         return None if found is None else found + self._gone
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from pystap.kernel.target import release
 from tests.live import probing
 from tests.live.tracer import run
 
@@ -60,8 +59,6 @@ for pid in children:
 def attach(request: pytest.FixtureRequest) -> str:
     if why := probing.lacks(request.param):
         pytest.skip(why)
-    if tuple(map(int, release().split(".")[:2])) < (6, 7):
-        pytest.skip("this kernel doesn't tell what it leaves out of a kprobe (from 6.7)")
     return f"--attach={request.param}"
 
 
