@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import EILSEQ, EINVAL, ENOENT
+from errno import E2BIG, EILSEQ, EINVAL, ENOENT
 from struct import Struct
 
 from ..bpf import consts_gen as abi
@@ -236,6 +236,10 @@ def _kprobe(prog: Prog, btf: Btf | None) -> Any:
     return options, attach
 
 
+# A trampoline's programs are counted: BPF_MAX_TRAMP_LINKS.
+_TOO_MANY = "as many programs (38) are attached to it already as the kernel allows; --attach=kprobe knows no such limit"
+
+
 def _function(prog: Prog, btf: Btf | None) -> Any:
     from ..kernel.attach.tracing import attach_tracing
 
@@ -249,7 +253,16 @@ def _function(prog: Prog, btf: Btf | None) -> Any:
     options = _tracing(kind, found.id)
     if owner:
         options["attach_btf_obj_fd"] = owner
-    return options, lambda fd: attach_tracing(fd, prog.target, attach_type=kind)
+
+    def attach(fd: int) -> Attachment:
+        try:
+            return attach_tracing(fd, prog.target, attach_type=kind)
+        except KernelError as error:
+            if error.errno == E2BIG:
+                error.strerror = _TOO_MANY
+            raise
+
+    return options, attach
 
 
 def _types_of(module: str, btf: Btf | None) -> tuple[Btf | None, int]:

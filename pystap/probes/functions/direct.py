@@ -44,7 +44,8 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
     notes += _absent(env, functions) + _maxactive(wanted)
     single = _single(wanted, env, functions, named)
     if single:
-        return [_event(wanted, env, f, notes) for f in functions]
+        among = wanted.text_of(wanted.name) if len(functions) > 1 else ""
+        return [_event(wanted, env, f, notes, among) for f in functions]
     multi = many_rung(env, wanted.returns)
     made = together(wanted, env, functions, "kretprobe" if wanted.returns else "kprobe", multi)
     made.notes = notes
@@ -154,8 +155,8 @@ def rung(env: Env, returns: bool, rungs: tuple[str, ...]) -> str:
     raise fail("E309", f"this kernel can't attach by {what}, which --attach={env.attach} asks for", env.span)
 
 
-def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolved:
-    """Return the event of one function."""
+def _event(wanted: Wanted, env: Env, function: Function, notes: Notes, among: str) -> Resolved:
+    """Return the event of one function; among: the point, if others belong to it: that one is refused is a warning then."""
     name, symbol = function.name, function.symbol
     proto = proto_of(env, function)
     own = proto_of(env, function, alias=False)
@@ -183,6 +184,8 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes) -> Resolv
         args["functions"] = ((cookie(env, function), function.module, name, symbol),)
     elif function.module:
         args["module"] = function.module
+    if among:
+        args["among"] = among
     event = Event(kind, symbol, args or None)
     return Resolved(event, wanted.text_of(name), context, "function", prologue_of(variables), (), notes)
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
 import pytest
 
-from tests.live.tracer import Tracer
+from pystap.bpf import consts_gen as abi
+from pystap.bpf import insn as I
+from pystap.bpf.insn import encode
+from pystap.cli.live import live_target
+from pystap.kernel.attach.tracing import attach_tracing
+from pystap.kernel.prog import load_program
+from tests.live import probing
+from tests.live.tracer import Tracer, run
 
 CASES = [
     (
@@ -39,3 +53,45 @@ def test_exported_only(probes: None) -> None:
     with Tracer("-p2", "-e", text, until_ready=False) as tracer:
         tracer.wait()
     assert tracer.status == 0
+
+
+MOST = 38  # programs that the kernel lets a function's trampoline call (BPF_MAX_TRAMP_LINKS)
+PAIR = """
+global n
+probe kernel.function("tcp_v[46]_connect") { if (pid() == target()) n[ppfunc()]++ }
+probe end { foreach (name in n) printf("%s %d\\n", name, n[name]) }
+"""
+BOTH = """import socket
+for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+    socket.socket(family, socket.SOCK_STREAM).connect_ex((host, 9))
+"""
+
+
+@pytest.fixture
+def crowded() -> Iterator[str]:
+    """The name of a function that no more programs can be attached to."""
+    if why := probing.lacks("fentry"):
+        pytest.skip(why)
+    name = "tcp_v4_connect"
+    found = live_target().btf.find_func(name)
+    code = encode([I.mov_imm(I.R0, 0), I.exit_()])
+    options = {"expected_attach_type": abi.BPF_TRACE_FENTRY, "attach_btf_id": found.id}
+    with ExitStack() as held:
+        for _ in range(MOST):
+            fd = load_program(abi.BPF_PROG_TYPE_TRACING, code, **options)
+            held.callback(os.close, fd)
+            held.callback(attach_tracing(fd, name).close)
+        yield name
+
+
+def test_one_of_few_is_a_warning(crowded: str, tmp_path: Path) -> None:
+    work = tmp_path / "work.py"
+    work.write_text(BOTH)
+    words = ("--attach=fentry", "-c", f"{sys.executable} -I -S {work}", "-e")
+    done = run(*words, PAIR)
+    assert done.status == 0 and done.out == "tcp_v6_connect 1\n", (done.out, done.err)
+    assert re.search(
+        rf"^WARNING: left out: attaching to fentry of {crowded}: as many programs", done.err, re.M
+    ), done.err
+    alone = run(*words, f'global n probe kernel.function("{crowded}") {{ n++ }}')
+    assert alone.status == 1 and f"fentry of {crowded}: as many programs (38)" in alone.err, alone.err
