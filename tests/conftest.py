@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+# Where it isn't set, every Python that starts looks its user up, over a socket to nscd: workloads' calls are counted.
+os.environ.setdefault("HOME", "/")
+
 ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(__file__).parent / "scripts"
 
