@@ -16,17 +16,7 @@ from .helpers_gen import HELPERS
 
 HELPER_ID = {name: entry[0] for name, entry in HELPERS.items()}
 
-# Helpers that call a function of the program.
-CALLBACK_HELPERS = frozenset(
-    ("loop", "for_each_map_elem", "find_vma", "user_ringbuf_drain", "timer_set_callback")
-)
-
 _names: list[str] = []
-
-
-def helper_id(name: str) -> int:
-    """Return a helper's number. An unknown name is a bug: KeyError."""
-    return HELPER_ID[name]
 
 
 def helper_name(number: int) -> str | None:

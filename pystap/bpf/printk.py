@@ -30,17 +30,7 @@ def bprintf(world: World, fmt: bytes, args: list[int]) -> bytes | int:
     return text if used == len(args) else EINVAL
 
 
-def count_args(fmt: bytes) -> int:
-    """Return how many arguments a format takes, or -EINVAL."""
-    from .world import World
-
-    try:
-        return _render(World(), fmt, None)[1]
-    except _BadFormat:
-        return EINVAL
-
-
-def _render(world: World, fmt: bytes, args: list[int] | None) -> tuple[bytes, int]:
+def _render(world: World, fmt: bytes, args: list[int]) -> tuple[bytes, int]:
     out = bytearray()
     at = used = 0
     while at < len(fmt):
@@ -55,9 +45,9 @@ def _render(world: World, fmt: bytes, args: list[int] | None) -> tuple[bytes, in
             out += b"%"
             at += 2
             continue
-        if args is not None and used >= len(args):
+        if used >= len(args):
             raise _BadFormat
-        at, text = _directive(world, fmt, at + 1, 0 if args is None else args[used])
+        at, text = _directive(world, fmt, at + 1, args[used])
         out += text
         used += 1
     return bytes(out), used

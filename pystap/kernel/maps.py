@@ -98,14 +98,7 @@ class Map:
 
     def lookup(self, key: bytes) -> bytes | None:
         """The value of a key (a per-CPU map: all slots), or None."""
-        return self._read(abi.BPF_MAP_LOOKUP_ELEM, key)
-
-    def lookup_and_delete(self, key: bytes) -> bytes | None:
-        """Take an element out of a hash (from 5.14), or the next one out of a queue (with an empty key)."""
-        return self._read(abi.BPF_MAP_LOOKUP_AND_DELETE_ELEM, key)
-
-    def _read(self, cmd: int, key: bytes) -> bytes | None:
-        if self._call(cmd, key, self._value_at, 0, "reading"):
+        if self._call(abi.BPF_MAP_LOOKUP_ELEM, key, self._value_at, 0, "reading"):
             return bytes(self._value[: self.slot_size])
         return None
 

@@ -139,29 +139,19 @@ def load_btf(blob: bytes) -> int:
             raise VerifierError(_text(log), error.errno or 0, "loading BTF") from None
 
 
-def test_run(
-    prog_fd: int,
-    ctx: bytes = b"",
-    *,
-    data: bytes = b"",
-    data_out_size: int = 0,
-    cpu: int = -1,
-    repeat: int = 0,
-) -> tuple[int, bytes, bytes]:
-    """Run a program here and now: (its return value, the context, the data) after the run.
+def test_run(prog_fd: int, ctx: bytes = b"", *, cpu: int = -1) -> tuple[int, bytes]:
+    """Run a program here and now: (its return value, the context) after the run.
 
     A raw tracepoint's `ctx` is its arguments, 8 bytes each, and `cpu` may choose where it runs; a
-    `BPF_PROG_TYPE_SYSCALL` program reads and writes its `ctx`, and sleeps where it must. Packet
-    programs take `data`, and `repeat`.
+    `BPF_PROG_TYPE_SYSCALL` program reads and writes its `ctx`, and sleeps where it must.
     """
-    ctx_buffer, data_in, data_out = bytearray(ctx), bytearray(data), bytearray(data_out_size)
+    ctx_buffer = bytearray(ctx)
     attr = bytearray(
         _TEST_RUN.pack(
-            *(prog_fd, 0, len(data_in), len(data_out), address(data_in), address(data_out), repeat, 0),
+            *(prog_fd, 0, 0, 0, 0, 0, 0, 0),
             *(len(ctx_buffer), 0, address(ctx_buffer), 0, F_TEST_RUN_ON_CPU if cpu >= 0 else 0),
             *(max(cpu, 0), 0, 0),
         )
     )
     bpf(abi.BPF_PROG_TEST_RUN, attr, "running a program")
-    result = _TEST_RUN.unpack(attr)
-    return int(result[1]), bytes(ctx_buffer), bytes(data_out[: result[3]])
+    return int(_TEST_RUN.unpack(attr)[1]), bytes(ctx_buffer)

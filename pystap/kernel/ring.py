@@ -13,7 +13,7 @@ Positions only grow; each is read and written as one aligned word of 8 bytes.
 from __future__ import annotations
 
 from ..bpf import consts_gen as abi
-from .maps import Map, create_map
+from .maps import create_map
 from .sys import KernelError
 
 TYPE_CHECKING = False
@@ -178,40 +178,3 @@ class RingMap:
         """Unmap and close."""
         self.ring.close()
         self.map.close()
-
-
-def create_rings(count: int, size: int, name: str = "rings") -> tuple[Map, list[RingMap]]:
-    """`count` rings in an array of maps, which programs index with the CPU's number."""
-    rings = [RingMap(size, name) for _ in range(count)]
-    outer = create_map(abi.BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, count, 0, name, inner_fd=rings[0].map.fd)
-    # in one call: each update of an array of maps waits for all running programs, 10 ms and more
-    keys = b"".join([i.to_bytes(4, "little") for i in range(count)])
-    outer.update_batch(keys, b"".join([ring.map.fd.to_bytes(4, "little") for ring in rings]))
-    return outer, rings
-
-
-class Poller:
-    """One epoll over rings and other descriptors."""
-
-    __slots__ = ("_epoll",)
-
-    def __init__(self) -> None:
-        from select import epoll
-
-        self._epoll = epoll()
-
-    def add(self, fd: int) -> None:
-        """Report when `fd` can be read."""
-        self._epoll.register(fd, 1)  # EPOLLIN
-
-    def remove(self, fd: int) -> None:
-        """Report `fd` no more."""
-        self._epoll.unregister(fd)
-
-    def wait(self, seconds: float = -1) -> list[int]:
-        """The descriptors that can be read, at once if there are any; [] after `seconds`."""
-        return [fd for fd, _ in self._epoll.poll(seconds)]
-
-    def close(self) -> None:
-        """Close the epoll descriptor."""
-        self._epoll.close()

@@ -2,7 +2,7 @@
 
 Contract: the same answers as `symbols.Kallsyms` gives, for a few microseconds each, without the 50 ms
 and the megabytes of reading all symbols. Programs that render `%pS` and look names up may be run from
-Linux 6.1 on; `open_symbols()` takes what works here. Made when first asked, one pair of programs.
+Linux 6.1 on; `KernelSymbols` takes what works here. Made when first asked, one pair of programs.
 """
 
 from __future__ import annotations
@@ -124,7 +124,10 @@ def parse_symbol(text: str, address: int) -> Symbol | None:
 
 
 class KernelSymbols:
-    """What `open_symbols` gives: the kernel's answers, or those of the symbols' text."""
+    """The kernel's answers, or those of the symbols' text: the cheapest way there is.
+
+    `KernelError` if the symbols are hidden from us.
+    """
 
     __slots__ = ("_calls", "_known", "_text")
 
@@ -158,8 +161,3 @@ class KernelSymbols:
         """Unload what was loaded."""
         if self._calls:
             self._calls.close()
-
-
-def open_symbols() -> KernelSymbols:
-    """The kernel's symbols by the cheapest way there is; `KernelError` if they are hidden from us."""
-    return KernelSymbols()

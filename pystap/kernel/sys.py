@@ -100,9 +100,9 @@ def bpf(cmd: int, attr: bytearray, what: str) -> int:
             raise KernelError(error, what)
 
 
-def perf_event_open(attr: bytearray, pid: int, cpu: int, what: str, group: int = -1) -> int:
+def perf_event_open(attr: bytearray, pid: int, cpu: int, what: str) -> int:
     """perf_event_open(2) with close-on-exec."""
-    return syscall(what, _PERF, address(attr), pid, cpu, group, 8)  # PERF_FLAG_FD_CLOEXEC
+    return syscall(what, _PERF, address(attr), pid, cpu, -1, 8)  # PERF_FLAG_FD_CLOEXEC
 
 
 def thread_kill(pid: int, tid: int, number: int) -> None:

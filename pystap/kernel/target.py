@@ -46,14 +46,6 @@ def _load(name: str) -> mmap | bytes:
         os.close(fd)
 
 
-def btf_modules() -> list[str]:
-    """The loaded modules that have BTF, sorted."""
-    try:
-        return sorted(name for name in os.listdir(_BTF) if name != "vmlinux")
-    except OSError:
-        return []
-
-
 def release() -> str:
     """The kernel's release, as `uname -r` says it."""
     return os.uname().release

@@ -7,7 +7,6 @@ map calls. The dicts and Stats keep their identity for the whole run; scalars ar
 
 from __future__ import annotations
 
-from ..program import CTL_SIZE
 from .delta import DeltaArray, DeltaScalars
 from .errors import OVERFLOW, ScriptError
 from .numbers import wrap
@@ -136,9 +135,3 @@ class State:
 def initial(spec: GlobalSpec) -> Any:
     """A scalar's first value."""
     return spec.initial if spec.initial is not None else EMPTY.get(spec.value, 0)
-
-
-def shared_index(spec: GlobalSpec) -> int:
-    """The place of a shared i64 among the control block's 8 byte words."""
-    assert spec.offset >= CTL_SIZE, spec
-    return spec.offset >> 3

@@ -30,7 +30,6 @@ _PLAIN_WRITES = frozenset({"set", "delete", "clear"})
 _STEPPED_WRITES = frozenset({"add_to", "add_fetch", "push", "delete_slice", "zero"})
 _READS = frozenset({"get", "has"})
 LONGEST_KEY_STRING = 128  # bytes; keys lie on the 512-byte frame
-LONGEST_VALUE_STRING = 128
 # Tables of the library whose elements stand each for itself: nothing relies on two accesses being one step, or on
 # what comes last being left out.
 LOOSE = "__loose_"

@@ -454,8 +454,3 @@ def call(lo: Lower, op: Op) -> None:
     if code is None:
         raise lo.unfit(f"{name}() has no code in the kernel stage", op.span)
     code(lo, op)
-
-
-def has_code(name: str) -> bool:
-    """Whether the kernel stage has code for a builtin."""
-    return name in _CODE or name in _FIELDS

@@ -128,7 +128,6 @@ class Lower:
         self.deferred: dict[Local, Op] = {}
         self.places: dict[Local, Any] = {}
         self.words: dict[Local, list[int]] = {}
-        self.definite: set[int] = set()
         self.shared: dict[Local, int] = {}
         self.shared_at = 0
         self.run_end = self.run_skipped = 0

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .body import Body
     from .names import Operand
 
-UNSIGNED = "uxXo"
 CUTS = "cbmMr"  # what these give may hold a NUL
 
 

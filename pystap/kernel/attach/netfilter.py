@@ -27,22 +27,18 @@ _TRIES = 64
 EVERY = 0.2  # seconds between two looks for namespaces, at least
 
 # UAPI macros and enums of <linux/netfilter.h>.
-PF_IPV4, PF_IPV6 = 2, 10
-PRE_ROUTING, LOCAL_IN, FORWARD, LOCAL_OUT, POST_ROUTING = range(5)
-IP_DEFRAG = 1
+PF_IPV4 = 2
+LOCAL_OUT = 3
 FIRST, LAST = -(1 << 31) + 1, (1 << 31) - 2
 
 
-def attach_netfilter(
-    prog_fd: int, family: int, hook: int, *, priority: int = 0, defrag: bool = False
-) -> Attachment:
-    """Attach a BPF_PROG_TYPE_NETFILTER program; priority -2147483648 and 2147483647 aren't to be had.
+def link_here(prog_fd: int, family: int, hook: int, priority: int) -> int:
+    """Attach a BPF_PROG_TYPE_NETFILTER program in this network namespace: the link, which holds the namespace.
 
-    Defragmenting needs a priority above that of the defragmentation (-400).
+    The priorities -2147483648 and 2147483647 aren't to be had.
     """
-    what = f"netfilter hook {family}:{hook}"
-    rest = _REST.pack(family, hook, priority, IP_DEFRAG if defrag else 0)
-    return Attachment("netfilter", what, (link_create(prog_fd, 0, abi.BPF_NETFILTER, what, rest),))
+    rest = _REST.pack(family, hook, priority, 0)
+    return link_create(prog_fd, 0, abi.BPF_NETFILTER, f"netfilter hook {family}:{hook}", rest)
 
 
 def attach_everywhere(prog_fd: int, hooks: Sequence[tuple[int, int]], priority: int = 0) -> Everywhere:
@@ -118,11 +114,9 @@ def _attach_here(prog_fd: int, hooks: Sequence[tuple[int, int]], priority: int, 
     """Programs of one hook have different priorities: take the next one that is free."""
     step = -1 if priority > 0 else 1
     for family, hook in hooks:
-        what = f"netfilter hook {family}:{hook}"
         for turn in range(_TRIES):
-            rest = _REST.pack(family, hook, priority + turn * step, 0)
             try:
-                fds.append(link_create(prog_fd, 0, abi.BPF_NETFILTER, what, rest))
+                fds.append(link_here(prog_fd, family, hook, priority + turn * step))
                 break
             except KernelError as error:
                 if error.errno != _errno.EBUSY or turn == _TRIES - 1:

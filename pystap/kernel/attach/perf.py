@@ -25,12 +25,8 @@ _COOKIE = Struct("<Q")
 
 # Bits of the flag word and ioctls: UAPI macros, which BTF doesn't carry.
 DISABLED = 1 << 0
-INHERIT = 1 << 1
-EXCLUDE_USER = 1 << 4
-EXCLUDE_KERNEL = 1 << 5
 FREQ = 1 << 10
 _IOC_ENABLE = 0x2400
-_IOC_DISABLE = 0x2401
 _IOC_SET_BPF = 0x40042408
 
 

@@ -59,7 +59,7 @@ class StatementParser(ExpressionParser):
             try:
                 statement = self.statement()
                 if self.kind != "}" and not isinstance(statement, _SELF_CLOSED):
-                    self._separator(statement)
+                    self._separator()
                 statements.append(statement)
             except Unclosed:
                 raise
@@ -83,7 +83,7 @@ class StatementParser(ExpressionParser):
         span = self.source.span(start, start + 1)
         return Diagnostic("E113", "'{' without its '}'", span, hints=("each '{' needs a '}'",))
 
-    def _separator(self, before: ast.Statement) -> None:
+    def _separator(self) -> None:
         """Step over the `;` behind a statement; where it is missing at a line's end, go on there."""
         if self.accept(";"):
             return

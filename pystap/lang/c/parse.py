@@ -116,11 +116,11 @@ def parse_expression(tokens: list[Token], is_type: Callable[[str], bool], locate
 def parse_unit(tokens: list[Token], is_type: Callable[[str], bool], locate: Locate, span: Span) -> Tree:
     """Return the tree of declarations and functions; its root is the list of them."""
     tree = _parse(tokens, is_type, locate, span, "", "")
-    tree.root = [node for node in tree.root.ext if _ours(tree, node)]
+    tree.root = [node for node in tree.root.ext if _ours(node)]
     return tree
 
 
-def _ours(tree: Tree, node: Node) -> bool:
+def _ours(node: Node) -> bool:
     """Whether a declaration is the script's, not one of the typedefs put before it."""
     coord = node.coord
     return coord is None or coord.line > 1
@@ -143,7 +143,7 @@ def _parse(
         raise fail("E160", "this C code is nested too deeply", span) from None
     tree = Tree(root, expanded, locate)
     if head:
-        rest = [node for node in root.ext if _ours(tree, node)]
+        rest = [node for node in root.ext if _ours(node)]
         if len(rest) != 1:
             raise fail("E160", "this C code closes a brace or parenthesis that it didn't open", span)
         tree.root = rest[0]

@@ -1,6 +1,6 @@
 """Syntax tree -> text that parses to the same tree (what `-p1` prints).
 
-`print_file`, `print_item`, `print_statement`, `print_expression`, `point_text`. Parentheses stand only where the
+`print_file`, `print_expression`, `point_text`. Parentheses stand only where the
 grammar needs them; every statement ends in `;` or a block, so that no two run together.
 """
 
@@ -339,18 +339,6 @@ def print_expression(node: ast.Expr) -> str:
     """Return the text of an expression."""
     with deep_recursion():
         return _expr(node)
-
-
-def print_statement(node: ast.Stmt, pad: str = "") -> str:
-    """Return the text of a statement whose further lines are indented by `pad`, without a last newline."""
-    with deep_recursion():
-        return _stmt(node, pad)
-
-
-def print_item(node: ast.Item) -> str:
-    """Return the text of something at the top level, without a last newline."""
-    with deep_recursion():
-        return _ITEMS[type(node)](node)
 
 
 def print_file(node: ast.File) -> str:

@@ -42,7 +42,7 @@ def resolve(wanted: Wanted, env: Env) -> list[Resolved]:
     if named:
         notes += tuple(note(f.name, f.symbol) for f in functions[:1] if f.symbol != f.name)
     notes += _absent(env, functions) + _maxactive(wanted)
-    single = _single(wanted, env, functions, named)
+    single = _single(wanted, env, functions)
     if single:
         among = wanted.text_of(wanted.name) if len(functions) > 1 else ""
         return [_event(wanted, env, f, notes, among) for f in functions]
@@ -84,7 +84,7 @@ def _exact(wanted: Wanted, env: Env, functions: list[Function], notes: Notes) ->
     return made
 
 
-def _single(wanted: Wanted, env: Env, functions: list[Function], named: bool) -> bool:
+def _single(wanted: Wanted, env: Env, functions: list[Function]) -> bool:
     """Say whether each function becomes an event of its own."""
     features = env.target.features
     assert features is not None

@@ -93,7 +93,7 @@ def find(wanted: Wanted, env: Env) -> tuple[list[Function], Notes]:
     if wanted.exported:
         found = [f for f in found if known is not None and known.exported(f.name)]
     if not found:
-        raise _no_match(wanted, env, known)
+        raise _no_match(wanted, known)
     return found, notes
 
 
@@ -145,7 +145,7 @@ def _of_file(wanted: Wanted, env: Env) -> frozenset[str] | None:
     return frozenset(name for name, _ in functions_of(wanted.file, env.target.release))
 
 
-def _no_match(wanted: Wanted, env: Env, known: Any) -> Exception:
+def _no_match(wanted: Wanted, known: Any) -> Exception:
     where = f"module '{wanted.module}'" if wanted.module else "this kernel"
     what = f"'{wanted.part.arg}'"
     hints: Iterable[str] = ()

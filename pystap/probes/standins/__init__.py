@@ -55,13 +55,6 @@ class StandIn(Node):
     stacks: bool = True
 
     @property
-    def guard_path(self) -> tuple[str, tuple[str, ...], int] | None:
-        """The guard of a stand-in that has one, for one value: (parameter, fields, value)."""
-        for name, fields, values in self.guards:
-            return name, fields, values[0]
-        return None
-
-    @property
     def plain(self) -> bool:
         """Whether it needs no SystemTap text: arguments of a tracepoint, and at most one guard."""
         simple = not self.guards or (len(self.guards) == 1 and len(self.guards[0][2]) == 1)

@@ -12,7 +12,7 @@ from ...lang.bt import ast
 from ..build import Builder
 from . import types
 from .scope import Scope
-from .types import T, is_number, name
+from .types import is_number, name
 from .values import UNKNOWN, Val, read
 
 TYPE_CHECKING = False
@@ -250,8 +250,3 @@ def _may_change(nodes: Sequence[ast.Expr]) -> bool:
 
 EXPRESSIONS: dict[type, Callable[[Body, Any], Val]] = {}
 STATEMENTS: dict[type, Callable[[Body, Any], None]] = {}
-
-
-def returned_type(value: Val) -> T:
-    """Return the type of a value."""
-    return value.type

@@ -49,7 +49,7 @@ def call(body: Body, e: ast.Call) -> Val:
     if word in body.unit.macros:
         from .macros import call_macro
 
-        return call_macro(body, e, word, e.args, e.span)
+        return call_macro(body, word, e.args, e.span)
     if body.unit.tree.functions:
         from .functions import call_function, find
 

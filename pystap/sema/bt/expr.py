@@ -58,7 +58,7 @@ def identifier(body: Body, e: ast.Identifier) -> Val:
     if word in body.unit.macros:
         from .macros import call_macro
 
-        return call_macro(body, e, word, (), e.span)
+        return call_macro(body, word, (), e.span)
     known = body.unit.enumerators.get(word)
     if known is None:
         from .constants import find

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEEPEST = 32
 
 
-def call_macro(body: Body, e: ast.Expr, word: str, args: Sequence[ast.Expr | ast.Type], span: Span) -> Val:
+def call_macro(body: Body, word: str, args: Sequence[ast.Expr | ast.Type], span: Span) -> Val:
     """Write the macro of this name that fits the arguments; give its value."""
     overloads = body.unit.macros[word]
     macro = next((m for m in overloads if _fits(body, m, args)), None)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ...source import Span
     from .unit import Unit
 
-DEFAULT_KEYS = 4096
 KINDS = ("hash", "lruhash", "percpuhash", "percpulruhash")
 
 # What each map function keeps.

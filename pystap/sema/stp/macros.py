@@ -77,8 +77,3 @@ def _macro(name: str) -> Macro:
     macro = MACROS.get(name)
     assert macro is not None
     return macro
-
-
-def library_macros() -> Mapping[str, Macro]:
-    """Return the tapset's macros."""
-    return MACROS

@@ -406,12 +406,12 @@ def test_netfilter_in_a_namespace(count: Map) -> None:
         pytest.skip(f"this kernel: {error}")
 
     def work() -> bytes:
-        attached = netfilter.attach_netfilter(fd, netfilter.PF_IPV4, netfilter.LOCAL_OUT, priority=10)
+        link = netfilter.link_here(fd, netfilter.PF_IPV4, netfilter.LOCAL_OUT, 10)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind(("127.0.0.1", 0))
             for _ in range(250):
                 sock.sendto(b"x", sock.getsockname())
-            attached.close()
+            os.close(link)
             for _ in range(5):
                 sock.sendto(b"x", sock.getsockname())
         return b"done"

@@ -175,7 +175,7 @@ def test_run_syscall_program_changes_its_context() -> None:
         asm.ret(7)
 
     fd = prog.load_program(abi.BPF_PROG_TYPE_SYSCALL, assemble(write), flags=prog.F_SLEEPABLE)
-    result, ctx, _ = prog.test_run(fd, struct.pack("<QQQ", 14, 0, 0))
+    result, ctx = prog.test_run(fd, struct.pack("<QQQ", 14, 0, 0))
     os.close(fd)
     assert result == 7
     assert struct.unpack("<QQQ", ctx)[1] == 42
@@ -216,12 +216,11 @@ def test_hash_batches(flags: int) -> None:
     assert sum(count for _, _, count in chunks) == 150_000
     assert table.lookup(key(3)) == value(9)
     assert table.delete(key(3)) and not table.delete(key(3))
-    assert table.lookup_and_delete(key(4)) == value(16)
-    assert table.lookup(key(4)) is None
+    assert table.lookup(key(3)) is None
     with pytest.raises(KernelError):
         table.update(key(5), value(1), abi.BPF_NOEXIST)
     taken = dict(table.items(delete=True))
-    assert len(taken) == 149_998
+    assert len(taken) == 149_999
     assert table.next_key(None) is None
     table.update(key(1), value(1))
     table.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import struct
 import threading
 
@@ -15,7 +16,7 @@ from pystap.kernel import prog
 from pystap.kernel.attach.raw_tracepoint import attach_raw_tracepoint
 from pystap.kernel.cpus import online_cpus, possible_cpus
 from pystap.kernel.maps import create_map
-from pystap.kernel.ring import Poller, RingMap, create_rings
+from pystap.kernel.ring import RingMap
 
 pytestmark = need_root
 
@@ -107,7 +108,12 @@ def test_full_ring_refuses_and_goes_on_after_advance() -> None:
 
 def test_a_ring_for_each_cpu_and_one_epoll() -> None:
     """The program finds its CPU's ring in an array of maps; the sum over rings is exact."""
-    outer, rings = create_rings(len(possible_cpus()), 1 << 16)
+    rings = [RingMap(1 << 16) for _ in possible_cpus()]
+    outer = create_map(
+        abi.BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, len(rings), name="rings", inner_fd=rings[0].map.fd
+    )
+    for cpu, ring in enumerate(rings):
+        outer.update(cpu.to_bytes(4, "little"), ring.map.fd.to_bytes(4, "little"))
     count = create_map(abi.BPF_MAP_TYPE_ARRAY, 4, 16, 1)
 
     def write(asm: Asm) -> None:
@@ -132,10 +138,10 @@ def test_a_ring_for_each_cpu_and_one_epoll() -> None:
 
     code = assemble(lambda a: sys_enter(a, write), {"count": count.fd, "outer": outer.fd})
     fd = prog.load_program(abi.BPF_PROG_TYPE_RAW_TRACEPOINT, code)
-    poller = Poller()
+    poller = select.epoll()
     for ring in rings:
-        poller.add(ring.map.fd)
-    assert poller.wait(0) == []
+        poller.register(ring.ring.fd, select.EPOLLIN)
+    assert poller.poll(0) == []
     attached = attach_raw_tracepoint(fd, "sys_enter")
 
     def work(cpu: int) -> None:
@@ -148,7 +154,7 @@ def test_a_ring_for_each_cpu_and_one_epoll() -> None:
     for thread in threads:
         thread.join()
     attached.close()
-    ready = poller.wait(1)
+    ready = [fd for fd, _ in poller.poll(1)]
     assert sorted(ready) == sorted(rings[cpu].map.fd for cpu in online_cpus())
     numbers = []
     for cpu, ring in enumerate(rings):
@@ -159,8 +165,7 @@ def test_a_ring_for_each_cpu_and_one_epoll() -> None:
             numbers.append(number)
         ring.ring.advance()
     assert sorted(numbers) == list(range(500 * len(online_cpus())))
-    assert poller.wait(0) == []
-    poller.remove(rings[0].map.fd)
+    assert poller.poll(0) == []
     poller.close()
     for ring in rings:
         ring.close()

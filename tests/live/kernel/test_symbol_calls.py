@@ -52,13 +52,13 @@ def test_parsing() -> None:
 
 
 def test_falls_back_to_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    ways = [symbol_calls.open_symbols()]
+    ways = [symbol_calls.KernelSymbols()]
 
     def refuse(self: object) -> None:
         raise KernelError(22, "no")
 
     monkeypatch.setattr(symbol_calls.SymbolCalls, "__init__", refuse)
-    ways.append(symbol_calls.open_symbols())
+    ways.append(symbol_calls.KernelSymbols())
     address = ways[0].address("schedule")
     assert address
     seen = []

@@ -19,7 +19,7 @@ def test_btf_is_the_file() -> None:
     with pytest.raises(KernelError) as caught:
         target.module_btf("no_such_module")
     assert "no_such_module" in str(caught.value)
-    for module in target.btf_modules()[:1]:
+    for module in [name for name in os.listdir("/sys/kernel/btf") if name != "vmlinux"][:1]:
         assert target.module_btf(module)[:2] == b"\x9f\xeb"
 
 
@@ -105,19 +105,15 @@ def test_small_table() -> None:
     assert table.addresses("irst") == []
 
 
-def test_offsets_of_clocks() -> None:
+def test_offset_of_the_time_of_day() -> None:
     before = time.time_ns()
-    now = clock.monotonic_ns() + clock.realtime_offset()
+    now = time.monotonic_ns() + clock.realtime_offset()
     after = time.time_ns()
     assert before - 10_000_000 <= now <= after + 10_000_000
-    boot = clock.monotonic_ns() + clock.boot_offset()
-    assert abs(boot - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) < 10_000_000
 
 
-def test_tick_rate() -> None:
-    rate, known = clock.tick_rate()
-    assert known == (target.config("CONFIG_HZ") != "")
-    if known:
+def test_config() -> None:
+    rate = target.config("CONFIG_HZ")
+    if rate:
         assert target.config(f"CONFIG_HZ_{rate}") == "y"
-    assert rate in (100, 250, 300, 1000)
     assert target.config("CONFIG_NO_SUCH_OPTION") == ""

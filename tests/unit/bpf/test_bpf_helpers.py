@@ -67,7 +67,7 @@ def test_signatures():
 
 
 def test_names():
-    assert helpers.helper_name(helpers.helper_id("map_lookup_elem")) == "map_lookup_elem"
+    assert helpers.helper_name(helpers.HELPER_ID["map_lookup_elem"]) == "map_lookup_elem"
     assert helpers.helper_name(0) is None
     assert helpers.helper_name(100000) is None
     assert sorted(helpers.HELPER_ID.values()) == list(range(1, len(helpers.HELPER_ID) + 1))
