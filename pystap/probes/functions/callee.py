@@ -9,6 +9,7 @@ isn't seen.
 from __future__ import annotations
 
 from ...diag import CompileError, fail
+from ...node import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,33 +20,29 @@ if TYPE_CHECKING:
     Ranges = list[tuple[int, int]]
 
 
-class _Named:
-    """The component that a callee would be probed by."""
+class _Component(Node):
+    """A part of a probe point that the script doesn't have."""
 
-    name = "function"
-
-    def __init__(self, span: Span, arg: str) -> None:
-        self.span = span
-        self.arg: int | str | None = arg
+    span: Span
+    name: str
+    arg: int | str | None = None
 
 
 def calls(wanted: Wanted, env: Env, callee: str, returns: bool) -> list[Resolved]:
     """Return the events of a function's calls from another one; none where it has no code of its own."""
+    from . import Wanted
     from .direct import resolve as direct
 
     within = code_of(wanted, env)
     if not within:
         return []
-    one = object.__new__(type(wanted))
-    for name in wanted.__slots__:
-        setattr(one, name, getattr(wanted, name))
-    one.part, one.name, one.file, one.line = _Named(wanted.part.span, callee), callee, "", ""
-    one.returns, one.exported, one.maxactive = returns, False, False
-    one.text = f'kernel.function("{callee}")' + (".return" if returns else "")
+    span = wanted.part.span
+    point = [_Component(span, "kernel"), _Component(span, "function", callee)]
+    if returns:
+        point.append(_Component(span, "return"))
     for module in {wanted.module: None, "": None}:
-        one.module = module
         try:
-            found = direct(one, env)
+            found = direct(Wanted(point, module), env)
         except CompileError:
             continue
         return [_guarded(made, within, wanted.text, returns) for made in found]
