@@ -11,32 +11,31 @@ after every record that was numbered before its tick. exit() takes effect when i
 
 from __future__ import annotations
 
-import os
 from time import sleep
 
 from ..program import STATE_ERROR, STATE_RUNNING
 from .context import Context
-from .decode import Decoder, Dispatcher, Merger, Strings
+from .decode import Dispatcher, Strings
 from .env import load_source
 from .errors import NESTING, Quit, ScriptError
+from .records import NAP, Records
 from .signals import Signals
 from .state import State
 from .timers import Timers, now
+from .watch import RING, Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
 
     from ..kernel.process import HeldCommand
     from ..options import Options
     from ..program import Program
     from ..sinks.base import Sink
+    from .decode import Record
     from .door import Door
 
-NAP = 0.0015  # after a wake-up, so that one batch is worth its while
 CHECK = 0.1  # how often the control block is looked at when no record comes
-GAP_PATIENCE = 1_000_000_000  # ns that a missing record is waited for
 
 
 class Session:
@@ -58,23 +57,19 @@ class Session:
         self.context = Context(program, door, sink, options)
         self.strings = Strings(sink.terminal)
         self.state = State(self.context)
-        self.merger = Merger()
+        self.records = Records(door, program.records, self._run_records, self._over)
         self.timers = Timers(program.timers)
         asked = {"SIGUSR1": ""} if program.lang == "bt" else {}  # bpftrace's wish for its maps
         self.signals = Signals({**asked, **dict(program.signals)})
-        self.decoder = Decoder(program.records)
         self.dispatcher: Dispatcher | None = None
         self.errors = 0
         self.failed = False
         self.stopping = False
-        self._watch: dict[int, str] = {}
-        self._poller: Any = None
+        self._watch: Watch | None = None
         self._prepared = False
-        self._gap_since = 0
         self._deadline: int | None = None
-        self.on_start: Callable[[], None] | None = (
-            None  # called when events are traced, before -c's command goes
-        )
+        # called when events are traced, before -c's command goes
+        self.on_start: Callable[[], None] | None = None
 
     # -- before
 
@@ -100,13 +95,9 @@ class Session:
         """Detach and free everything."""
         self.context.close()
         self.state.close()
-        if self._poller is not None:
-            self._poller.close()
-            self._poller = None
-        for fd, what in self._watch.items():
-            if what == "target":
-                os.close(fd)
-        self._watch.clear()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         self.door.close()
 
     # -- the run
@@ -140,14 +131,18 @@ class Session:
         context = self.context
         context.start_ns = now()
         self._handlers(self.program.begin)
-        if (context.exiting or self.stopping) and not self.failed:
+        if self._over() and not self.failed:
             self._say_attached()
         self.sink.flush()
-        if not context.exiting and not self.stopping:
+        if not self._over():
             self._start()
             self.sink.flush()
             self._loop()
         self._finish()
+
+    def _over(self) -> bool:
+        """Whether the run is to end: exit() was called, or something else ends it."""
+        return self.stopping or bool(self.context.exiting)
 
     def _start(self) -> None:
         door = self.door
@@ -159,7 +154,7 @@ class Session:
             self.stopping = True
             return
         self._say_attached()
-        self._open_poller()
+        self._watch = self._open_watch()
         start = now()
         self.timers.start(start)
         self._deadline = start + int(self.options.timeout * 1e9) if self.options.timeout else None
@@ -175,7 +170,7 @@ class Session:
         passes = self.door.iterate()
         while passes is not None and not passes.done:
             sleep(NAP)
-            self._drain()
+            self.records.take()
         if passes is not None and passes.error is not None:
             raise passes.error
         if passes is not None and self._only_iterators():
@@ -199,46 +194,38 @@ class Session:
         else:
             self.sink.message(f"Attached {count} probe{'s' if count != 1 else ''}\n")
 
-    def _open_poller(self) -> None:
-        from select import epoll
-
-        self._poller = epoll()
-        for ring in self.door.rings:
-            self._poller.register(ring.fd, 1)
-        self._add_watch(self.signals.fd, "signal")
+    def _open_watch(self) -> Watch:
+        watch = Watch([ring.fd for ring in self.door.rings])
+        watch.add(self.signals.fd, "signal")
         if self.door.modules is not None and self.door.modules.watch is not None:
-            self._add_watch(self.door.modules.watch.fd, "modules")
+            watch.add(self.door.modules.watch.fd, "modules")
         if self.child is not None:
-            self._add_watch(self.child.pidfd, "child")
+            watch.add(self.child.pidfd, "process")
         elif self.options.target_pid:
             try:
-                self._add_watch(os.pidfd_open(self.options.target_pid), "target")
+                watch.add_process(self.options.target_pid, "process")
             except OSError:
                 self.stopping = True  # it has ended already
-
-    def _add_watch(self, fd: int, what: str) -> None:
-        self._watch[fd] = what
-        self._poller.register(fd, 1)
+        return watch
 
     def _loop(self) -> None:
         """Until something ends the run."""
-        context, door, sink = self.context, self.door, self.sink
-        has_programs = bool(door.loaded)
-        while not self.stopping and not context.exiting:
+        has_programs = bool(self.door.loaded)
+        while not self._over():
             woken = self._wait(has_programs)
             if has_programs:
                 if woken:
-                    sleep(NAP)
-                self._drain()
+                    sleep(NAP)  # so that one batch is worth its while
+                self.records.take()
                 self._check_control()
-                door.refresh()
+                self.door.refresh()
             self._tick()
             self._take_signals()
-            sink.flush()
+            self.sink.flush()
 
     def _wait(self, has_programs: bool) -> bool:
         """Sleep until there is something to do; whether records have come."""
-        if self._gap_since:
+        if self.records.missing:
             sleep(NAP)
             return False
         wake = self.timers.next()
@@ -247,18 +234,14 @@ class Session:
         timeout = -1.0 if wake is None else max(0.0, (wake - now()) / 1e9)
         if has_programs and not 0 <= timeout < CHECK:
             timeout = CHECK
-        woken = False
-        for fd, _ in self._poller.poll(timeout):
-            what = self._watch.get(fd)
-            if what is None:
-                woken = True
-            elif what == "modules" and self.door.modules is not None:
-                for warning in self.door.modules.changed():
-                    self.sink.message(f"WARNING: {warning}\n")
-            elif what in ("child", "target"):
-                self.stopping = True
-                self._poller.unregister(fd)
-        return woken
+        assert self._watch is not None
+        reasons = self._watch.wait(timeout)
+        if "modules" in reasons and self.door.modules is not None:
+            for warning in self.door.modules.changed():
+                self.sink.message(f"WARNING: {warning}\n")
+        if "process" in reasons:
+            self.stopping = True
+        return RING in reasons
 
     def _check_control(self) -> None:
         """What the kernel stage has decided."""
@@ -273,11 +256,10 @@ class Session:
 
     def _tick(self) -> None:
         """Run the timers that are due."""
-        context = self.context
-        if self._deadline is not None and now() >= self._deadline:
-            self.stopping = True
         at = now()
-        while not context.exiting and not self.stopping:
+        if self._deadline is not None and at >= self._deadline:
+            self.stopping = True
+        while not self._over():
             function = self.timers.due(at)
             if function is None:
                 return
@@ -292,7 +274,7 @@ class Session:
             elif function:
                 self._user(function)
             else:
-                self._drain_to(self.door.sequence)
+                self.records.take_before(self.door.sequence)
                 self._displays(ending=False)
 
     # -- user handlers
@@ -315,8 +297,8 @@ class Session:
             if wanted and self.door.loaded and self.state.flips(wanted):
                 generation = self.state.flip()
             if not ending:
-                self._drain_to(self.door.sequence)
-                if self.context.exiting or self.stopping:
+                self.records.take_before(self.door.sequence)
+                if self._over():
                     if generation is not None:
                         self.state.sync((), generation)
                     return
@@ -344,32 +326,8 @@ class Session:
             self.door.clear_error()
             raise self.context.site_error(*found)
 
-    # -- records
-
-    def _drain(self, until: int | None = None, *, gaps: bool = False) -> None:
-        """Run the records that have come, up to a number."""
-        new: list[Any] = []
-        for ring in self.door.rings:
-            ring.snapshot()
-        for ring in self.door.rings:
-            self.decoder.collect(ring, new)
-        ready = self.merger.take(new, until, gaps)
-        if ready:
-            self._gap_since = 0
-            self._run_records(ready)
-        elif self.merger.held and until is None:
-            self._bridge_gap()
-
-    def _bridge_gap(self) -> None:
-        """A record is missing: wait for it for a while, then go on without."""
-        at = now()
-        if not self._gap_since:
-            self._gap_since = at
-        elif at - self._gap_since > GAP_PATIENCE:
-            self._gap_since = 0
-            self.merger.next = self.merger.held[0][0]
-
-    def _run_records(self, ready: list[Any]) -> None:
+    def _run_records(self, ready: list[Record]) -> None:
+        """Run a batch of records: up to the first error, or each for itself where errors are forgiven."""
         dispatcher = self.dispatcher
         assert dispatcher is not None
         if not self.options.maxerrors:
@@ -386,22 +344,6 @@ class Session:
             if self.failed or self.context.exiting:  # what came before the command ended is run, though
                 return
 
-    def _drain_to(self, number: int) -> None:
-        """Run every record with a smaller number; those still being written are waited for."""
-        if not self.door.rings:
-            return
-        tries = 0
-        while self.merger.next < number and not self.stopping and not self.context.exiting:
-            self._drain(number, gaps=tries > 50)
-            if self.merger.next < number:
-                tries += 1
-                if tries > 50:
-                    self.merger.next = number
-                elif tries == 25:
-                    self.door.quiesce()
-                elif tries > 2:
-                    sleep(NAP)
-
     # -- after
 
     def _finish(self) -> None:
@@ -412,7 +354,7 @@ class Session:
         door.quiesce()
         if not self.failed and not by_record and door.rings:
             stopping, self.stopping = self.stopping, False
-            self._drain(gaps=True)
+            self.records.take(gaps=True)
             self.stopping = stopping or self.stopping
         if not self.failed and door.error() is not None:
             try:

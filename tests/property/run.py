@@ -105,7 +105,7 @@ class Driver:
             for event in events:
                 self.event(event)
                 if eager and self.door.loaded:
-                    session._drain()
+                    session.records.take()
                     session._check_control()
                 if session.context.exiting or session.stopping:
                     break

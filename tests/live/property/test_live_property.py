@@ -117,7 +117,7 @@ class Live(Session):
             self.caller.run()
         self.door.stop()  # what we do ourselves from here on is nobody's business
         self.door.quiesce()
-        self._drain()
+        self.records.take()
         self._check_control()
 
 

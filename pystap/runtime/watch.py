@@ -1,0 +1,50 @@
+"""`Watch`: what a run sleeps on. Rings, and descriptors that are watched for a reason each."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+_IN = 1  # EPOLLIN
+RING = "ring"
+
+
+class Watch:
+    """One epoll over the rings' descriptors and those that are added."""
+
+    __slots__ = ("_epoll", "_owned", "_reasons")
+
+    def __init__(self, rings: Iterable[int]) -> None:
+        from select import epoll
+
+        self._epoll: Any = epoll()
+        self._reasons: dict[int, str] = {}
+        self._owned: list[int] = []
+        for fd in rings:
+            self.add(fd, RING)
+
+    def add(self, fd: int, reason: str) -> None:
+        """Report this reason when the descriptor can be read."""
+        self._reasons[fd] = reason
+        self._epoll.register(fd, _IN)
+
+    def add_process(self, pid: int, reason: str) -> None:
+        """Report this reason when a process has ended; OSError if it has already."""
+        fd = os.pidfd_open(pid)
+        self._owned.append(fd)
+        self.add(fd, reason)
+
+    def wait(self, seconds: float) -> set[str]:
+        """Sleep until there is a reason not to, or for so long (-1: for ever); return the reasons."""
+        return {self._reasons[fd] for fd, _ in self._epoll.poll(seconds)}
+
+    def close(self) -> None:
+        """Close the epoll, and what was opened here."""
+        self._epoll.close()
+        for fd in self._owned:
+            os.close(fd)
+        self._owned.clear()
