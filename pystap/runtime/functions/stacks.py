@@ -8,14 +8,43 @@ from ...program import OWN_FRAMES
 from ..errors import ScriptError
 from ..numbers import MASK, wrap
 
-_ENTRY = 16  # so far into a function tracing begins at most
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
     from ..context import Context
+    from ..symbols import Symbols
+
+PURE: dict[str, Callable[..., Any]] = {}
+_ENTRY = 16  # so far into a function tracing begins at most
+
+
+def bind(context: Context) -> dict[str, Callable[..., Any]]:
+    """The bodies."""
+    symbols = context.symbols
+    frames = Frames(symbols)
+    kernel, user = KernelStacks(context, frames), UserStacks(context, frames)
+    return {
+        "symname": symbols.symname,
+        "symdata": symbols.symdata,
+        "ksym": symbols.symname,
+        "kernel_addr": kernel.address,
+        "kernel_module": kernel.module,
+        "stack_text": kernel.text,
+        "kstack_text": kernel.text_in_mode,
+        "stack_frame": kernel.frame,
+        "stack_len": lambda data: len(frames.shown(data)),
+        "print_backtrace_text": kernel.print,
+        "usym_text": user.symbol,
+        "usym_part": user.part,
+        "user_module": user.module,
+        "user_module_place": user.module_place,
+        "user_build_id": user.build_id,
+        "ustack_text": user.text_in_mode,
+        "ustack_brief": user.brief,
+        "print_ubacktrace_text": user.print,
+    }
 
 
 def frames_of(data: bytes) -> tuple[int, ...]:
@@ -25,146 +54,154 @@ def frames_of(data: bytes) -> tuple[int, ...]:
     return frames[: frames.index(0)] if 0 in frames else frames
 
 
-PURE: dict[str, Callable[..., Any]] = {}
+class Frames:
+    """What is shown of captured stacks."""
 
+    def __init__(self, symbols: Symbols) -> None:
+        self._symbols = symbols
 
-def bind(context: Context) -> dict[str, Callable[..., Any]]:
-    """The bodies."""
-    symbols = context.symbols
-
-    def shown(data: bytes, function: str = "") -> tuple[int, ...]:
+    def shown(self, data: bytes, function: str = "") -> tuple[int, ...]:
         """The frames without those of tracing itself, as many as were asked for.
 
         function: the one that has returned, at a kretprobe: it is off the stack already, but comes first.
         """
         frames = frames_of(data)
-        first = [frame for frame in frames[:OWN_FRAMES] if not symbols.is_own(frame)]
-        if function and not (first and is_at(first[0], function)):
-            start = symbols.address(function)
+        first = [frame for frame in frames[:OWN_FRAMES] if not self._symbols.is_own(frame)]
+        if function and not (first and self._is_at(first[0], function)):
+            start = self._symbols.address(function)
             if start is not None:
                 first.insert(0, start & MASK)
         return (*first, *frames[OWN_FRAMES:])[: len(data) // 8 - OWN_FRAMES]
 
-    def is_at(frame: int, function: str) -> bool:
+    def _is_at(self, frame: int, function: str) -> bool:
         """Whether a frame is where the tracing of a function, or of a copy of it, begins."""
-        symbol = symbols.lookup(frame)
+        symbol = self._symbols.lookup(frame)
         plain = function.partition(".")[0]
         return symbol is not None and symbol.offset <= _ENTRY and symbol.name.partition(".")[0] == plain
 
-    longest = context.maxstring - 1
 
-    def lines(data: bytes, function: str = "") -> str:
-        return "".join([f" {frame:#018x} : {symbols.symdata(frame)}\n" for frame in shown(data, function)])
+class KernelStacks:
+    """The kernel's stacks and addresses."""
 
-    def stack_text(data: bytes, form: str = "lines", function: str = "") -> str:
-        frames = shown(data, function)
+    def __init__(self, context: Context, frames: Frames) -> None:
+        self._symbols = context.symbols
+        self._sink = context.sink
+        self._longest = context.maxstring - 1
+        self._shown = frames.shown
+
+    def text(self, data: bytes, form: str = "lines", function: str = "") -> str:
+        """A stack as SystemTap's functions give it: "lines", or "addresses" alone."""
         if form == "addresses":
-            text = " ".join([f"{frame:#x}" for frame in frames])
-        elif form == "raw":
-            text = "".join([f"\n{frame:x}" for frame in frames]) + "\n"
-        elif form == "perf":
-            text = "".join([f"\n\t{frame:x} {_perf(frame)}" for frame in frames]) + "\n"
+            text = " ".join([f"{frame:#x}" for frame in self._shown(data, function)])
         else:
-            text = lines(data, function)
-        return text[:longest]
+            text = self._lines(data, function)
+        return text[: self._longest]
 
-    def _perf(frame: int) -> str:
-        symbol = symbols.lookup(frame)
-        if symbol is None:
-            return "[unknown] ([kernel.kallsyms])"
-        return f"{symbol.name}+{symbol.offset:#x} ([{symbol.module or 'kernel.kallsyms'}])"
+    def _lines(self, data: bytes, function: str) -> str:
+        words = self._symbols.symdata
+        return "".join([f" {frame:#018x} : {words(frame)}\n" for frame in self._shown(data, function)])
 
-    def kstack_text(data: bytes, mode: str, indent: int = 8) -> str:
-        frames = shown(data)
-        if not frames or mode == "raw":
-            return stack_text(data, mode) if frames else ""
-        if mode == "perf":
-            return "".join([f"\n\t{frame:x} {symbols.with_offset(frame)}" for frame in frames]) + "\n"
-        lead = "\n" + " " * indent
-        return "".join([lead + symbols.with_offset(frame) for frame in frames]) + "\n"
+    def text_in_mode(self, data: bytes, mode: str, indent: int = 8) -> str:
+        """A stack as bpftrace shows it."""
+        frames = self._shown(data)
+        if not frames:
+            return ""
+        if mode == "raw":
+            return _raw(frames)[: self._longest]
+        return _in_mode(frames, self._symbols.with_offset, mode, indent)
 
-    def ustack_text(data: bytes, pid: int, mode: str, indent: int = 8) -> str:
-        frames = shown(data)
-        if not frames or mode == "raw":
-            return stack_text(data, "raw") if frames else ""
-        if mode == "lines":
-            return user_lines(data, pid)[:longest]
-        if mode == "perf":
-            return "".join([f"\n\t{frame:x} {usym_text(frame, pid)}" for frame in frames]) + "\n"
-        lead = "\n" + " " * indent
-        return "".join([lead + usym_text(frame, pid) for frame in frames]) + "\n"
+    def print(self, data: bytes, function: str = "") -> None:
+        """Print a stack, however long it is."""
+        self._sink.emit(self._lines(data, function))
 
-    def user_lines(data: bytes, pid: int) -> str:
-        words = context.user_symbols.data
-        return "".join([f" {frame:#018x} : {words(frame, pid)}\n" for frame in shown(data)])
+    def frame(self, data: bytes, index: int, function: str = "") -> int:
+        """One address of a stack, 0 behind its end."""
+        frames = self._shown(data, function)
+        return wrap(frames[index]) if index < len(frames) else 0
 
-    def usym_part(address: int, pid: int, what: str) -> str:
-        return str(getattr(context.user_symbols, what)(address & MASK, pid))
-
-    def usym_text(address: int, pid: int) -> str:
-        return context.user_symbols.text(address & MASK, pid)
-
-    def user_module(address: int, pid: int, place: str) -> str:
-        path = _mapped(address, pid, place)[0]
-        return path.rpartition("/")[2]
-
-    def user_module_place(address: int, pid: int, place: str) -> int:
-        return _mapped(address, pid, place)[1]
-
-    def user_build_id(address: int, pid: int, place: str) -> str:
-        found = _mapped(address, pid, place)[2]
-        if not found:
-            raise ScriptError(f"the file that {address & MASK:#x} is in has no build id", place)
-        return found
-
-    def _mapped(address: int, pid: int, place: str) -> tuple[str, int, str]:
-        found = context.user_symbols.mapped(address & MASK, pid)
-        if found is None:
-            raise ScriptError(f"no file is mapped at {address & MASK:#x}", place)
-        return found
-
-    def kernel_module(address: int, place: str) -> str:
-        symbol = symbols.lookup(address & MASK)
+    def module(self, address: int, place: str) -> str:
+        """The module that an address is in."""
+        symbol = self._symbols.lookup(address & MASK)
         if symbol is None:
             raise ScriptError(f"nothing of the kernel is at {address & MASK:#x}", place)
         return symbol.module or "kernel"
 
-    def stack_frame(data: bytes, index: int, function: str = "") -> int:
-        frames = shown(data, function)
-        return wrap(frames[index]) if index < len(frames) else 0
-
-    def ustack_brief(data: bytes, pid: int) -> str:
-        return "".join([usym_text(frame, pid) + "\n" for frame in shown(data)])[:longest]
-
-    def print_backtrace_text(data: bytes, function: str = "") -> None:
-        context.sink.emit(lines(data, function))
-
-    def print_ubacktrace_text(data: bytes, pid: int) -> None:
-        context.sink.emit(user_lines(data, pid))
-
-    def kernel_addr(name: str, place: str) -> int:
-        address = symbols.address(name)
+    def address(self, name: str, place: str) -> int:
+        """The address of a symbol."""
+        address = self._symbols.address(name)
         if address is None:
             raise ScriptError(f"this kernel has no symbol '{name}'", place)
         return wrap(address & MASK)
 
-    return {
-        "symname": symbols.symname,
-        "symdata": symbols.symdata,
-        "ksym": symbols.symname,
-        "stack_text": stack_text,
-        "print_backtrace_text": print_backtrace_text,
-        "print_ubacktrace_text": print_ubacktrace_text,
-        "usym_part": usym_part,
-        "kernel_addr": kernel_addr,
-        "kstack_text": kstack_text,
-        "stack_len": lambda data: len(shown(data)),
-        "ustack_text": ustack_text,
-        "usym_text": usym_text,
-        "stack_frame": stack_frame,
-        "ustack_brief": ustack_brief,
-        "user_module": user_module,
-        "user_build_id": user_build_id,
-        "user_module_place": user_module_place,
-        "kernel_module": kernel_module,
-    }
+
+class UserStacks:
+    """Stacks and addresses of processes, whose symbols are read when they are first needed."""
+
+    def __init__(self, context: Context, frames: Frames) -> None:
+        self._context = context
+        self._longest = context.maxstring - 1
+        self._shown = frames.shown
+
+    def symbol(self, address: int, pid: int) -> str:
+        """An address as text."""
+        return self._context.user_symbols.text(address & MASK, pid)
+
+    def part(self, address: int, pid: int, what: str) -> str:
+        """What `UserSymbols` gives under a name."""
+        return str(getattr(self._context.user_symbols, what)(address & MASK, pid))
+
+    def text_in_mode(self, data: bytes, pid: int, mode: str, indent: int = 8) -> str:
+        """A stack as bpftrace shows it; mode "lines": as SystemTap does."""
+        frames = self._shown(data)
+        if not frames:
+            return ""
+        if mode == "raw":
+            return _raw(frames)[: self._longest]
+        if mode == "lines":
+            return self._lines(data, pid)[: self._longest]
+        return _in_mode(frames, lambda frame: self.symbol(frame, pid), mode, indent)
+
+    def _lines(self, data: bytes, pid: int) -> str:
+        words = self._context.user_symbols.data
+        return "".join([f" {frame:#018x} : {words(frame, pid)}\n" for frame in self._shown(data)])
+
+    def brief(self, data: bytes, pid: int) -> str:
+        """A stack as a line of text for each frame."""
+        return "".join([self.symbol(frame, pid) + "\n" for frame in self._shown(data)])[: self._longest]
+
+    def print(self, data: bytes, pid: int) -> None:
+        """Print a stack, however long it is."""
+        self._context.sink.emit(self._lines(data, pid))
+
+    def module(self, address: int, pid: int, place: str) -> str:
+        """The name of the file that is mapped at an address."""
+        return self._mapped(address, pid, place)[0].rpartition("/")[2]
+
+    def module_place(self, address: int, pid: int, place: str) -> int:
+        """The address within that file."""
+        return self._mapped(address, pid, place)[1]
+
+    def build_id(self, address: int, pid: int, place: str) -> str:
+        """That file's build id."""
+        found = self._mapped(address, pid, place)[2]
+        if not found:
+            raise ScriptError(f"the file that {address & MASK:#x} is in has no build id", place)
+        return found
+
+    def _mapped(self, address: int, pid: int, place: str) -> tuple[str, int, str]:
+        found = self._context.user_symbols.mapped(address & MASK, pid)
+        if found is None:
+            raise ScriptError(f"no file is mapped at {address & MASK:#x}", place)
+        return found
+
+
+def _raw(frames: tuple[int, ...]) -> str:
+    return "".join([f"\n{frame:x}" for frame in frames]) + "\n"
+
+
+def _in_mode(frames: tuple[int, ...], words: Callable[[int], str], mode: str, indent: int) -> str:
+    """Lines of bpftrace's modes "perf" and "bpftrace"."""
+    if mode == "perf":
+        return "".join([f"\n\t{frame:x} {words(frame)}" for frame in frames]) + "\n"
+    lead = "\n" + " " * indent
+    return "".join([lead + words(frame) for frame in frames]) + "\n"

@@ -37,7 +37,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 def shown(frames: list[int]) -> list[int]:
-    context: Any = SimpleNamespace(symbols=Symbols(), maxstring=512)
+    context: Any = SimpleNamespace(symbols=Symbols(), maxstring=512, sink=None)
     data = b"".join(frame.to_bytes(8, "little") for frame in [*frames, *[0] * 8])
     return [int(word, 16) for word in stacks.bind(context)["stack_text"](data, "addresses").split()]
 
@@ -82,7 +82,7 @@ def test_symbols_that_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_function_that_is_traced_comes_first(texts: list[bytes], frames: list[int]) -> None:
     """Whether or not the kernel has it on the stack where its return is traced; copies of it count as it."""
     texts += [CORE.replace(b"ip_output\n", b"ip_output.isra.0\n") + CORE]
-    context: Any = SimpleNamespace(symbols=Symbols(), maxstring=512)
+    context: Any = SimpleNamespace(symbols=Symbols(), maxstring=512, sink=None)
     data = b"".join(frame.to_bytes(8, "little") for frame in [*frames, *[0] * 8])
     bodies = stacks.bind(context)
     text = bodies["stack_text"](data, "addresses", "ip_output").split()
