@@ -19,9 +19,28 @@ _MARKERS = ("/sys/kernel/tracing/trace_marker", "/sys/kernel/debug/tracing/trace
 
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """The bodies."""
+    actions = Actions(context)
+    return {
+        "system": actions.system,
+        "switch_file": actions.switch_file,
+        "send_signal": actions.send_signal,
+        "ftrace": actions.ftrace,
+        "cat_file": actions.cat_file,
+        "printk": actions.printk,
+        "begin_event": lambda kind: context.sink.begin(kind),
+        "end_event": lambda: context.sink.end(),
+    }
 
-    def system(command: str) -> None:
+
+class Actions:
+    """What fails is a warning: the script goes on."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def system(self, command: str) -> None:
         """Run a shell command: SystemTap goes on meanwhile, bpftrace waits for its end."""
+        context = self._context
         context.sink.flush()
         files = [(os.POSIX_SPAWN_DUP2, context.sink.fd, 1)]
         argv = ["/bin/sh", "-c", command.encode("latin-1")]
@@ -31,7 +50,8 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         else:
             context.children.append(pid)
 
-    def ftrace(text: str) -> None:
+    def ftrace(self, text: str) -> None:
+        """Write to the kernel's trace buffer."""
         for path in _MARKERS:
             try:
                 fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
@@ -42,14 +62,14 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             finally:
                 os.close(fd)
             return
-        context.warn_once("ftrace", "ftrace(): there is no trace buffer to write to")
+        self._context.warn_once("ftrace", "ftrace(): there is no trace buffer to write to")
 
-    def printk(level: int, text: str) -> None:
-        """A line of the kernel's log, of a level from 0 (emergency) to 7 (debugging)."""
+    def printk(self, level: int, text: str) -> None:
+        """Write lines to the kernel's log, of a level from 0 (emergency) to 7 (debugging)."""
         try:
             fd = os.open(_LOG, os.O_WRONLY | os.O_CLOEXEC)
         except OSError as error:
-            context.warn_once("printk", f"printk(): {_LOG}: {error.strerror}")
+            self._context.warn_once("printk", f"printk(): {_LOG}: {error.strerror}")
             return
         try:
             for line in text.rstrip("\n").split("\n"):
@@ -57,21 +77,23 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
         finally:
             os.close(fd)
 
-    def cat_file(path: str, most: int) -> None:
+    def cat_file(self, path: str, most: int) -> None:
         """Print a file, or the first part of a long one."""
+        sink = self._context.sink
         try:
             with open(path.encode("latin-1"), "rb") as file:
-                context.sink.begin("cat")
-                context.sink.emit(file.read(most).decode("latin-1"))
-                context.sink.end()
+                sink.begin("cat")
+                sink.emit(file.read(most).decode("latin-1"))
+                sink.end()
         except OSError as error:
-            context.warn(f"cat(): {path}: {error.strerror}")
+            self._context.warn(f"cat(): {path}: {error.strerror}")
 
-    def switch_file() -> None:
-        if not context.sink.switch():
-            context.warn_once("switch_file", "switch_file(): there is one output file, without -S")
+    def switch_file(self) -> None:
+        """Go on in the next output file."""
+        if not self._context.sink.switch():
+            self._context.warn_once("switch_file", "switch_file(): there is one output file, without -S")
 
-    def send_signal(pid: int, tid: int, number: int) -> None:
+    def send_signal(self, pid: int, tid: int, number: int) -> None:
         """Send a signal; who has ended meanwhile gets none."""
         try:
             if tid:
@@ -81,17 +103,5 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             else:
                 os.kill(pid, number)
         except OSError as error:
-            if error.errno == ESRCH:
-                return
-            context.warn(f"signal(): process {pid}: {error.strerror}")
-
-    return {
-        "system": system,
-        "switch_file": switch_file,
-        "send_signal": send_signal,
-        "ftrace": ftrace,
-        "cat_file": cat_file,
-        "printk": printk,
-        "begin_event": lambda kind: context.sink.begin(kind),
-        "end_event": lambda: context.sink.end(),
-    }
+            if error.errno != ESRCH:
+                self._context.warn(f"signal(): process {pid}: {error.strerror}")

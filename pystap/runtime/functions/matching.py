@@ -96,42 +96,54 @@ def _bracket(pattern: str, at: int) -> tuple[str, int]:
 
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """The bodies, with their state."""
-    compiled: dict[str, Pattern[str]] = {}
-    last: list[Match[str] | None] = [None]
-    rest = [""]
+    state = Matching()
+    return {"str_match": state.str_match, "matched": state.matched, "tokenize": state.tokenize}
 
-    def str_match(text: str, pattern: str) -> int:
-        found = compiled.get(pattern)
+
+class Matching:
+    """The last match, and what tokenize() has left of its string."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, Pattern[str]] = {}
+        self._last: Match[str] | None = None
+        self._rest = ""
+
+    def str_match(self, text: str, pattern: str) -> int:
+        """`=~`: 1 or 0."""
+        found = self._compiled.get(pattern)
         if found is None:
-            import re
-
-            try:
-                found = re.compile(translate(pattern), re.DOTALL)
-            except re.error:
-                found = re.compile(re.escape(pattern))
-            compiled[pattern] = found
+            found = self._compiled[pattern] = _compiled(pattern)
         match = found.search(text)
-        if match is not None:
-            last[0] = match
-        return 0 if match is None else 1
+        if match is None:
+            return 0
+        self._last = match
+        return 1
 
-    def matched(number: int) -> str:
-        match = last[0]
+    def matched(self, number: int) -> str:
+        """A group of the last match, "" if there is none."""
+        match = self._last
         if match is None or not 0 <= number <= match.re.groups:
             return ""
         return match.group(number) or ""
 
-    def tokenize(text: str, delimiters: str) -> str:
-        if text:
-            rest[0] = text
-        text = rest[0]
+    def tokenize(self, text: str, delimiters: str) -> str:
+        """The next token of a string; of the last one, if this is empty."""
+        text = text or self._rest
         start = 0
         while start < len(text) and text[start] in delimiters:
             start += 1
         end = start
         while end < len(text) and text[end] not in delimiters:
             end += 1
-        rest[0] = text[end + 1 :]
+        self._rest = text[end + 1 :]
         return text[start:end]
 
-    return {"str_match": str_match, "matched": matched, "tokenize": tokenize}
+
+def _compiled(pattern: str) -> Pattern[str]:
+    """The pattern as Python has it; one that isn't well-formed stands for itself."""
+    import re
+
+    try:
+        return re.compile(translate(pattern), re.DOTALL)
+    except re.error:
+        return re.compile(re.escape(pattern))

@@ -134,56 +134,67 @@ PURE: dict[str, Callable[..., Any]] = {
 
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """Those that need the kernel's types or files."""
-    enums: dict[str, dict[int, str]] = {}
-    groups: dict[int, str] = {}
-    gfp: list[dict[str, int]] = []
+    tables = Tables(context)
+    return {
+        "function_name": tables.function_name,
+        "function_place": tables.function_place,
+        "enum_name": tables.enum_name,
+        "enum_text": tables.enum_text,
+        "cgroup_path": tables.cgroup_path,
+        "gfp_flags": tables.gfp_flags,
+    }
 
-    def enum_name(value: int, what: str) -> str:
-        known = enums.get(what)
+
+class Tables:
+    """Tables of names, each made when it is first asked for."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._enums: dict[str, dict[int, str]] = {}
+        self._groups: dict[int, str] = {}
+        self._gfp_bits: dict[str, int] | None = None
+        self._functions: dict[int, str] = {}
+        self._places: dict[int, str] = {}
+
+    def enum_name(self, value: int, what: str) -> str:
+        """The enumerator of a value, by the kernel's types, or the number."""
+        known = self._enums.get(what)
         if known is None:
-            known = enums[what] = _enumerators(context, what)
+            known = self._enums[what] = _enumerators(self._context, what)
         return known.get(value) or str(value)
 
-    def cgroup_path(number: int) -> str:
-        if number not in groups:
-            groups.update(_cgroups())
-        return groups.setdefault(number, "")
-
-    def enum_text(value: int, text: str) -> str:
-        known = enums.get(text)
+    def enum_text(self, value: int, text: str) -> str:
+        """The same where the script says what the enumerators are."""
+        known = self._enums.get(text)
         if known is None:
-            known = enums[text] = enumerators(text)
+            known = self._enums[text] = enumerators(text)
         return known.get(value) or str(value)
 
-    def gfp_flags(flags: int) -> str:
+    def cgroup_path(self, number: int) -> str:
+        """The path of a cgroup, "" if there is none of that number."""
+        if number not in self._groups:
+            self._groups.update(_cgroups())
+        return self._groups.setdefault(number, "")
+
+    def gfp_flags(self, flags: int) -> str:
+        """The names of an allocation's flags."""
         from .gfp import bits_of, names
 
-        if not gfp:
-            gfp.append(bits_of(context.door.btf))
-        return names(flags, gfp[0])
+        if self._gfp_bits is None:
+            self._gfp_bits = bits_of(self._context.door.btf)
+        return names(flags, self._gfp_bits)
 
-    functions: dict[int, str] = {}
+    def function_name(self, number: int) -> str:
+        """The function that a program was attached to with a number."""
+        if not self._functions:
+            self._functions.update(names_of_functions(self._context.program.progs))
+        return self._functions.get(number, "")
 
-    def function_name(number: int) -> str:
-        if not functions:
-            functions.update(names_of_functions(context.program.progs))
-        return functions.get(number, "")
-
-    places: dict[int, str] = {}
-
-    def function_place(number: int) -> str:
-        if not places:
-            places.update(places_of_functions(context.program.progs))
-        return places.get(number, "")
-
-    return {
-        "function_name": function_name,
-        "function_place": function_place,
-        "enum_name": enum_name,
-        "enum_text": enum_text,
-        "cgroup_path": cgroup_path,
-        "gfp_flags": gfp_flags,
-    }
+    def function_place(self, number: int) -> str:
+        """What pp() gives there."""
+        if not self._places:
+            self._places.update(places_of_functions(self._context.program.progs))
+        return self._places.get(number, "")
 
 
 def names_of_functions(progs: Iterable[Prog]) -> dict[int, str]:

@@ -153,36 +153,57 @@ PURE: dict[str, Callable[..., Any]] = {
 
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """Those whose results are cut to the length of a string, or depend on where they are shown."""
-    longest = context.maxstring - 1
+    cut = Cut(context.maxstring - 1)
     terminal = context.sink.terminal
+    return {
+        "struct_text": lambda data, form: struct_text(data, form, terminal),
+        "str_replace": cut.str_replace,
+        "text_str": cut.text_str,
+        "text_strn": cut.text_strn,
+        "args_text": cut.args_text,
+        "buf_quoted": cut.buf_quoted,
+        "env_text": cut.env_text,
+    }
 
-    def args_text(start: int, end: int, first: int, last: int, between: str, one: str, two: str) -> str:
+
+class Cut:
+    """Texts of a string's length at most."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+
+    def args_text(self, start: int, end: int, first: int, last: int, between: str, one: str, two: str) -> str:
+        """The words of a command line, from the digits of its bytes."""
         # where strings are shorter than the digits, the rest is cut
         digits = one + two if len(one) == 496 else one
         data = bytes.fromhex(digits[: len(digits) & ~1])[start:end]
         words = data.decode("latin-1").removesuffix("\0").split("\0") if data else []
         chosen = words[max(first, 0) : last + 1] if last >= first else words[max(first, 0) :]
-        return between.join(chosen)[:longest]
+        return between.join(chosen)[: self._longest]
 
-    def str_replace(text: str, old: str, new: str) -> str:
-        return text.replace(old, new)[:longest] if old else text
+    def str_replace(self, text: str, old: str, new: str) -> str:
+        """The text with another for each place of one."""
+        return text.replace(old, new)[: self._longest] if old else text
 
-    def text_str(text: str) -> str:
-        return visible(text)[:longest]
+    def text_str(self, text: str) -> str:
+        """The text with escapes for what can't be seen."""
+        return visible(text)[: self._longest]
 
-    def text_strn(text: str, length: int, quoted: int) -> str:
-        if length < 1 or length > longest:
-            length = longest
-        cut = len(text) > length
+    def text_strn(self, text: str, length: int, quoted: int) -> str:
+        """The same of its first bytes, maybe in quotes."""
+        if length < 1 or length > self._longest:
+            length = self._longest
         shown = visible(text[:length])
         if quoted:
             shown = f'"{shown}"'
-        return (shown + "..." if cut else shown)[:longest]
+        return (shown + "..." if len(text) > length else shown)[: self._longest]
 
-    def buf_quoted(data: bytes, count: int, length: int) -> str:
-        return text_strn(data[: max(count, 0)].decode("latin-1"), length, 1)
+    def buf_quoted(self, data: bytes, count: int, length: int) -> str:
+        """Bytes as a quoted text."""
+        return self.text_strn(data[: max(count, 0)].decode("latin-1"), length, 1)
 
-    def env_text(data: bytes, size: int, pid: int, name: str) -> str:
+    def env_text(self, data: bytes, size: int, pid: int, name: str) -> str:
+        """A variable of a process's environment, "" if it has none."""
         wanted = name.encode("latin-1") + b"="
         if size > len(data) and not any(one.startswith(wanted) for one in data.split(b"\0")[:-1]):
             try:  # a large environment: what is behind the bytes that were captured
@@ -191,14 +212,4 @@ def bind(context: Context) -> dict[str, Callable[..., Any]]:
             except OSError:
                 pass
         found = (one for one in data[: max(size, 0)].split(b"\0") if one.startswith(wanted))
-        return next(found, wanted)[len(wanted) :].decode("latin-1")[:longest]
-
-    return {
-        "struct_text": lambda data, form: struct_text(data, form, terminal),
-        "str_replace": str_replace,
-        "text_str": text_str,
-        "text_strn": text_strn,
-        "args_text": args_text,
-        "buf_quoted": buf_quoted,
-        "env_text": env_text,
-    }
+        return next(found, wanted)[len(wanted) :].decode("latin-1")[: self._longest]
