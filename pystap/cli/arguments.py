@@ -123,13 +123,19 @@ def parse(words: list[str]) -> Arguments:
             if not named and word not in COMMANDS:
                 named = len(rest)
                 tool = _tool(word) if args.script is None else None
-    fields = args.fields
     if tool is not None:
         tool.take_positions(rest[named:])
         del rest[named:]
-        fields["macros"] = tool.macros(fields.pop("format", "text"), _terminal_lines(fields))
+        args.fields["macros"] = tool.macros(args.fields.pop("format", "text"), _terminal_lines(args.fields))
+    _complete(args, rest)
+    return args
+
+
+def _complete(args: Arguments, rest: list[str]) -> None:
+    """Make the options, once all words are read; rest: those that aren't options."""
     if args.script is None and rest:
         args.file = rest.pop(0)
+    fields = args.fields
     fields["args"] = tuple(rest)
     fields["overrides"] = tuple(fields["overrides"])
     fields["defines"] = tuple(fields["defines"])
@@ -137,7 +143,6 @@ def parse(words: list[str]) -> Arguments:
     if "switch" in fields and (fields.get("format") == "json" or "output" not in fields):
         raise fail("E903", "-S is for the files of -o, of text")
     args.options = Options(**fields)
-    return args
 
 
 def _tool(word: str) -> Tool | None:

@@ -148,33 +148,14 @@ def live_target(*, types: bool = True) -> Target:
 
     A kernel without any is a target with `untyped`: what needs types says so where it needs them.
     """
-    from ..btf import BtfError
     from ..btf.cache import open_btf
     from ..codeindex import use_cache
     from ..kernel.cpus import possible_cpus
     from ..kernel.functions import Functions
-    from ..kernel.sys import KernelError
-    from ..kernel.target import build_key, config, machine, release, vmlinux_btf
+    from ..kernel.target import config, machine, release
     from ..sema.target import Target
 
-    untyped = ""
-    try:
-        data = vmlinux_btf() if types else None
-    except KernelError as error:
-        untyped, data = f"/sys/kernel/btf/vmlinux: {error.strerror}", None
-    try:
-        if data is not None:
-            btf = open_btf(data, cache_dir(), build_key().encode(), defer=True)
-        else:
-            btf = open_btf(_NO_TYPES, None, b"")
-    except BtfError as error:
-        raise CompileError(
-            Diagnostic(
-                "E310",
-                f"this kernel's type information can't be read: {error}",
-                hints=("pystap needs /sys/kernel/btf/vmlinux: a kernel built with CONFIG_DEBUG_INFO_BTF=y",),
-            )
-        ) from None
+    btf, untyped = _types() if types else (open_btf(_NO_TYPES, None, b""), "")
     use_cache(cache_dir())
     return Target(
         btf=btf,
@@ -191,6 +172,27 @@ def live_target(*, types: bool = True) -> Target:
         untyped=untyped,
         tracepoints=_tracepoints,
     )
+
+
+def _types() -> tuple[Btf, str]:
+    """Return the kernel's types, or none and why there are none."""
+    from ..btf import BtfError
+    from ..btf.cache import open_btf
+    from ..kernel.sys import KernelError
+    from ..kernel.target import build_key, vmlinux_btf
+
+    try:
+        return open_btf(vmlinux_btf(), cache_dir(), build_key().encode(), defer=True), ""
+    except KernelError as error:
+        return open_btf(_NO_TYPES, None, b""), f"/sys/kernel/btf/vmlinux: {error.strerror}"
+    except BtfError as error:
+        raise CompileError(
+            Diagnostic(
+                "E310",
+                f"this kernel's type information can't be read: {error}",
+                hints=("pystap needs /sys/kernel/btf/vmlinux: a kernel built with CONFIG_DEBUG_INFO_BTF=y",),
+            )
+        ) from None
 
 
 def _tracepoints() -> dict[str, str]:

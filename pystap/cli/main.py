@@ -130,15 +130,15 @@ def _main(words: list[str]) -> int:
         rest = args.options.args
         args.file = rest[0] if rest else None
         args.options = args.options.replace(args=rest[1:])
-    if args.action == "version":
-        from .help import VERSION
+    return _run(word, args)
 
-        sys.stdout.write(VERSION)
-        return 0
-    if args.action == "help":
-        from .help import text
 
-        sys.stdout.write(text(args))
+def _run(word: str, args: Arguments) -> int:
+    """Do what a command says; without one, run a script or list probe points."""
+    if args.action in ("version", "help"):
+        from .help import VERSION, text
+
+        sys.stdout.write(VERSION if args.action == "version" else text(args))
         return 0
     if word == "doctor":
         return _doctor(args)

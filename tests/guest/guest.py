@@ -107,32 +107,9 @@ class _Run:
             *self.more,
         )
         # what is tested beside guests goes first
-        words = [
-            "nice",
-            "-n",
-            "5",
-            "setpriv",
-            "--pdeathsig",
-            "KILL",
-            QEMU,
-            "-accel",
-            "tcg,thread=single",
-            "-cpu",
-            CPU,
-        ]
-        words += [
-            "-smp",
-            "2",
-            "-m",
-            "2048",
-            "-display",
-            "none",
-            "-monitor",
-            "none",
-            "-no-reboot",
-            "-net",
-            "none",
-        ]
+        words = ["nice", "-n", "5", "setpriv", "--pdeathsig", "KILL", QEMU]
+        words += ["-accel", "tcg,thread=single", "-cpu", CPU, "-smp", "2", "-m", "2048"]
+        words += ["-display", "none", "-monitor", "none", "-no-reboot", "-net", "none"]
         words += ["-kernel", str(self.kernel / "vmlinuz"), "-initrd", str(self.kernel / "initramfs")]
         # no_timer_check: on a busy machine the emulated timer is late, and the kernel would give up for that
         line = "console=ttyS0 panic=-1 oops=panic mitigations=off nowatchdog no_timer_check loglevel=6"
@@ -143,12 +120,8 @@ class _Run:
             words += ["-device", f"virtio-blk-pci,drive=disk{number}"]
         words += ["-device", "virtio-serial-pci"]
         for port, to in (("output", f"/dev/fd/{pipe}"), ("status", str(self.folder / "status"))):
-            words += [
-                "-chardev",
-                f"file,id={port},path={to}",
-                "-device",
-                f"virtserialport,chardev={port},name={port}",
-            ]
+            words += ["-chardev", f"file,id={port},path={to}"]
+            words += ["-device", f"virtserialport,chardev={port},name={port}"]
         return words
 
     def _read(self, name: str) -> str:

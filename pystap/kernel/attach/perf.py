@@ -114,15 +114,11 @@ def attach_perf(
     fds: list[int] = []
     try:
         for cpu in cpus:
+            where = f"{what} on CPU {cpu}" if cpu >= 0 else what
+            rate = {"period": period, "frequency": frequency}
             try:
                 event = open_event(
-                    *(event_type, config),
-                    what=f"{what} on CPU {cpu}" if cpu >= 0 else what,
-                    period=period,
-                    frequency=frequency,
-                    pid=pid,
-                    cpu=cpu,
-                    bits=bits | DISABLED,
+                    event_type, config, what=where, pid=pid, cpu=cpu, bits=bits | DISABLED, **rate
                 )
             except KernelError as error:
                 if error.errno == _errno.ENODEV and len(cpus) > 1:

@@ -17,7 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ...btf import Btf
     from ...probes.base import Context, Variable
     from .check import Checker
 
@@ -113,9 +112,8 @@ def _plain(c: Checker, pointee: bt.Type | None) -> bt.Type | None:
 
 def _walk(c: Checker, e: ast.Access, start: T | None) -> Note:
     """Follow an access; raise CompileError where it leads nowhere."""
-    btf: Btf
-    begin: Variable | ast.Expr | tuple[str, str]
     accessors = e.accessors
+    begin: Variable | ast.Expr | tuple[str, str]
     if isinstance(e, ast.Target):
         variable = _variable(c, e)
         if variable.op == "located" and e.address_of and not e.accessors:
@@ -127,19 +125,8 @@ def _walk(c: Checker, e: ast.Access, start: T | None) -> Note:
         begin = variable
         walk = Walk(btf, _plain(c, pointee_of(btf, variable.type)), f"${variable.name}")
         walk.type = variable.type
-    elif isinstance(e, ast.Cast):
-        begin = e.operand
-        btf, type = check_types.cast(c, e)
-        walk = Walk(btf, type, f"@cast({e.operand.span.text})")
-    elif isinstance(e, ast.Var):
-        name = e.name.partition("@")[0]
-        begin = ("percpu" if check_types.is_percpu(c, name) else "symbol", name)
-        walk = check_types.variable(c, e)
     else:
-        assert isinstance(e, ast.Deref) and start is not None
-        begin = e.operand
-        pointee = start.find().pointee
-        walk = Walk(check_types.home(c, pointee), pointee, e.operand.span.text)
+        begin, walk = _begin(c, e, start)
     if isinstance(e, ast.Cast) and e.address_of and not accessors:
         return Note(begin, walk, ())  # where the value points to is the value
     indexes: list[ast.Expr] = []
@@ -154,6 +141,19 @@ def _walk(c: Checker, e: ast.Access, start: T | None) -> Note:
     if e.address_of and not (isinstance(e, ast.Cast) and not e.accessors):  # &@cast(p, "t") is p, with a type
         walk.address(e.span)
     return Note(begin, walk, tuple(indexes))
+
+
+def _begin(c: Checker, e: ast.Access, start: T | None) -> tuple[ast.Expr | tuple[str, str], Walk]:
+    """Return where an access that is no event's variable begins."""
+    if isinstance(e, ast.Cast):
+        btf, type = check_types.cast(c, e)
+        return e.operand, Walk(btf, type, f"@cast({e.operand.span.text})")
+    if isinstance(e, ast.Var):
+        name = e.name.partition("@")[0]
+        return ("percpu" if check_types.is_percpu(c, name) else "symbol", name), check_types.variable(c, e)
+    assert isinstance(e, ast.Deref) and start is not None
+    pointee = start.find().pointee
+    return e.operand, Walk(check_types.home(c, pointee), pointee, e.operand.span.text)
 
 
 def _address_of(c: Checker, e: ast.Target, variable: Variable) -> Note:

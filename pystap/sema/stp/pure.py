@@ -76,16 +76,14 @@ class Purity:
         place: FileScope | None = scope if name in scope.functions else function_scope(self.unit, name)
         if place is None:
             return False
-        for function in place.functions.get(name, ()):
-            if len(function.params) == arity:
-                for node in ast.walk(function.body):
-                    if isinstance(node, (ast.Return, ast.Next)):
-                        continue
-                    if isinstance(node, (ast.Assign, ast.IncDec)):
-                        target: ast.Ast = node.target
-                        if isinstance(target, ast.Name) and target.name not in place.globals:
-                            continue
-                        return False
-                    if not self._harmless(node, place, True):
-                        return False
-        return True
+        bodies = [f.body for f in place.functions.get(name, ()) if len(f.params) == arity]
+        return all(self._stays_inside(node, place) for body in bodies for node in ast.walk(body))
+
+    def _stays_inside(self, node: ast.Ast, place: FileScope) -> bool:
+        """Say whether a part of a function has no effect but on the function's own variables."""
+        if isinstance(node, (ast.Return, ast.Next)):
+            return True
+        if isinstance(node, (ast.Assign, ast.IncDec)):
+            target: ast.Ast = node.target
+            return isinstance(target, ast.Name) and target.name not in place.globals
+        return self._harmless(node, place, True)
