@@ -77,15 +77,15 @@ class Bag:
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Record a diagnostic, unless the same stands at the same place already."""
-        span = diagnostic.span
-        key = (
-            diagnostic.code,
-            diagnostic.message,
-            (id(span.source), span.start, span.end) if span else None,
-        )
+        key = _key(diagnostic)
         if key not in self._seen:
             self._seen.add(key)
             self.items.append(diagnostic)
+
+    def take_back(self, first: int) -> None:
+        """Forget the diagnostics from a number on."""
+        self._seen.difference_update(map(_key, self.items[first:]))
+        del self.items[first:]
 
     def error(self, code: str, message: str, span: Span | None = None, *hints: str) -> None:
         """Record an error."""
@@ -99,6 +99,11 @@ class Bag:
     def errors(self) -> list[Diagnostic]:
         """The errors among the diagnostics."""
         return [d for d in self.items if d.severity == ERROR]
+
+
+def _key(diagnostic: Diagnostic) -> tuple[object, ...]:
+    span = diagnostic.span
+    return diagnostic.code, diagnostic.message, (id(span.source), span.start, span.end) if span else None
 
 
 def escape(text: str) -> str:

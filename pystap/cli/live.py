@@ -121,8 +121,8 @@ class LiveDebugInfo:
         wanted = wanted_id(module)
         for path in candidates(module, wanted):
             try:
-                info = DebugInfo(path, cache_dir())
-                if wanted and info.elf.build_id() == wanted and info.elf.has(".debug_info"):
+                info = DebugInfo(path, cache_dir(), wanted)
+                if (info.known or info.elf.has(".debug_info")) and wanted:
                     return info
             except LibraryMissing:
                 raise

@@ -56,19 +56,28 @@ class Spot(Node):
 
 
 class DebugInfo:
-    """The debug information of one object: the kernel, or a module."""
+    """The debug information of one object: the kernel, or a module.
 
-    __slots__ = ("_elf", "_memory", "_search", "path")
+    build_id: that of the object, where it is known. Then the file is opened for what the cache doesn't have alone.
+    """
 
-    def __init__(self, path: str, cache: str = "") -> None:
+    __slots__ = ("_build_id", "_elf", "_memory", "_search", "path")
+
+    def __init__(self, path: str, cache: str = "", build_id: str = "") -> None:
         self.path = path
+        self._build_id = build_id
         self._elf: Elf | None = None
         self._search: Search | None = None
-        self._memory = Memory(cache, self.elf.build_id() if cache else "")
+        self._memory = Memory(cache, build_id or (self.elf.build_id() if cache else ""))
+
+    @property
+    def known(self) -> bool:
+        """Whether something of this object was read before."""
+        return self._memory.known
 
     @property
     def elf(self) -> Elf:
-        """The file; DebugInfoError if it can't be read."""
+        """The file; DebugInfoError if it can't be read, or is another object's."""
         if self._elf is None:
             try:
                 import elftools  # noqa: F401
@@ -76,7 +85,10 @@ class DebugInfo:
                 raise LibraryMissing(f"pyelftools reads it, and isn't installed: {HOW}") from None
             from .elf import Elf
 
-            self._elf = Elf(self.path)
+            elf = Elf(self.path)
+            if self._build_id and elf.build_id() != self._build_id:
+                raise DebugInfoError(f"{self.path} belongs to another build")
+            self._elf = elf
         return self._elf
 
     @property
@@ -127,6 +139,16 @@ class DebugInfo:
     def inlined(self, function: Function) -> list[Spot]:
         """Return where the copies of a function are entered."""
         return [Spot(*row) for row in self._ask("inlined", function.at)]
+
+    def copies(
+        self, name: str, symbols: tuple[str, ...], most: int
+    ) -> tuple[int, list[tuple[str, int, list[Spot]]]]:
+        """Return where functions of one name are inlined that have code of their own, under these symbols.
+
+        That is (units, [(file, line, places)]); nothing where more than `most` units have such a function.
+        """
+        units, rows = self._ask("copies", name, symbols, most)
+        return units, [(file, line, [Spot(*row) for row in spots]) for file, line, spots in rows]
 
     def callees(self, function: Function, name: str, depth: int = 1) -> list[tuple[str, Spot]]:
         """Return the functions that are inlined in one, by a pattern: (name, where it is entered)."""

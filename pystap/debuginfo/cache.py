@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-VERSION = 4
+VERSION = 5
 MOST = 4096  # answers of one file
 _LARGEST = 1 << 26
 
@@ -39,6 +39,11 @@ class Memory:
         except (EOFError, ValueError, TypeError):
             return {}
         return answers if version == VERSION and isinstance(answers, dict) else {}
+
+    @property
+    def known(self) -> bool:
+        """Whether there is any answer."""
+        return bool(self._answers)
 
     def ask(self, question: tuple[Any, ...], find: Callable[[], Any]) -> Any:
         """Return the answer; find it if it isn't known."""

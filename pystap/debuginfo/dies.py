@@ -35,7 +35,7 @@ UPPER_BOUND, ORIGIN, COUNT = "DW_AT_upper_bound", "DW_AT_abstract_origin", "DW_A
 DECL_FILE, DECL_LINE, DECLARATION = "DW_AT_decl_file", "DW_AT_decl_line", "DW_AT_declaration"
 ENCODING, FRAME_BASE, SPECIFICATION = "DW_AT_encoding", "DW_AT_frame_base", "DW_AT_specification"
 TYPE, ENTRY_PC, RANGES, CALL_LINE = "DW_AT_type", "DW_AT_entry_pc", "DW_AT_ranges", "DW_AT_call_line"
-LOCVIEWS, ENTRY_VIEW = "DW_AT_GNU_locviews", "DW_AT_GNU_entry_view"
+LOCVIEWS, ENTRY_VIEW, INLINE = "DW_AT_GNU_locviews", "DW_AT_GNU_entry_view", "DW_AT_inline"
 # Encodings of base types: boolean, signed, signed_char, unsigned, unsigned_char, UTF.
 INTEGERS, SIGNED = frozenset((2, 5, 6, 7, 8, 0x10)), frozenset((5, 6, 0x0D))
 _IN_UNIT = frozenset(

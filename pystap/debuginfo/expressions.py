@@ -18,7 +18,6 @@ for numbers without a sign ult ule ugt uge udiv_or_zero.
 from __future__ import annotations
 
 from .errors import DebugInfoError
-from .operations import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ def evaluate(
     if not block:
         return None
     try:
+        from .operations import decode  # pyelftools, which what the cache has doesn't need
+
         return _Stack(frame, cfa, types, variables).location(decode(bytes(block)))
     except Lost as lost:
         return ("lost", str(lost))

@@ -107,8 +107,28 @@ class Index(Units):
 
         The file is searched for the place of the name, as pyelftools would have to read all of it.
         """
-        info, strings = self.elf.data(".debug_info"), self.elf.data(".debug_str")
-        text = name.encode() + b"\0"
+        info, needles = self.elf.data(".debug_info"), self._needles(name)
+        found = {unit.start: unit for unit in self.with_code(name)}
+        for at in (
+            info.find_any(needles) if len(needles) > FEW else (at for n in needles for at in info.find_all(n))
+        ):
+            unit = self.unit_at(at)
+            if unit is not None and unit.start not in found and self._function_named(unit, at) is not None:
+                found[unit.start] = unit
+        return [found[start] for start in sorted(found)]
+
+    def named(self, unit: Unit, name: str) -> list[Entry]:
+        """Return the functions of a unit that have this name themselves, and aren't declared only.
+
+        Copies have the name of what they are a copy of. No more of the unit is read than these.
+        """
+        info = self.elf.data(".debug_info")
+        places = sorted(at for n in self._needles(name) for at in info.find_all(n, unit.start, unit.end))
+        return [entry for at in places if (entry := self._function_named(unit, at)) is not None]
+
+    def _needles(self, name: str) -> list[bytes]:
+        """Return the bytes that the entries have which have a name."""
+        strings, text = self.elf.data(".debug_str"), name.encode() + b"\0"
         whole = [at + 1 for at in strings.find_all(b"\0" + text)]
         if strings.find(text) == 0:
             whole.append(0)
@@ -116,18 +136,11 @@ class Index(Units):
         needles = [at.to_bytes(4, "little") for at in places]
         if len(text) <= INLINE_STRING:
             needles.append(text)
-        found = {unit.start: unit for unit in self.with_code(name)}
-        for at in (
-            info.find_any(needles) if len(needles) > FEW else (at for n in needles for at in info.find_all(n))
-        ):
-            unit = self.unit_at(at)
-            if unit is not None and unit.start not in found and self._names_function(unit, at):
-                found[unit.start] = unit
-        return [found[start] for start in sorted(found)]
+        return needles
 
     @staticmethod
-    def _names_function(unit: Unit, place: int) -> bool:
-        """Whether the name of a function is at a place."""
+    def _function_named(unit: Unit, place: int) -> Entry | None:
+        """Return the function whose name is at a place."""
         for behind in CODES:
             try:
                 die = DIE(unit.cu, unit.cu.get_top_DIE().stream, place - behind)
@@ -135,8 +148,8 @@ class Index(Units):
                 continue  # no entry begins there
             name = die.attributes.get(d.NAME)
             if die.tag == d.SUBPROGRAM and name is not None and name.offset == place:
-                return d.DECLARATION not in die.attributes
-        return False
+                return None if d.DECLARATION in die.attributes else Entry(die, unit)
+        return None
 
     def _merged(self, name: str, places: list[int]) -> list[int]:
         """Of the places where a name is the end of another string, return the one that entries use, if that is known."""

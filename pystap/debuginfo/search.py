@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 WORD = 8
 _SOURCES = (".c", ".S", ".s")
+_INLINED = (1, 3)  # by the compiler's own choice, or declared so
 
 
 class Search:
@@ -177,6 +178,33 @@ class Search:
                 out.append((start, pattern.name, scope.root.entry.name, line, view))
         return out
 
+    def copies(self, name: str, symbols: tuple[str, ...], most: int) -> tuple[int, list[tuple[Any, ...]]]:
+        """Where functions of one name that have code of their own, under these symbols, are inlined.
+
+        A source's function is inlined in its own unit alone; a header's anywhere: where more than `most` units have it, none
+        is read. Gives (units, [(file, line, places as `inlined` has them)]).
+        """
+        units = {unit.start: unit for symbol in symbols for unit in self.index.with_code(symbol)}
+        if any(
+            not self._path(entry).endswith(_SOURCES)
+            for u in units.values()
+            for entry in self.index.named(u, name)
+        ):
+            units.update((unit.start, unit) for unit in self.index.naming(name))
+        out: list[tuple[Any, ...]] = []
+        if len(units) > most:
+            return len(units), out
+        for unit in units.values():
+            for entry in self.index.named(unit, name):
+                spots = self.inlined(entry.at) if entry.get(d.INLINE) in _INLINED else []
+                if spots:
+                    out.append((self._path(entry), entry.get(d.DECL_LINE, 0), spots))
+        return len(units), out
+
+    def _path(self, entry: Entry) -> str:
+        """Return the file that a function is written in."""
+        return self.index.lines(entry.unit).files.get(entry.get(d.DECL_FILE, -1), "")
+
     def callees(self, at: int, name: str, depth: int) -> list[tuple[str, tuple[int, str, str, int, int]]]:
         """Functions that are inlined in a function, by a pattern, so many levels deep, and where each is entered."""
         from fnmatch import fnmatchcase
@@ -306,9 +334,10 @@ def _within(code: Scope, address: int, function: str) -> Scope:
     around: Scope | None = here
     while function and around is not None and around.instance.entry.name != function:
         around = around.instance.parent
-    if around is None:  # of scopes that overlap, the other one
-        copies = (s for s in code.walk() if s.entry.tag == d.INLINED and s.covers(address))
-        around = next((s.innermost(address) for s in copies if s.entry.name == function), None)
+    if around is None:  # of scopes that overlap, the other one; or it is entered just before what it covers
+        copies = [s for s in code.walk() if s.entry.tag == d.INLINED and s.entry.name == function]
+        around = next((s.innermost(address) for s in copies if s.covers(address)), None)
+        around = around or next((s for s in copies if s.start == address), None)
     return around or here
 
 

@@ -44,7 +44,18 @@ class Context:
     """The variables of an event. `kind` is the word for messages ("tracepoint kfree_skb")."""
 
     __slots__ = (
-        *("entered", "function", "kind", "locals", "missing", "module", "name", "of_call", "of_function"),
+        *(
+            "copy_in",
+            "entered",
+            "function",
+            "kind",
+            "locals",
+            "missing",
+            "module",
+            "name",
+            "of_call",
+            "of_function",
+        ),
         *("elsewhere", "provider"),
         *("place", "places", "returns", "untyped", "variables"),
     )
@@ -75,6 +86,7 @@ class Context:
         # of a place in a function: the event of its entry, and where on the stack the call began (an expression over
         # registers, as variables that are "located" have them), for variables that take what registers held then
         self.entered: Callable[[], tuple[Event, Any]] | None = None
+        self.copy_in = ""  # of a copy of a function that is inlined: the function that it is part of
         self.name = name  # $$name
         self.function = function  # ppfunc(), probefunc()
         self.provider = provider  # $$system, $$provider
@@ -119,10 +131,10 @@ MOST_PLACES = 64  # in functions, of one probe point: each is a program of its o
 
 class Env:
     """What a kind may know: the target (sema.target.Target), the place of the probe point, whether stand-ins are
-    allowed, whether the script shows stacks, the rung of the ladder that is forced ("": the best), and how many places
-    in functions one probe point may be."""
+    allowed, whether the script shows stacks, the rung of the ladder that is forced ("": the best), how many places
+    in functions one probe point may be, and whether a function with code of its own has its inlined copies, too."""
 
-    __slots__ = ("attach", "most", "span", "stacks", "standins", "target")
+    __slots__ = ("attach", "copies", "most", "span", "stacks", "standins", "target")
 
     def __init__(
         self,
@@ -138,6 +150,7 @@ class Env:
         self.stacks = stacks
         self.attach = attach
         self.most = MOST_PLACES
+        self.copies = True
 
 
 # First word -> module of this package. Imported when used.

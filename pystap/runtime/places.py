@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 
 class Places:
-    """What became of the places of each probe point; `among` in a program's arguments says which point it belongs to."""
+    """What became of the places of each probe point; `among` in a program's arguments says which point it belongs to.
+
+    `beside`: the point has an event that isn't one of these, and is never left out.
+    """
 
     __slots__ = ("_attached", "_refused")
 
@@ -26,7 +29,8 @@ class Places:
         point = _point(prog)
         if not point:
             raise error
-        self._refused.setdefault(point, error)
+        if not prog.args.get("beside"):
+            self._refused.setdefault(point, error)
         return f"left out: {error}"
 
     def check(self) -> None:

@@ -44,6 +44,7 @@ CHECKS = (
     "tests/live/functions/test_returns.py",
     "tests/live/functions/test_untyped.py",
     "tests/live/functions/test_wide.py",
+    "tests/live/debuginfo/test_copies.py",
     "tests/live/debuginfo/test_entries.py",
     "tests/live/debuginfo/test_lines.py",
     "tests/live/listing/test_live_files.py",

@@ -99,12 +99,18 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
         from .direct import resolve as direct
         from .inlined import InlinedOnly
 
+        plain = len(parts) == 2 and wanted.text.startswith(("kernel.", "module("))
         try:
-            return direct(wanted, env)
+            own = direct(wanted, env)
         except InlinedOnly as inlined:
-            if len(parts) > 2 or not wanted.text.startswith(("kernel.", "module(")):
+            if not plain:
                 raise
             return inlined.probed(wanted, env)
+        if not plain:
+            return own
+        from .copies import add
+
+        return add(wanted, env, own)
     from .instead import resolve as instead
 
     return instead(wanted, env)

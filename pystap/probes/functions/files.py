@@ -129,11 +129,11 @@ def check(wanted: Wanted, env: Env, name: str) -> Notes:
 def place(env: Env, name: str, module: str, pattern: str = "", line: bool = True) -> str:
     """Return file:line of a function, its file where the line isn't known or wanted, or ""."""
     known = _written(env, name, module) if line else None
-    if known is not None and (not pattern or _matches(known[0], pattern)):
+    if known is not None and (not pattern or matches(known[0], pattern)):
         return f"{known[0]}:{known[1]}"
     files = _files(env, name, module, env.target.release)
     if len(files) > 1 and pattern:
-        files = tuple(file for file in files if _matches(file, pattern))
+        files = tuple(file for file in files if matches(file, pattern))
     if not files and pattern and not has_glob(pattern):
         return pattern
     return files[0] if len(files) == 1 else ""
@@ -160,7 +160,8 @@ def _written(env: Env, name: str, module: str) -> tuple[str, int] | None:
         return None
 
 
-def _matches(file: str, pattern: str) -> bool:
+def matches(file: str, pattern: str) -> bool:
+    """Whether a file is one of those that a probe point names."""
     from fnmatch import fnmatchcase
 
     return fnmatchcase(f"/{file}", f"*/{pattern.lstrip('/')}")

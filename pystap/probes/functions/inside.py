@@ -24,12 +24,14 @@ def inline(wanted: Wanted, env: Env, info: DebugInfo, functions: list[Function])
     out = []
     for function in functions:
         for spot in info.inlined(function):
-            text = _text(wanted, f"{function.name}@{function.file}:{function.line}", ".inline")
+            text = text_of(wanted, f"{function.name}@{function.file}:{function.line}", ".inline")
             out.append(resolved_at(info, env, wanted.module, spot, text, "function"))
+            out[-1].context.copy_in = spot.within
     return out
 
 
-def _text(wanted: Wanted, place: str, suffix: str) -> str:
+def text_of(wanted: Wanted, place: str, suffix: str) -> str:
+    """Return what pp() gives at a place in functions."""
     before = wanted.text.partition(".function(")[0]
     return f'{before}.function("{place}"){suffix}'
 
@@ -95,7 +97,7 @@ def _labels(
             known.append(name)
             if fnmatchcase(name, pattern):
                 where = f"{function.name}@{function.file}:{spots[0].line}"
-                text = _text(wanted, where, f'.label("{name}")')
+                text = text_of(wanted, where, f'.label("{name}")')
                 out += [resolved_at(info, env, wanted.module, spot, text, "function") for spot in spots]
     if not out:
         there = f"its labels with code: {', '.join(known)}" if known else "it has no label with code"
@@ -133,7 +135,7 @@ def _callees(
     pattern, depth = what
     for function in functions:
         for name, spot in info.callees(function, pattern, depth):
-            text = _text(wanted, f"{function.name}@{function.file}:{function.line}", f'.callee("{name}")')
+            text = text_of(wanted, f"{function.name}@{function.file}:{function.line}", f'.callee("{name}")')
             out.append(resolved_at(info, env, wanted.module, spot, text, "function"))
     if not out and not others:
         words = f"nothing that is inlined in '{functions[0].name}' matches '{pattern}'"

@@ -63,7 +63,7 @@ def _unused_functions(unit: Unit) -> None:
 
 
 def _handlers(unit: Unit, probes: list[Derived], pending: list[Pending]) -> None:
-    for derived in probes:
+    def check(derived: Derived) -> None:
         checker = Checker(unit, derived.body, pending)
         for scope, condition in derived.conditions:
             checker.scope = scope
@@ -71,6 +71,17 @@ def _handlers(unit: Unit, probes: list[Derived], pending: list[Pending]) -> None
         for scope, block in derived.parts:
             checker.scope = scope
             checker.stmt(block)
+
+    if not any(derived.resolved.context.copy_in for derived in probes):
+        for derived in probes:
+            check(derived)
+        return
+    from .copies import Copies
+
+    copies = Copies(unit, pending)
+    for derived in probes:
+        copies.check(derived, check)
+    copies.settle()
 
 
 def _settle(unit: Unit, pending: list[Pending]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...diag import did_you_mean
+from ...diag import did_you_mean, fail
 from ...lang.stp import ast
 from ...lang.stp.formats import STAR, Directive
 from . import intrinsics
@@ -171,6 +171,8 @@ def _intrinsic(c: Checker, e: ast.Call) -> T:
     known = intrinsics.signature(e.name)
     if known is None:
         raise RuntimeError(f"{e.span!r}: no intrinsic {e.name}")
+    if e.name == "__builtin_arg" and c.body.context is not None and c.body.context.copy_in:
+        raise _no_arguments(c, e)
     types, more, result = known
     if len(e.args) < len(types) or (len(e.args) > len(types) and not more):
         raise RuntimeError(f"{e.span!r}: {e.name} takes {len(types)} operands")
@@ -183,6 +185,13 @@ def _intrinsic(c: Checker, e: ast.Call) -> T:
         elif kind:
             want(c.bag, type, kind, arg.span)
     return shared(result) if result else T()
+
+
+def _no_arguments(c: Checker, e: ast.Call) -> Exception:
+    """Return the error for an argument by number of a function that isn't called, but inlined."""
+    words = f"{c.function.name if c.function is not None else e.name}(): an inlined function has no arguments by number"
+    span = c.body.probe.span if c.body.probe is not None else e.span
+    return fail("E240", words, span, "parameters by name, $x, are known where debug information has them")
 
 
 def print_(c: Checker, e: ast.Print) -> T:

@@ -251,6 +251,7 @@ def _resolved(unit: Unit, parts: tuple[ast.Component, ...], attach: str, span: S
     if found is None:
         options = unit.options
         env = Env(unit.target, span, options.standins, lambda: False, attach or options.attach)
+        env.copies = False  # what returns is own code
         found = unit.entry_points[key] = list(resolve(parts, env))
     return found
 

@@ -88,7 +88,9 @@ def _of_one(unit: Unit, derived: Derived, name: str) -> list[Derived]:
     """Return what a pattern's handler is with one function's name in the pattern's place."""
     parts = tuple(c.replace(arg=name) if c.name == "function" else c for c in derived.components)
     try:
-        found = [_copied(derived, resolved, parts) for resolved in _resolve_kind(unit, parts, derived.span)]
+        found = [
+            _copied(derived, resolved, parts) for resolved in _resolve_kind(unit, parts, derived.span, False)
+        ]
         return [one for each in found for one in _split(each)]
     except CompileError:
         return []
@@ -174,10 +176,11 @@ def _derive(unit: Unit, user: ast.ProbePoint, parts: Parts, resolved: object) ->
     return derived
 
 
-def _resolve_kind(unit: Unit, parts: Parts, span: Span) -> list[object]:
+def _resolve_kind(unit: Unit, parts: Parts, span: Span, copies: bool = True) -> list[object]:
     try:
         options = unit.options
         env = Env(unit.target, span, options.standins, lambda: _stacks(unit), options.attach)
+        env.copies = copies
         return list(resolve(parts, env))
     except CompileError as error:
         diagnostic = error.diagnostic

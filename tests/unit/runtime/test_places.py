@@ -31,6 +31,14 @@ def test_none_of_many_is_an_error() -> None:
         places.check()
 
 
+def test_one_beside_others_is_never_an_error() -> None:
+    """The point has an event that isn't among them: it is never left out itself."""
+    places = Places()
+    copy = Prog("p", "kprobe", "f", {"offset": 1, "among": "a", "beside": True}, b"", (), (), ())
+    assert places.refused(copy, KernelError(22, "opening kprobe f+0x1")).startswith("left out: ")
+    places.check()
+
+
 def test_a_single_one_is_an_error_at_once() -> None:
     for alone in (prog(""), Prog("p", "kprobe", "f", None, b"", (), (), ())):
         with pytest.raises(KernelError, match="only"):
