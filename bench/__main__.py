@@ -37,7 +37,9 @@ FIGURES: dict[str, Callable[[Plan], list[Row | None]]] = {
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("figures", nargs="*", choices=[[], *FIGURES], help=f"of {', '.join(FIGURES)}; all")
+    parser.add_argument(
+        "figures", nargs="*", choices=[[], *FIGURES], metavar="FIGURE", help=f"of {', '.join(FIGURES)}; all"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a first impression")
     parser.add_argument("--lang", choices=["bt", "stp"], help="pystap in one language only")
     parser.add_argument("--noise", action="store_true", help="bpftrace against itself: what noise looks like")

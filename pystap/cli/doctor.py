@@ -16,7 +16,7 @@ _MEANING: tuple[tuple[str, str], ...] = (
     ("kprobe_multi", "many functions in one system call"),
     ("perf_clock", "timer.profile, profile: sampling"),
     ("perf_hardware", "perf.hw, hardware: the processor's counters"),
-    ("uprobe", "process(..).function, uprobe"),
+    ("uprobe", "process(..).function, uprobe: pystap has none of these yet"),
     ("iterator", "walking tasks and sockets"),
     ("netfilter", "netfilter.*"),
     ("bpf_loop", "loops in the kernel stage"),

@@ -144,7 +144,7 @@ class Driver:
         try:
             sink = open_sink(self.options.replace(output=output))
         except OSError as error:
-            raise fail("E921", f"{self.options.output}: {error.strerror}") from None
+            raise fail("E921", f"{output or repr(output)}: {error.strerror}") from None
         except ValueError as error:  # a null byte in the name
             raise fail("E921", f"{self.options.output!r}: {error}") from None
         try:

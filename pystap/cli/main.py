@@ -204,8 +204,20 @@ def read_script(args: Arguments) -> tuple[Source, str]:
     name, data = ("<stdin>", _read_stdin()) if args.file == "-" else _read_file(args.file)
     if len(data) > LARGEST:
         raise fail("E911", f"{name} is too large for a script: more than {LARGEST} bytes")
+    for start, words in _FOREIGN:
+        if data.startswith(start):
+            raise fail("E911", f"{name} is no script: {words}")
     text = _decoded(data)
     return Source(name, text), args.options.lang or language(name, text)
+
+
+# What files begin with that are given by mistake.
+_FOREIGN = (
+    (b"\x7fELF", "it is a program, or a library (ELF)"),
+    (b"\x1f\x8b", "it is compressed (gzip)"),
+    (b"\xff\xfe", "it is text in UTF-16; scripts are UTF-8"),
+    (b"\xfe\xff", "it is text in UTF-16; scripts are UTF-8"),
+)
 
 
 def _decoded(data: bytes) -> str:
@@ -229,7 +241,7 @@ def _read_file(path: str) -> tuple[str, bytes]:
             return path, file.read(LARGEST + 1)
     except OSError as error:
         hints = _nearby(path) if error.errno == 2 else ()
-        raise fail("E911", f"{path}: {error.strerror}", None, *hints) from None
+        raise fail("E911", f"{path or repr(path)}: {error.strerror}", None, *hints) from None
     except ValueError as error:  # a null byte in the name
         raise fail("E911", f"{path!r}: {error}") from None
 
@@ -243,7 +255,9 @@ def _nearby(path: str) -> tuple[str, ...]:
         known = os.listdir(folder or ".") + ([] if folder else names())
     except OSError:
         return ()
-    near = did_you_mean(name, known)
+    near = did_you_mean(
+        name, [one for one in known if one != name]
+    )  # a link that leads nowhere has that name
     return (f"did you mean '{os.path.join(folder, near)}'?",) if near else ()
 
 

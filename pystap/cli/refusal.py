@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EILSEQ
+from errno import EILSEQ, EINVAL, EMFILE, ENOENT, ENOMEM, ENOSPC
 
 from ..diag import Diagnostic
 from ..source import Span
@@ -29,7 +29,7 @@ def refusal(c: Compilation, error: Exception) -> Diagnostic:
         hint = "the kernel keeps tracing out of some of its functions (notrace)"
         return Diagnostic("E309", what, span, hints=(hint,))
     if not lines:
-        return Diagnostic("E320", f"the kernel refused: {what}", span)
+        return Diagnostic("E320", f"the kernel refused: {what}", span, hints=_remedies(error))
     return Diagnostic(
         "E322",
         f"the kernel's verifier refused: {lines[-1]}",
@@ -37,6 +37,26 @@ def refusal(c: Compilation, error: Exception) -> Diagnostic:
         notes=tuple((line, None) for line in lines[-_SHOWN:]),
         hints=("this is a bug in pystap, not in the script; --stage=mirror may get around it",),
     )
+
+
+def _remedies(error: Exception) -> tuple[str, ...]:
+    """Return what to do about what the kernel refused, where that is known."""
+    number, what = getattr(error, "errno", 0), str(getattr(error, "what", ""))
+    if number == EMFILE:
+        return ("the limit of open files is too low: ulimit -n 4096",)
+    if number in (ENOMEM, ENOSPC):
+        return ("-s MB makes smaller buffers, -D MAXMAPENTRIES=N smaller arrays",)
+    if what.startswith("opening ") and " on CPU " in what:
+        if number == ENOENT:
+            return (
+                "this machine has no such counter, as most virtual ones; 'pystap doctor' says what there is",
+            )
+        if number == EINVAL:
+            return (f"{_RATE} is the highest rate of samples that the kernel allows: sysctl {_RATE}",)
+    return ()
+
+
+_RATE = "kernel.perf_event_max_sample_rate"
 
 
 def place(c: Compilation, log: list[str]) -> Span | None:

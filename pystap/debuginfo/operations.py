@@ -2,20 +2,18 @@
 
 pyelftools takes the bytes apart. GNU's older names are those of DWARF 5 here; what registers and literals have in their
 number is an operand. Of jumps the operand is the number of the operation that they lead to, of an entry_value it is the list
-of operations.
+of operations. pyelftools is imported when there is one to take apart: those who have none of it import this module, too.
 """
 
 from __future__ import annotations
-
-from elftools.common.exceptions import ELFError
-from elftools.dwarf.dwarf_expr import DWARFExprParser
-from elftools.dwarf.structs import DWARFStructs
 
 from .errors import DebugInfoError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from elftools.dwarf.dwarf_expr import DWARFExprParser
 
     Operation = tuple[str, tuple[Any, ...]]
 
@@ -39,6 +37,9 @@ _PARSER: list[DWARFExprParser] = []
 def _parser() -> DWARFExprParser:
     """Return pyelftools' parser, which is told of the rest."""
     if not _PARSER:
+        from elftools.dwarf.dwarf_expr import DWARFExprParser
+        from elftools.dwarf.structs import DWARFStructs
+
         made = DWARFExprParser(DWARFStructs(True, 32, 8))
         made._dispatch_table |= {number: made._dispatch_table[alike] for number, (_, alike) in _MORE.items()}
         _PARSER.append(made)
@@ -47,6 +48,8 @@ def _parser() -> DWARFExprParser:
 
 def decode(block: bytes) -> list[Operation]:
     """Return the operations; DebugInfoError where there is one that nobody knows, so that its length isn't known."""
+    from elftools.common.exceptions import ELFError
+
     try:
         return _plain(_parser().parse_expr(block), len(block))
     except (ELFError, KeyError) as error:  # KeyError: an operation that isn't known

@@ -129,8 +129,11 @@ def explain_missing() -> list[str]:
     reasons = []
     lacking = missing_capabilities()
     if lacking:
-        who = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
-        reasons.append(f"{who} lacks {' and '.join(lacking)}: run it as root")
+        names = " and ".join(lacking)
+        if os.geteuid() == 0:
+            reasons.append(f"root lacks {names} here, as in a container: run it where root has them")
+        else:
+            reasons.append(f"user {os.geteuid()} lacks {names}: run it as root")
     try:
         bpf(abi.BPF_PROG_GET_NEXT_ID, bytearray(16), "asking for programs")
     except KernelError as error:

@@ -207,9 +207,24 @@ def point_text(parts: Sequence[Part]) -> str:
     return ".".join(out)
 
 
+def _forms(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return hints: the forms that points with these words have."""
+    module = KINDS.get(parts[0].name)
+    found = __import__(f"{__package__}.{module}", None, None, ("LISTING",)) if module is not None else None
+    forms = [one for one in getattr(found, "LISTING", ()) if one.startswith(parts[0].name)]
+    forms = [one for one in forms if one.startswith(point_text(parts))] or forms
+    return (
+        (f"the forms are {', '.join(forms[:3])}{' and others' if len(forms) > 3 else ''}",) if forms else ()
+    )
+
+
 def unknown(parts: Sequence[Part], env: Env, known: Iterable[str], at: int = 0) -> Exception:
     """Return the error for a component that no kind knows."""
     near = did_you_mean(parts[at].name, known)
+    if (at == 0 and parts[0].name in KINDS) or near == parts[
+        at
+    ].name:  # it is known, but what must follow is missing
+        return fail("E301", f"'{point_text(parts)}' alone is no probe point", parts[at].span, *_forms(parts))
     hints = (f"did you mean '{near}'?",) if near else ()
     words = f"unknown probe point '{point_text(parts)}'"
     if at:

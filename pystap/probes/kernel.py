@@ -107,8 +107,8 @@ def _traces(parts: Sequence[Part], env: Env) -> list[Resolved]:
     found = [r for r in (tracepoint(btf, name, numbered) for name in names) if r is not None]
     if not found:
         near = None if has_glob(pattern) else did_you_mean(pattern, btf.tracepoints())
-        hints = (f"did you mean '{near}'?",) if near else ()
-        raise fail("E303", f"this kernel has no tracepoint '{word.arg}'", word.span, *hints)
+        hint = f"did you mean '{near}'?" if near else "pystap -l 'kernel.trace(\"*\")' lists them"
+        raise fail("E303", f"this kernel has no tracepoint '{word.arg}'", word.span, hint)
     return found
 
 
@@ -121,8 +121,8 @@ def _untyped(env: Env, word: Part, text: str) -> list[Resolved]:
         raise untyped(env.target, f"finding the tracepoint '{text}'", word.span)
     if not found:
         near = None if has_glob(pattern) else did_you_mean(pattern, known)
-        hints = (f"did you mean '{near}'?",) if near else ()
-        raise fail("E303", f"this kernel has no tracepoint '{text}'", word.span, *hints)
+        hint = f"did you mean '{near}'?" if near else "pystap -l 'kernel.trace(\"*\")' lists them"
+        raise fail("E303", f"this kernel has no tracepoint '{text}'", word.span, hint)
     out = []
     for name in found:
         context = Context(f"tracepoint {name}", (), name=name, function=name, provider="kernel")

@@ -97,6 +97,18 @@ def test_compiling_imports_little(tmp_path: Path, name: str, text: str) -> None:
     assert "ctypes" in modules and "struct" in modules, "the test itself sees nothing"
 
 
+def test_places_in_functions_without_pyelftools(tmp_path: Path) -> None:
+    """-I -S knows no site-packages, as a machine where nothing but Python is installed."""
+    for point, said in (
+        ('function("tcp_v4_fill_cb").inline', "E313]: lines need the debug information of the kernel"),
+        ('statement("tcp_v4_rcv@net/ipv4/tcp_ipv4.c:100")', "E313]: lines need the debug information"),
+        ('function("tcp_v4_rcv").callee("tcp_v4_do_rcv").call', "E304]: this kernel can't probe places"),
+    ):
+        done, modules = run(tmp_path, "a.stp", f"probe kernel.{point} {{ }}", "-p2")
+        assert done.returncode == 1 and said in done.stderr and "E999" not in done.stderr, done.stderr
+        assert not [module for module in modules if module.startswith("elftools")]
+
+
 def test_the_languages_dont_load_each_other(tmp_path: Path) -> None:
     code = CODE.replace("if not m.startswith", "if m.startswith")
     script = tmp_path / "a.bt"

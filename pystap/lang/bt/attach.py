@@ -185,12 +185,17 @@ def build(parts: list[str], span: Span) -> ast.AttachPoint:
     return point
 
 
+_SYSTEMTAP = "this looks like a SystemTap script: name it .stp, or say so with --lang"
+
+
 def _unknown_provider(word: str, span: Span) -> CompileError:
     if word.lower() in _REMOVED:
         return fail("E120", f"'{word}' was removed", span, _REMOVED[word.lower()])
     if not word:
         return fail("E121", "an attach point begins with its provider, as in kprobe:vfs_read", span)
     near = did_you_mean(word.lower(), [*PROVIDERS, "kfunc", "kretfunc"])
+    if word in ("probe", "global", "function", "private"):
+        return fail("E120", f"unknown probe provider '{word}'", span, _SYSTEMTAP)
     hint = f"did you mean '{near}'?" if near else "known are " + ", ".join(sorted(PROVIDERS))
     return fail("E120", f"unknown probe provider '{word}'", span, hint)
 

@@ -170,8 +170,7 @@ def _odd(text: str, start: int, origin: Origin) -> Token:
     while i < last and i < start + 1000 and text[i] not in _KNOWN:
         i += 1
     odd = text[start : min(i, start + 8)]
-    plain = odd.isprintable() or not all("\udc80" <= c <= "\udcff" for c in odd)
-    shown = repr(odd) if plain else f"'{odd}'"  # what is no UTF-8 is shown by the diagnostic
+    shown = f'"{odd}"' if "'" in odd else f"'{odd}'"  # what can't be printed is shown by the diagnostic
     what = f"the character {shown}" if len(odd) == 1 else f"the text {shown}"
     return ("error", Problem("E101", f"{what} has no meaning here"), start, i, origin)
 

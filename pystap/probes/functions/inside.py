@@ -9,7 +9,7 @@ from ...debuginfo import DebugInfoError
 from ...diag import CompileError, fail
 from ..base import Env, Resolved, bare, has_glob, number_of, wrong_argument
 from .callee import calls
-from .lines import Place, info_of, readable, resolved_at, together
+from .lines import Place, arch_of, info_of, readable, resolved_at, together
 from .names import find
 
 TYPE_CHECKING = False
@@ -119,6 +119,7 @@ def _only_calls(
     """Return the calls of a function that has code of its own; CompileError where it has none."""
     if not called:
         find(wanted, env)  # says what is wrong with the caller
+        arch_of(env, wanted.part.span)
         words = f"'{name}' has no code of its own that '{wanted.name}' could call, or none that can be traced"
         raise fail("E304", words, wanted.part.span, f'.callee("{name}") alone probes what is inlined')
     if not wanted.called:

@@ -247,8 +247,20 @@ def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:
         near = did_you_mean(name, known.near(name, wanted.module))
     else:
         near = did_you_mean(name, env.target.btf.names(G_FUNC, name[:2] + "*"))
-    hints = (f"did you mean '{near}'?",) if near else ()
+    hints = (f"did you mean '{near}'?",) if near else _maybe_inlined(wanted, env)
     return fail("E304", f"{where} has no function '{name}'", span, *(_spelled(name) or hints))
+
+
+def _maybe_inlined(wanted: Wanted, env: Env) -> tuple[str, ...]:
+    """Return hints for a name that only debug information could tell of, where there is none: most headers' functions."""
+    target = env.target
+    if target.no_debuginfo is None or (target.features is not None and not target.features("kprobe")):
+        return ()
+    if target.debuginfo is not None and target.debuginfo(wanted.module) is not None:
+        return ()
+    how = target.no_debuginfo(wanted.module)
+    words = "one that is inlined wherever it is called is known by debug information alone"
+    return (f"{words}: {how[0]}" if how else words,)
 
 
 def _spelled(name: str) -> tuple[str, ...]:

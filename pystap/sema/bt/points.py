@@ -257,7 +257,7 @@ def _no_tracepoint(text: str, known: list[str], attach: ast.AttachPoint) -> Comp
         "E303",
         f"this kernel has no tracepoint '{text}'",
         attach.span,
-        f"did you mean '{near}'?" if near else "",
+        f"did you mean '{near}'?" if near else "pystap -l 'tracepoint:*' lists them",
     )
 
 

@@ -186,6 +186,8 @@ def _resolve_kind(unit: Unit, parts: Parts, span: Span, copies: bool = True) -> 
         diagnostic = error.diagnostic
         if diagnostic.code == "E301" and parts[0].name not in KINDS:
             raise CompileError(_unknown(unit, parts)) from None
+        if diagnostic.code == "E301" and (below := _below(unit, parts)):
+            diagnostic.hints += (below,)
         raise
 
 
@@ -217,11 +219,34 @@ def _unknown(unit: Unit, parts: Parts) -> Diagnostic:
     dotted = ".".join(p.name for p in parts)
     ours = [".".join(c.name for c in name.components) for name, _ in unit.scope.aliases]
     ours += unit.added.names()
-    near = did_you_mean(dotted, (*ours, *ALIASES)) or did_you_mean(
-        parts[0].name, (*KINDS, *{a.partition(".")[0] for a in (*ours, *ALIASES)})
-    )
-    hints = (f"did you mean '{near}'?",) if near else ()
-    return Diagnostic("E301", f"unknown probe point '{text}'", parts[0].span, hints=hints)
+    near = did_you_mean(dotted, (*ours, *ALIASES))
+    hint = f"did you mean '{near}'?" if near else _below(unit, parts)
+    if not hint:
+        near = did_you_mean(parts[0].name, (*KINDS, *{a.partition(".")[0] for a in (*ours, *ALIASES)}))
+        hint = (
+            f"did you mean '{near}'?"
+            if near
+            else "pystap --dump-probe-types and --dump-probe-aliases list them"
+        )
+    return Diagnostic("E301", f"unknown probe point '{text}'", parts[0].span, hints=(hint,))
+
+
+SHOWN = 12  # names in a hint
+
+
+def _below(unit: Unit, parts: Parts) -> str:
+    """Return a hint: the aliases that begin with as many of a point's words as any does; "" if none begins so."""
+    names = [p.name for p in parts if not has_glob(p.name)]
+    known = {".".join(c.name for c in name.components) for name, _ in unit.scope.aliases}
+    known |= {*unit.added.names(), *ALIASES}
+    for end in range(len(names), 0, -1):
+        start = ".".join(names[:end]) + "."
+        below = [one for one in known if one.startswith(start) and "._" not in one]
+        found = sorted(one for one in below if not one.endswith(".return")) or sorted(below)
+        if found:
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            return f"there are {', '.join(found[:SHOWN])}{more}"
+    return ""
 
 
 def _script_matches(unit: Unit, parts: Parts) -> list[Match]:

@@ -31,6 +31,33 @@ def test_a_folder(pystap: Command) -> None:
     assert "did you mean" not in ran.err
 
 
+def test_a_link_that_leads_nowhere(pystap: Command) -> None:
+    Path("link.stp").symlink_to("gone")
+    ran = pystap("-p1", "link.stp")
+    ran.failed("E911", "link.stp: No such file")
+    assert "did you mean" not in ran.err
+
+
+def test_a_name_without_letters(pystap: Command) -> None:
+    pystap("-p1", "").failed("E911", "'': No such file")
+
+
+@pytest.mark.parametrize(
+    ("data", "say"),
+    [
+        (Path("/proc/self/exe").read_bytes()[:4096], "a program"),
+        ("probe begin { }".encode("utf-16"), "UTF-16"),
+        (b"\x1f\x8b\x08\0script", "compressed"),
+    ],
+)
+def test_what_is_no_text(pystap: Command, data: bytes, say: str) -> None:
+    for name in ("a.stp", "a.bt", "a"):
+        Path(name).write_bytes(data)
+        ran = pystap("-p1", name)
+        ran.failed("E911", f"{name} is no script", say)
+        assert ran.err.count("\n") == 1, ran.err
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 def test_an_unreadable_file(pystap: Command) -> None:
     Path("a.stp").touch(mode=0)
@@ -73,6 +100,13 @@ def test_options_of_the_first_line(pystap: Command) -> None:
 def test_a_script_of_another_language(pystap: Command) -> None:
     Path("a.stp").write_text("#!/usr/bin/env python3\nimport os\n")
     pystap("-p1", "a.stp").failed("E120", "a.stp:2:1", "this looks like Python")
+
+
+def test_a_script_by_the_other_languages_name(pystap: Command) -> None:
+    Path("a.bt").write_text("probe begin { exit() }\n")
+    pystap("-p1", "a.bt").failed("E120", "a.bt:1:1", "looks like a SystemTap script", "--lang")
+    Path("a.stp").write_text("BEGIN { exit(); }\n")
+    pystap("-p1", "a.stp").failed("E120", "a.stp:1:1", "looks like a bpftrace script", "--lang")
 
 
 def test_ten_megabytes_of_noise(pystap: Command) -> None:
@@ -138,6 +172,19 @@ def test_the_deepest_that_the_parser_takes_is_compiled(pystap: Command) -> None:
     ("text", "code", "say"),
     [
         ("probe begn { exit() }", "E301", ("unknown probe point 'begn'", ":1:7", "did you mean 'begin'?")),
+        ("probe vm { }", "E301", ("unknown probe point 'vm'", "there are vm.", "vm.pagefault")),
+        ("probe netdev.nosuch { }", "E301", ("'netdev.nosuch'", "netdev.receive")),
+        ("probe netfilter.ipv4.nosuch { }", "E301", ("'ipv4' can't follow", "netfilter.ipv4.local_in")),
+        ("probe timer { }", "E301", ("'timer' alone is no probe point", "timer.s(number)")),
+        (
+            "probe timer.profile.freq { }",
+            "E301",
+            ("alone is no probe point", "timer.profile.freq.hz(number)"),
+        ),
+        ("probe syscall { }", "E301", ("'syscall' alone is no probe point", "syscall.NAME")),
+        ("probe quux { }", "E301", ("unknown probe point 'quux'", "--dump-probe-types")),
+        ('probe kernel.trace("quux") { }', "E303", ("'quux'", "pystap -l")),
+        ("probe begin { x = \u2192 }", "E101", ("the character '\u2192' has no meaning",)),
         ('probe kernel.trace("kfree_sk") { }', "E303", ("'kfree_sk'", ":1:14")),
         ('probe kernel.trace("kfree_skb") { println($locatio) }', "E230", ("'$locatio'", ":1:43")),
         (
@@ -189,6 +236,11 @@ def test_several_at_once(pystap: Command) -> None:
 
 
 # -- options that make no sense for the script
+
+
+def test_two_targets(pystap: Command) -> None:
+    script = ("-p3", "-e", "probe begin { println(target()) }")
+    pystap("-c", "true", "-x", "1", *script).failed("E903", "-c and -x")
 
 
 def test_globals_and_limits(pystap: Command) -> None:

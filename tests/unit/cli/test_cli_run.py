@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from pathlib import Path
 
@@ -168,6 +169,22 @@ def test_a_refused_system_call(pystap: Command, door: type[NoDoor]) -> None:
     door.refuse, door.attach_refuses = None, KernelError(16, "attaching to kfree_skb")
     pystap("-e", TICK).failed("E320", "attaching to kfree_skb: Device or resource busy")
     assert door.closed >= 2
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "say"),
+    [
+        (errno.EMFILE, "making map rings", "ulimit -n"),
+        (errno.ENOENT, "opening hardware:cycles:1000 on CPU 0", "no such counter"),
+        (errno.EINVAL, "opening cpu-clock on CPU 0", "kernel.perf_event_max_sample_rate"),
+        (errno.ENOMEM, "making map calls", "-D MAXMAPENTRIES"),
+    ],
+)
+def test_what_to_do_about_a_refusal(
+    pystap: Command, door: type[NoDoor], number: int, what: str, say: str
+) -> None:
+    door.refuse = KernelError(number, what)
+    pystap("-e", TICK).failed("E320", f"the kernel refused: {what}", "help: ", say)
 
 
 def test_too_big_for_the_kernel_stage(
