@@ -112,7 +112,8 @@ class RecordSpec(Node):
 
     function: name of the generated Python function that takes the values of the fields, in order. inside: number of the
     field that isn't 0 when an error ended the run in a loop with a log, -1 when there is no log: what the function
-    does until it runs out of the log comes before the error.
+    does until it runs out of the log comes before the error. changes: whether the run that made it changes globals in
+    the kernel, too.
     """
 
     id: int
@@ -121,6 +122,7 @@ class RecordSpec(Node):
     function: str
     handler: int
     inside: int = -1
+    changes: bool = False
 
 
 class Part(Node):

@@ -143,7 +143,9 @@ def _complete(args: Arguments, rest: list[str]) -> None:
     if "switch" in fields and (fields.get("format") == "json" or "output" not in fields):
         raise fail("E903", "-S is for the files of -o, of text")
     if "command" in fields and "target_pid" in fields:
-        raise fail("E903", "-c and -x (bpftrace's -p) both say which process is target()", None, "give one of them")
+        raise fail(
+            "E903", "-c and -x (bpftrace's -p) both say which process is target()", None, "give one of them"
+        )
     args.options = Options(**fields)
 
 

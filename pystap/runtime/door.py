@@ -43,12 +43,21 @@ _ZERO = bytes(4)
 _U64 = Struct("<Q")
 
 
+def _when(one: Loaded) -> str | None:
+    args = one.prog.args
+    return args.get("when") if isinstance(args, dict) else None
+
+
+def _starting(one: Loaded) -> bool:
+    """Whether it does nothing once the run has begun (staging/early.py)."""
+    return _when(one) == "starting"
+
+
 def _order(one: Loaded) -> int:
-    """What notes early calls before the returns that look for them (staging/early.py)."""
-    args = one.prog.args if isinstance(one.prog.args, dict) else {}
-    if args.get("when") == "early":
+    """What notes early calls before the returns that look for them."""
+    if _when(one) == "early":
         return 2 if one.prog.kind in ("kretprobe", "fexit") else 0
-    return 0 if args.get("when") == "starting" else 1
+    return 0 if _starting(one) else 1
 
 
 class Door:
@@ -66,7 +75,8 @@ class Door:
         self.loaded: list[Loaded] = []
         self.attachments: list[Attachment] = []
         self._misses: Misses | None = None
-        self._missed = (0, 0)  # while it runs: what there was before
+        self._missed = (0, 0)
+        self._missed_before: tuple[int, int] | None = None  # while it runs: what there was at `go`
         self._early: list[tuple[Loaded, Attachment]] = []  # what is attached for the start alone
         self._letting_go = allocate_lock()
         self.modules: Modules | None = None  # where functions of modules are probed
@@ -192,7 +202,7 @@ class Door:
                 continue
             places.attached(one.prog)
             self.attachments.append(made)
-            if isinstance(one.prog.args, dict) and one.prog.args.get("when") == "starting":
+            if _starting(one):
                 self._early.append((one, made))
             else:
                 warnings += refusals(one, made)
@@ -277,7 +287,7 @@ class Door:
     def go(self) -> None:
         """From now on programs do their work."""
         self._filled()
-        self._missed = self.kernel_misses()
+        self._missed_before = self.kernel_misses()
         self._half[CTL_STATE >> 2] = STATE_RUNNING
         self._let_go()
 
@@ -302,8 +312,10 @@ class Door:
         """From now on programs do nothing; an error's state stays."""
         if self._half[CTL_STATE >> 2] <= STATE_RUNNING:
             self._half[CTL_STATE >> 2] = STATE_STOPPING
-        runs, returns = self.kernel_misses()
-        self._missed = runs - self._missed[0], returns - self._missed[1]
+        before, self._missed_before = self._missed_before, None
+        if before is not None:  # it may be stopped twice, or never have begun
+            runs, returns = self.kernel_misses()
+            self._missed = runs - before[0], returns - before[1]
 
     @property
     def state(self) -> int:
@@ -383,4 +395,7 @@ class Door:
 
             self._misses = Misses(self.btf)
         early = [made for _, made in self._early]
-        return self._misses.count(self.loaded, [made for made in self.attachments if made not in early])
+        return self._misses.count(
+            [one for one in self.loaded if not _starting(one)],
+            [made for made in self.attachments if made not in early],
+        )

@@ -6,14 +6,17 @@
 
 Order (R6, R7): begin handlers run in the state STARTING; then the programs are attached, the state becomes
 RUNNING and the command of -c is let go. Records run in the order of their numbers over all CPUs; a timer's handler runs
-after every record that was numbered before its tick. exit() takes effect when its handler has ended.
+after every record that was numbered before its tick. exit() takes effect when its handler has ended: called in a record's
+handler nothing numbered behind it runs; called by the kernel stage, what was numbered until all programs have left does.
+Called in a timer's handler, what programs did until the state word was changed has happened: if that was more than
+to make records (RecordSpec.changes), these run, too.
 """
 
 from __future__ import annotations
 
 from time import sleep
 
-from ..program import STATE_ERROR, STATE_RUNNING
+from ..program import STATE_RUNNING
 from .context import Context
 from .decode import Dispatcher, Strings
 from .env import load_source
@@ -65,6 +68,7 @@ class Session:
         self.errors = 0
         self.failed = False
         self.stopping = False
+        self._cut = True  # after exit() no record runs
         self._watch: Watch | None = None
         self._prepared = False
         self._deadline: int | None = None
@@ -162,7 +166,7 @@ class Session:
         self._iterate()
         if self.on_start is not None:
             self.on_start()
-        if self.child is not None:
+        if self.child is not None and not self.context.exiting:
             self.child.release()
 
     def _iterate(self) -> None:
@@ -170,7 +174,10 @@ class Session:
         passes = self.door.iterate()
         while passes is not None and not passes.done:
             sleep(NAP)
-            self.records.take()
+            if self.signals.ending:
+                self.door.stop()
+            if not self.context.exiting:
+                self.records.take()
         if passes is not None and passes.error is not None:
             raise passes.error
         if passes is not None and self._only_iterators():
@@ -244,14 +251,8 @@ class Session:
         return RING in reasons
 
     def _check_control(self) -> None:
-        """What the kernel stage has decided."""
-        door = self.door
-        if door.state == STATE_RUNNING:
-            return
-        code = door.exit_code()
-        if code is not None and not self.context.exiting:
-            self.context.exiting.append(code)
-        if door.state == STATE_ERROR:
+        """See whether the kernel stage has ended the run, by exit() or an error."""
+        if self.door.state != STATE_RUNNING:
             self.stopping = True
 
     def _tick(self) -> None:
@@ -269,7 +270,7 @@ class Session:
         for function in self.signals.take():
             if function is None:
                 self.stopping = True
-            elif self.context.exiting:
+            elif self.context.exiting or self.stopping:
                 continue
             elif function:
                 self._user(function)
@@ -305,6 +306,7 @@ class Session:
             if wanted and self.door.loaded:
                 self.state.sync(wanted, generation)
             namespace[name]()
+            self._cut = not (self.context.exiting and any(spec.changes for spec in self.program.records))
         except (ScriptError, RecursionError) as error:
             self._script_error(error)
 
@@ -348,14 +350,10 @@ class Session:
 
     def _finish(self) -> None:
         """Drain, the end (or error) handlers, displays, what was lost."""
-        context, door = self.context, self.door
-        by_record = bool(context.exiting) and door.exit_code() is None
+        door = self.door
         door.stop()
         door.quiesce()
-        if not self.failed and not by_record and door.rings:
-            stopping, self.stopping = self.stopping, False
-            self.records.take(gaps=True)
-            self.stopping = stopping or self.stopping
+        self._drain_rest()
         if not self.failed and door.error() is not None:
             try:
                 self._kernel_error()
@@ -372,6 +370,21 @@ class Session:
         if self.child is not None:
             self._reap(self.child)
         self.sink.flush()
+
+    def _drain_rest(self) -> None:
+        """Run the records of all that happened before the end; the exit code, if the kernel stage has one."""
+        exiting = self.context.exiting
+        code, stopping = exiting[:], self.stopping
+        if not self.failed and self.door.rings and not (exiting and self._cut):
+            exiting.clear()
+            self.stopping = False
+            self.records.take(gaps=True)
+            self.stopping = stopping or self.stopping
+        found = self.door.exit_code()
+        if code:
+            exiting[:] = code
+        elif found is not None and not exiting:
+            exiting.append(found)
 
     def _settle(self) -> None:
         """Merge what may be too much: an array that is full fails the run before its end handlers, read or not."""

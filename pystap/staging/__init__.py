@@ -13,7 +13,7 @@ from ..program import CPUS, ErrorSite, RecordSpec
 from .capture import LOG_ROOM, Capture
 from .compare import Names, compare_words
 from .early import mark_early_calls
-from .facts import global_of, global_ops, key_operands, user_globals
+from .facts import global_of, global_ops, key_operands, lasting, user_globals
 from .homes import DELTA, SHARED, USER, Homes
 from .inserts import find_inserts
 from .layout import Layout, Shape
@@ -189,8 +189,12 @@ class _Stager:
         if capture.record is not None:
             name = f"h{number}_record"
             fields = tuple(capture.fields)
+            ops = _kernel_ops(body, self.homes.home)
+            changes = any(lasting(op, glob) for op, glob in ops)
             self.records.append(
-                RecordSpec(capture.record.id, capture.record.size, fields, name, number, capture.inside)
+                RecordSpec(
+                    *(capture.record.id, capture.record.size, fields, name, number, capture.inside, changes)
+                )
             )
             function = UserFunction(name, "record", tuple(capture.params), None, handler.label, capture.user)
             self.user.append(function)

@@ -36,6 +36,16 @@ def global_of(op: Op) -> Global | None:
     return glob
 
 
+# Tables of the library whose elements stand each for itself: nothing relies on two accesses being one step, or on
+# what comes last being left out.
+LOOSE = "__loose_"
+
+
+def lasting(op: Op, glob: Global) -> bool:
+    """Whether an operation changes a global of the script's own."""
+    return "write" in OPS[op.name].effects and not glob.internal and not glob.name.startswith(LOOSE)
+
+
 def key_operands(op: Op, glob: Global) -> tuple[Any, ...]:
     """Return the operands that are keys."""
     if op.name in ("clear", "zero", "size", "print_map"):
@@ -62,6 +72,18 @@ def user_globals(body: list[Stmt], seen: set[int] | None = None) -> dict[Global,
             for glob, names in user_globals(stmt.func.body, seen).items():
                 found.setdefault(glob, set()).update(names)
     return found
+
+
+def exits(call: Call, seen: set[int] | None = None) -> bool:
+    """Return whether a function of the user stage, or one that it calls, calls exit()."""
+    seen = set() if seen is None else seen
+    if id(call.func) in seen:
+        return False
+    seen.add(id(call.func))
+    for stmt in statements(call.func.body):
+        if (isinstance(stmt, Op) and stmt.name == "exit") or (isinstance(stmt, Call) and exits(stmt, seen)):
+            return True
+    return False
 
 
 def in_order(op: Op) -> bool:

@@ -10,7 +10,7 @@ from ..ir.nodes import Call, ForEach, Global, Handler, Local, Module, Op, Stmt, 
 from ..ir.ops import OPS
 from ..ir.walk import statements
 from .ahead import Ahead
-from .facts import global_of, global_ops, key_operands, user_globals
+from .facts import LOOSE, global_of, global_ops, key_operands, lasting, user_globals
 from .locks import Cluster, clusters, refusal, watched, written_once
 from .merge import EventSet
 from .places import USER as USER
@@ -29,10 +29,9 @@ _KERNEL_OPS = frozenset({"get", "has", "set", "add_to", "add_fetch", "insert", "
 _PLAIN_WRITES = frozenset({"set", "delete", "clear"})
 _STEPPED_WRITES = frozenset({"add_to", "add_fetch", "push", "delete_slice", "zero"})
 _READS = frozenset({"get", "has"})
+_BEHIND = "the user stage may end the run in a handler before, at the same event"
+_EXITS = "the user stage may end the run by exit() in an event's handler, and this handler is of the user stage, too"
 LONGEST_KEY_STRING = 128  # bytes; keys lie on the 512-byte frame
-# Tables of the library whose elements stand each for itself: nothing relies on two accesses being one step, or on
-# what comes last being left out.
-LOOSE = "__loose_"
 
 
 class Homes:
@@ -129,7 +128,12 @@ class Homes:
             for glob, (why, span) in places.demoted.items():
                 moved |= self._move(glob, why, span)
             if behind:
-                moved |= self._uncertain(handler)
+                moved |= self._uncertain(handler, _BEHIND)
+        if not moved and any(places.exits for places in self.places.values()):
+            # what makes records behind such an exit() doesn't happen, or would have happened in part
+            for at, handler in enumerate(self.events):
+                if self.places[at].user:
+                    moved |= self._uncertain(handler, _EXITS)
         if moved:
             return True
         for glob, texts in self.texts.items():
@@ -141,12 +145,11 @@ class Homes:
             moved |= self._keys(self.places[at])
         return moved or self._lock()
 
-    def _uncertain(self, handler: Handler) -> bool:
+    def _uncertain(self, handler: Handler, why: str) -> bool:
         """Move what a handler changes that runs only if the user stage doesn't end the run before it (R14)."""
         moved = False
         for op, glob in global_ops(handler.body):
-            if "write" in OPS[op.name].effects and not glob.internal and not glob.name.startswith(LOOSE):
-                why = "the user stage may end the run in a handler before, at the same event"
+            if lasting(op, glob):
                 moved |= self._move(glob, why, op.span)
         return moved
 

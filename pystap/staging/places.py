@@ -19,7 +19,7 @@ from ..ir.nodes import Call, ForEach, Global, Handler, If, Leave, Local, Loop, O
 from ..ir.ops import OPS
 from ..ir.walk import blocks, count_defs, defs, labels_left, statements, unassigned
 from ..opt.simplify import effects
-from .facts import global_of, has_effect, in_order, key_operands, may_end, place, user_globals
+from .facts import exits, global_of, has_effect, in_order, key_operands, may_end, place, user_globals
 from .sizes import sizes_of
 from .slices import in_the_way
 
@@ -44,7 +44,7 @@ class Places:
     whose result the user stage keeps in one of its own locals; locals: locals of the user stage;
     demoted: globals that must live in the user stage, and why; late: reads that only the user
     stage has the address for; walked: ids of loops and try blocks that both stages run; decides: the user stage may
-    end the whole run (exit, an error).
+    end the whole run (exit, an error); exits: by exit().
     ahead: what is run ahead of the user stage (`ahead.py`), under conditions that it decides: running_ahead are the ids of
     the scopes where that is so.
     behind: a handler before this one at the same event decides, so that nothing here is certain to happen (R14); walks:
@@ -82,6 +82,13 @@ class Places:
         while not self._settle() or self._walk_more():
             self._start()
         self.decides = self.decides or any(map(self._may_end, statements(self.body)))
+        self.exits = any(map(self._exits, statements(self.body)))
+
+    def _exits(self, stmt: Stmt) -> bool:
+        """Whether the user stage calls exit() here, or in a function that is called here."""
+        if isinstance(stmt, Call):
+            return exits(stmt)
+        return isinstance(stmt, Op) and stmt.name == "exit" and id(stmt) in self.user
 
     def _may_end(self, stmt: Stmt) -> bool:
         """Whether the user stage ends the run here: by exit(), or in a loop (or recursion) without end."""

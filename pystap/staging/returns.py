@@ -2,12 +2,18 @@
 
 A call that began before tracing did must not be seen to return: its entry's handler never ran. The first thing that
 tracing sees of a thread marks it as seen; when that is a return, the return is passed over. (So is the return of a
-fork in the child, which never made the call.)
+fork in the child, which never made the call.) A mark goes with its thread, so that there is room for new ones, and none is
+found by a thread that comes after it at the same place. Threads are told apart by that place, not by number, which execve
+may change.
 """
 
 from __future__ import annotations
 
 from ..ir.nodes import I64, Const, Event, Global, Handler, If, Label, Local, Module, Op, Stmt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..source import Span
 
 THREADS = 65536
 
@@ -34,12 +40,25 @@ def pair_returns(module: Module) -> None:
     thread, known = Local("thread", I64), Local("known", I64)
     span = returns[0].span
     body: list[Stmt] = [
-        Op(thread, "call", (), "tid", span),
+        Op(thread, "call", (), "task_current", span),
         Op(known, "has", (thread,), seen, span),
         If(known, [], [Op(None, "set", (thread, Const(1)), seen, span)], span),
     ]
     event = Event("sys_enter", "", {"numbers": numbers})
     module.handlers.append(Handler(event, "entries of the calls whose returns are probed", label, body, span))
+    module.handlers.append(_forgetting(seen, span))
+
+
+def _forgetting(seen: Global, span: Span) -> Handler:
+    """Return what takes away the mark of a thread that ends."""
+    thread, known = Local("thread", I64), Local("known", I64)
+    body: list[Stmt] = [
+        Op(thread, "call", (), "task_current", span),
+        Op(known, "has", (thread,), seen, span),
+        If(known, [Op(None, "delete", (thread,), seen, span)], [], span),
+    ]
+    event = Event("tp_btf", "sched_process_exit")
+    return Handler(event, "ends of threads whose returns are probed", Label("end of thread"), body, span)
 
 
 def _entries(handler: Handler) -> list[int] | None:
@@ -53,7 +72,7 @@ def _after_entry(handler: Handler, seen: Global) -> list[Stmt]:
     thread, known = Local("thread", I64), Local("known", I64)
     span = handler.span
     return [
-        Op(thread, "call", (), "tid", span),
+        Op(thread, "call", (), "task_current", span),
         Op(known, "has", (thread,), seen, span),
         If(known, handler.body, [Op(None, "set", (thread, Const(1)), seen, span)], span),
     ]

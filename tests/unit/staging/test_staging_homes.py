@@ -190,3 +190,17 @@ def test_recursive_functions_run_in_the_user_stage() -> None:
     made = Made(f"{text}{EVENT} {{ f(offset) }} {END}")
     assert made.home("n") == "user"
     assert "call f(offset)" in made.user
+
+
+@pytest.mark.parametrize(
+    ("condition", "home"),
+    [("offset == 3", "delta"), ('execname() =~ "^a"', "user")],
+)
+def test_what_changes_with_output_when_the_user_stage_may_exit(condition: str, home: str) -> None:
+    """Behind exit() no record runs: what its run changes must be of the user stage as well."""
+    rest = "probe syscall.getppid { n++; println(1) }\nprobe syscall.gettid { only++ }\n"
+    rest += "probe end { println(n + only) }"
+    made = scalar(f"if ({condition}) exit()", rest, head="global n, only")
+    assert (made.home("n"), made.home("only")) == (home, "delta")
+    own = scalar(f"n++; if ({condition}) exit(); println(1)")
+    assert own.home("n") == home

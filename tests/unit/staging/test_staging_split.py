@@ -168,13 +168,15 @@ def test_fetch_and_add_is_read_in_the_kernel_and_captured() -> None:
 def test_returns_need_their_entry() -> None:
     made = Made(f"global n\nprobe syscall.lseek.return {{ n++ }}\n{USES}")
     kinds = [p.event.kind for p in made.staged.kernel]
-    assert kinds == ["sys_exit", "sys_enter"]
+    assert kinds == ["sys_exit", "sys_enter", "tp_btf"]
     assert order(
-        made.kernel, "call tid", "has returning threads", "if", "add_to n 1", "else", "set returning"
+        made.kernel, "call task_current", "has returning threads", "if", "add_to n 1", "else", "set returning"
     )
     entry = made.staged.kernel[1]
     assert entry.event.args["numbers"] == [8]
     assert "add_to" not in body_text(entry.body)
+    ending = made.staged.kernel[2]
+    assert ending.event.name == "sched_process_exit" and "delete" in body_text(ending.body)
     assert made.home("returning threads") == "shared"
     assert "returning threads" not in [
         h.spec.name for h in Made(f"{EVENT} {{ println(1) }}").staged.homes.values()

@@ -1,0 +1,74 @@
+"""Returns of system calls, of threads that take over another one's number."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.live.tracer import Tracer, run
+
+LAST = Path("/proc/sys/kernel/ns_last_pid")
+CHILDREN = 40
+# each child gets the number of the one before, if nobody else was quicker
+FORKS = f"""
+import os
+last = os.open("{LAST}", os.O_WRONLY)
+same = set()
+for _ in range({CHILDREN}):
+    pid = os.fork()
+    if not pid:
+        os.getppid()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    same.add(pid)
+    os.pwrite(last, str(pid - 1).encode(), 0)
+if len(same) == {CHILDREN}:
+    os._exit(9)
+"""
+# the first thread is in a call from before; the other one takes over its number with execve
+EXECS = """
+import os, sys, threading
+def other():
+    os.read(0, 1)
+    os.execv("/bin/true", ["true"])
+threading.Thread(target=other).start()
+os.read(os.pipe()[0], 1)
+"""
+
+
+@pytest.mark.skipif(not LAST.exists(), reason="this kernel doesn't say which number is next")
+def test_a_fork_returns_once(tmp_path: Path) -> None:
+    """In the child, which never made the call, it isn't seen, also if a thread of the same number was seen before."""
+    (tmp_path / "forks.py").write_text(FORKS)
+    script = "global n, m\nprobe syscall.{clone,clone3,fork,vfork}.return {\n"
+    script += "  if (pid() == target()) n++; else if (ppid() == target()) m++ }\n"
+    script += 'probe end { printf("%d %d\\n", n, m) }\n'
+    done = run("-c", f"{sys.executable} -I -S {tmp_path}/forks.py", "-e", script)
+    if "ended with status 9" in done.err:
+        pytest.skip("every number was taken by somebody else meanwhile")
+    assert done.clean() == f"{CHILDREN} 0\n"
+
+
+def test_execve_returns_in_the_thread_that_called_it() -> None:
+    """Its number is another one then, of a thread that hasn't been seen."""
+    process = subprocess.Popen([sys.executable, "-c", EXECS], stdin=subprocess.PIPE)
+    try:
+        tasks = Path(f"/proc/{process.pid}/task")
+        while sum((one / "syscall").read_text().startswith("0 ") for one in tasks.iterdir()) < 2:
+            pass  # both wait in read()
+        script = 'probe syscall.execve.return { if (pid() == target()) printf("%s %d\\n", execname(), retval) }'
+        with Tracer("-x", str(process.pid), "-e", script) as tracer:
+            assert process.stdin is not None
+            process.stdin.write(b"x")
+            process.stdin.flush()
+            tracer.wait_for("\n")
+            tracer.wait()
+        assert tracer.clean() == "true 0\n"
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
