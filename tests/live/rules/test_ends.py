@@ -44,7 +44,9 @@ def test_exit_at_an_event_that_the_user_stage_decides(tmp_path: Path, stage: str
     (tmp_path / "pairs.py").write_text(pairs)
     (tmp_path / "script.stp").write_text(script)
     command = f"python3 {tmp_path}/pairs.py 5000 2"
-    lines, counted = told(run(f"--stage={stage}", "-s16", "-c", command, str(tmp_path / "script.stp")).clean())
+    lines, counted = told(
+        run(f"--stage={stage}", "-s16", "-c", command, str(tmp_path / "script.stp")).clean()
+    )
     assert lines == counted >= 299
 
 

@@ -59,7 +59,9 @@ def test_execve_returns_in_the_thread_that_called_it() -> None:
         tasks = Path(f"/proc/{process.pid}/task")
         while sum((one / "syscall").read_text().startswith("0 ") for one in tasks.iterdir()) < 2:
             pass  # both wait in read()
-        script = 'probe syscall.execve.return { if (pid() == target()) printf("%s %d\\n", execname(), retval) }'
+        script = (
+            'probe syscall.execve.return { if (pid() == target()) printf("%s %d\\n", execname(), retval) }'
+        )
         with Tracer("-x", str(process.pid), "-e", script) as tracer:
             assert process.stdin is not None
             process.stdin.write(b"x")
