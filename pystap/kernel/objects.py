@@ -132,6 +132,11 @@ def link_misses(fd: int) -> int | None:
     return None
 
 
+def is_perf_link(fd: int) -> bool:
+    """Whether a link is a perf event's, as those of single kprobes are."""
+    return bool(_U32.unpack_from(object_info(fd))[0] == abi.BPF_LINK_TYPE_PERF_EVENT)
+
+
 _LINK_MISSED_END = 56  # of `missed` of a kprobe's perf event, which came to both at once
 _U32 = Struct("<I")
 _PROG_HEAD = Struct("<II")

@@ -386,16 +386,23 @@ class Door:
         """
         return self._missed
 
-    def kernel_misses(self) -> tuple[int, int]:
-        """The kernel's own counts, from when programs were loaded: see `missed`."""
-        if not self.loaded:
-            return 0, 0
+    def _misses_reader(self) -> Misses:
         if self._misses is None:
             from .misses import Misses
 
             self._misses = Misses(self.btf)
+        return self._misses
+
+    def misses_of_link(self, fd: int) -> int | None:
+        """What the kernel counts as missed by one kprobe's link; None if that can't be known."""
+        return self._misses_reader().of_link(fd)
+
+    def kernel_misses(self) -> tuple[int, int]:
+        """The kernel's own counts, from when programs were loaded: see `missed`."""
+        if not self.loaded:
+            return 0, 0
         early = [made for _, made in self._early]
-        return self._misses.count(
+        return self._misses_reader().count(
             [one for one in self.loaded if not _starting(one)],
             [made for made in self.attachments if made not in early],
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..kernel.objects import ProgInfo, link_misses
+from ..kernel.objects import ProgInfo, is_perf_link, link_misses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ class Misses:
         """(Runs, returns) so far; without the kprobes' part where the kernel's can't be known."""
         runs, returns = sum([ProgInfo(one.fd).recursion_misses for one in loaded]), 0
         for one in attachments:
-            found = one.misses(link_misses)
-            if found is None:
-                found = one.misses(self._reader or self._open())
+            found = one.misses(self.of_link)
             if found is None:
                 break
             if one.kind.startswith("kretprobe"):
@@ -35,6 +33,13 @@ class Misses:
             else:
                 runs += found
         return runs, returns
+
+    def of_link(self, fd: int) -> int | None:
+        """Calls that one kprobe's link has missed, or None."""
+        found = link_misses(fd) if self._reader is None else None
+        if found is None and is_perf_link(fd):
+            return (self._reader or self._open())(fd)
+        return found
 
     def _open(self) -> Callable[[int], int | None]:
         from ..btf import BtfError

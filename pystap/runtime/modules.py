@@ -62,7 +62,7 @@ class Modules:
             for made in self._door.attachments:
                 drop = getattr(made, "drop", None)
                 if drop is not None:
-                    drop(module)
+                    drop(module, self._door.misses_of_link)
         warnings: list[str] = []
         tables = {module: self._symbols(module) for module in come & wanted}
         for module, table in sorted(tables.items()):

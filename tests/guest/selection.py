@@ -29,7 +29,9 @@ SCENARIOS = (
 )
 CHECKS = (
     "tests/guest/inside/check_kernel.py",
+    "tests/live/rules/test_ends.py",
     "tests/live/rules/test_rules.py",
+    "tests/live/rules/test_threads.py",
     "tests/live/ebpf/test_live_events.py",
     *SCENARIOS,
     "tests/live/standins/test_counted.py",

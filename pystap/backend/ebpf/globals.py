@@ -6,7 +6,18 @@ from ...bpf import insn as I
 from ...ir.nodes import Const, Global
 from .delta import collect, delta_element, generation
 from .keys import Key
-from .tables import BPF_ANY, OVERFLOW, answer, full_of, insert_zero, lookup, refused, store_new
+from .tables import (
+    BPF_ANY,
+    ENOENT,
+    OVERFLOW,
+    answer,
+    count_skipped,
+    full_of,
+    insert_zero,
+    lookup,
+    refused,
+    store_new,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,12 +201,19 @@ def _array_add_fetch(lo: Lower, op: Op, spec: GlobalSpec) -> None:
 
 
 def _array_delete(lo: Lower, op: Op, spec: GlobalSpec) -> None:
+    """What isn't deleted, since this run interrupted another one in the same map, is counted."""
     fn = lo.fn
     key = _key(lo, op, spec)
     fn.ld_map(I.R1, spec.map)
     key.pointer(I.R2)
     fn.call("map_delete_elem", 2)
     key.give()
+    status = answer(lo)
+    done = fn.new_label()
+    fn.jumpi(I.JEQ, status, 0, done)
+    fn.jumpi(I.JEQ, status, ENOENT, done)
+    count_skipped(lo, op)
+    fn.label(done)
 
 
 _SHARED_ARRAY: dict[str, Any] = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 BPF_ANY, BPF_NOEXIST = 0, 1
 OVERFLOW = "Array overflow, check MAXMAPENTRIES"
 ZERO_ON_STACK = 64  # bytes; larger values are first copied from the map "zero"
-E2BIG, EEXIST = -7, -17
+ENOENT, E2BIG, EEXIST = -2, -7, -17
 
 
 def lookup(lo: Lower, name: str, key: Key, base: int) -> None:

@@ -60,7 +60,7 @@ class Many(Attachment):
         self.refused: list[Refused] = []
         self.places = 0  # pieces of code that it is attached to
         self.modules: dict[str, list[int]] = {}  # descriptors that belong to one module
-        self._gone = 0  # misses at functions of modules that are gone, where links tell
+        self._gone = 0  # misses at functions of modules that are gone
 
     def add(self, attached: Attachment, places: list[_Place]) -> None:
         """Take over what another attachment holds."""
@@ -70,12 +70,12 @@ class Many(Attachment):
         if len(owners) == 1:
             self.modules.setdefault(owners.pop(), []).extend(attached.fds)
 
-    def drop(self, module: str) -> None:
-        """Detach from a module's functions: the module is gone."""
+    def drop(self, module: str, of_link: Callable[[int], int | None] = link_misses) -> None:
+        """Detach from a module's functions: the module is gone. of_link: see `misses`."""
         fds = self.modules.pop(module, [])
         gone = Attachment(self.kind, self.what, fds)
         self.fds = tuple(fd for fd in self.fds if fd not in gone.fds)
-        self._gone += gone.misses(link_misses) or 0
+        self._gone += gone.misses(of_link) or 0
         gone.close()
 
     def misses(self, of_link: Callable[[int], int | None]) -> int | None:

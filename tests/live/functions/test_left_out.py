@@ -28,6 +28,9 @@ for _ in range({CALLS}):
     except OSError:
         pass
 """
+LAST_CALL = "os.getpgid(0)\n"
+# who ends the run doesn't matter
+EXIT = 'tracepoint:syscalls:sys_enter_getpgid /pid == cpid/ { printf("%s", strftime("", 0)); exit(); }\n'
 READERS = 60  # more than twice as many as there are CPUs, and more than 10
 RETURNS = """
 kretprobe:anon_pipe_read /comm == "leftout"/ { @n++; }
@@ -67,8 +70,10 @@ def workload(path: Path, text: str) -> str:
     return f"{sys.executable} -I -S {path}"
 
 
-def test_nested(attach: str, tmp_path: Path) -> None:
-    done = run("--lang", "bt", "-q", attach, "-c", workload(tmp_path / "work.py", OPENS), "-e", NESTED)
+@pytest.mark.parametrize("last", ["", EXIT], ids=["end", "exit"])
+def test_nested(attach: str, tmp_path: Path, last: str) -> None:
+    words = ("-c", workload(tmp_path / "work.py", OPENS + LAST_CALL), "-e", NESTED + last)
+    done = run("--lang", "bt", "-q", attach, *words)
     assert done.status == 0, done.err
     outer = re.search(r"^@outer\[Linux version.*\n?\]: (\d+)$", done.out, re.M)
     assert outer and int(outer[1]) == CALLS, done.out
