@@ -79,6 +79,10 @@ class Builder:
         """Append `Leave(label)`."""
         self.out.append(Leave(label, self.span))
 
+    def leave_unless(self, cond: Operand, label: Label, span: Span | None = None) -> None:
+        """Append what leaves a construct where a condition doesn't hold; span: the condition's."""
+        self.out.append(If(cond, [], [Leave(label, self.span)], span or self.span))
+
     def branch(self, cond: Operand) -> tuple[list[Stmt], list[Stmt]]:
         """Append an If; return its two bodies, which the caller fills (see `into`)."""
         then: list[Stmt] = []

@@ -29,7 +29,7 @@ def expression(body: Body, node: ast.ExprStatement) -> None:
     elif isinstance(expr, (ast.Call, ast.Identifier)):
         body.value(expr)
     else:
-        value = body.value(expr)
+        body.value(expr)
         if isinstance(expr, (ast.Binary, ast.Integer, ast.String, ast.Variable, ast.Map, ast.MapAccess)):
             word = (
                 "did you mean an assignment, with one '='?"
@@ -39,7 +39,6 @@ def expression(body: Body, node: ast.ExprStatement) -> None:
             body.unit.bag.warn(
                 "W202", "the value of this expression isn't used", expr.span, *filter(None, (word,))
             )
-        _ = value
 
 
 def discard(body: Body, node: ast.Discard) -> None:
@@ -97,10 +96,7 @@ def while_(body: Body, node: ast.While) -> None:
     inner: list[Stmt] = []
     outer = body.b.into(inner)
     cond, _ = body.truth(node.cond)
-    _, els = body.b.branch(cond)
-    before = body.b.into(els)
-    body.b.leave(label)
-    body.b.into(before)
+    body.b.leave_unless(cond, label)
     _turn(body, label, node.body)
     body.b.into(outer)
     body.b.out.append(Loop(label, inner, node.span))
@@ -142,10 +138,7 @@ def _counted(
     inner: list[Stmt] = []
     outer = body.b.into(inner)
     more = body.b.op("lt" if type.signed else "ult", (counter, last))  # type: ignore[arg-type]
-    _, els = body.b.branch(more)
-    before = body.b.into(els)
-    body.b.leave(label)
-    body.b.into(before)
+    body.b.leave_unless(more, label)
     vars: dict[str, Var] = {}
     if isinstance(node, ast.ForRange):
         vars[node.name] = var = Var(node.name, node.span, None)

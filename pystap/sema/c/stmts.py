@@ -120,12 +120,8 @@ def _loop(c: Lower, write: Callable[[Label], None]) -> None:
 
 def _unless(c: Lower, cond: Node, end: Label) -> None:
     """Leave a loop unless the condition holds."""
-    if cond is None:
-        return
-    _, els = c.b.branch(c.truth(cond))
-    before = c.b.into(els)
-    c.b.leave(end)
-    c.b.into(before)
+    if cond is not None:
+        c.b.leave_unless(c.truth(cond), end)
 
 
 def _body(c: Lower, stmt: Node) -> None:

@@ -295,7 +295,7 @@ def open_frame(lo: Lower, derived: Derived) -> None:
         b.mov(one.local, b.op("get", key, one.glob, one.glob.value))
         if entry.place is None:
             b.do("delete", key, one.glob)
-    _leave_unless(lo, seen)
+    lo.b.leave_unless(seen, lo.next_label)
 
 
 def _call(lo: Lower, entry: Entry, place: Any = None) -> tuple[Operand, ...]:
@@ -307,13 +307,6 @@ def _call(lo: Lower, entry: Entry, place: Any = None) -> tuple[Operand, ...]:
         return task, written(lo.b, place)
     key = (task, lo.b.op("call", (), "frame_address") if entry.framed else Const(1))
     return (*key, lo.b.op("call", (), "probe_number")) if entry.many else key
-
-
-def _leave_unless(lo: Lower, condition: Local) -> None:
-    _, els = lo.b.branch(condition)
-    before = lo.b.into(els)
-    lo.b.leave(lo.next_label)
-    lo.b.into(before)
 
 
 def handlers(unit: Unit, made: list[FunctionInstance]) -> list[Handler]:

@@ -101,11 +101,7 @@ def _handler(unit: Unit, derived: Derived, made: list[FunctionInstance]) -> ir.H
         open_frame(lower, derived)
     for scope, condition in derived.conditions:
         lower.scope = scope
-        armed = lower.expr(condition)
-        _, els = lower.b.branch(armed)
-        before = lower.b.into(els)
-        lower.b.leave(label)
-        lower.b.into(before)
+        lower.b.leave_unless(lower.expr(condition), label)
     for scope, block in derived.parts:
         lower.scope = scope
         lower.stmt(block)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.nodes import I64, Const, ForEach, If, Label, Local, Loop, Op, Scope, Sort, Try
+from ...ir.nodes import I64, Const, ForEach, Label, Local, Loop, Op, Scope, Sort, Try
 from ...lang.stp import ast
 from .embedded import body as embedded
 from .lower_assign import assign, inc_dec
@@ -84,12 +84,7 @@ def _loop(lo: Lower, cond: ast.Expr | None, body: ast.Stmt, update: ast.Expr | N
     inner: list[Stmt] = []
     before = b.into(inner)
     if cond is not None:
-        holds = lo.expr(cond)
-        stop: list[Stmt] = []
-        b.out.append(If(holds, [], stop, cond.span))
-        back = b.into(stop)
-        b.leave(label)
-        b.into(back)
+        b.leave_unless(lo.expr(cond), label, cond.span)
     _body(lo, body, label)
     if update is not None:
         effect(lo, update)
@@ -233,12 +228,7 @@ def _buckets(lo: Lower, s: ast.Foreach) -> None:
     body: list[Stmt] = []
     before = b.into(body)
     b.mov(number, b.op("add", (number, Const(1))))
-    inside = b.op("lt", (number, Const(count)))
-    stop: list[Stmt] = []
-    b.out.append(If(inside, [], stop, b.span))
-    back = b.into(stop)
-    b.leave(label)
-    b.into(back)
+    b.leave_unless(b.op("lt", (number, Const(count))), label)
     local, after = _binding(lo, s.keys[0])
     b.mov(local, number)
     b.out += after
