@@ -94,6 +94,12 @@ class Btf(Blob):
         """Return `enum name`, or None."""
         return self._first(k.G_ENUM, name, t.Enum)
 
+    def find_tagged(self, kind: str, name: str) -> t.Struct | t.Union | t.Enum | None:
+        """Return the type that C calls `kind name`, with one of struct, union and enum, or None."""
+        if kind == "enum":
+            return self.find_enum(name)
+        return self.find_struct(name) if kind == "struct" else self.find_union(name)
+
     def find_typedef(self, name: str) -> t.Typedef | None:
         """Return the typedef, or None."""
         return self._first(k.G_TYPEDEF, name, t.Typedef)

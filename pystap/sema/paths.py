@@ -289,12 +289,8 @@ def parse_type(btf: Btf, text: str) -> t.Type | None:
     if not words:
         return None
     name = words[-1]
-    if words[0] == "struct":
-        return btf.find_struct(name)
-    if words[0] == "union":
-        return btf.find_union(name)
-    if words[0] == "enum":
-        return btf.find_enum(name)
+    if words[0] in ("struct", "union", "enum"):
+        return btf.find_tagged(words[0], name)
     plain = " ".join(words)
     return (
         btf.find_struct(plain)

@@ -206,14 +206,7 @@ def _types(btf: Btf, word: str, name: str, verbose: bool) -> list[str]:
         if not verbose:
             out.append(f"{word} {one}")
             continue
-        found: t.Type | None
-        found = (
-            btf.find_enum(one)
-            if word == "enum"
-            else btf.find_struct(one)
-            if word == "struct"
-            else btf.find_union(one)
-        )
+        found = btf.find_tagged(word, one)
         if isinstance(found, t.Enum):
             body = [f"        {n} = {v}," for n, v in found.values]
         elif isinstance(found, t.Composite):

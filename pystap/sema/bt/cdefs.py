@@ -142,12 +142,7 @@ class _Maker:
             known = self.done.get(f"{node.kind} {node.name}")
             if known is not None:
                 return known
-            lookup = {
-                "struct": self.base.find_struct,
-                "union": self.base.find_union,
-                "enum": self.base.find_enum,
-            }
-            found = lookup[node.kind](node.name)
+            found = self.base.find_tagged(node.kind, node.name)
             if found is None:
                 raise error("E210", f"unknown type '{node.kind} {node.name}'", node.span)
             return found.id, sizeof(found), _alignment(found)
@@ -196,12 +191,7 @@ class _Maker:
             known = self.done.get(key)
             if known is not None:
                 return known[0]
-            lookup = {
-                "struct": self.base.find_struct,
-                "union": self.base.find_union,
-                "enum": self.base.find_enum,
-            }
-            found = lookup[node.kind](node.name)
+            found = self.base.find_tagged(node.kind, node.name)
             mine = any(isinstance(t, ast.CRecord) and t.name == node.name for t in self.unit.tree.c.types)
             if found is not None and not mine:
                 return int(found.id)

@@ -90,7 +90,7 @@ def record(body: Body, node: ast.RecordName) -> bt.Type:
     from .body import error
 
     btf = body.unit.btf
-    found = {"struct": btf.find_struct, "union": btf.find_union, "enum": btf.find_enum}[node.kind](node.name)
+    found = btf.find_tagged(node.kind, node.name)
     if found is None:
         hint = ""
         other = find(btf, node.name)

@@ -96,8 +96,7 @@ def c_words(body: Body, text: str) -> T:
     stars = text.count("*")
     words = [w for w in text.replace("*", " ").split() if w != "const"]
     if words and words[0] in ("struct", "union", "enum"):
-        lookup = {"struct": btf.find_struct, "union": btf.find_union, "enum": btf.find_enum}[words[0]]
-        ctype = lookup(words[-1])
+        ctype = btf.find_tagged(words[0], words[-1])
     else:
         word = {"unsigned": "unsigned int"}.get(" ".join(words), " ".join(words))
         known = types.SCALARS.get(word)

@@ -186,11 +186,7 @@ class Types:
             )
         name = node.name
         btf = self.btf
-        found: t.Type | None
-        if kind == "Enum":
-            found = btf.find_enum(name)
-        else:
-            found = btf.find_struct(name) if kind == "Struct" else btf.find_union(name)
+        found = btf.find_tagged(kind.lower(), name)
         if found is None:
             from ...btf.kinds import G_STRUCT
 
