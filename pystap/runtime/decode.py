@@ -10,13 +10,14 @@ from struct import Struct
 
 from ..program import REC_HEADER
 from .formatting import harmless
+from .layout import packing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from ..program import Field, Program, RecordSpec
+    from ..program import Program, RecordSpec
 
     Record = tuple[Any, ...]
 
@@ -42,20 +43,6 @@ class Strings(dict[bytes, str]):
         return text
 
 
-def field_format(fields: Iterable[Field], start: int, size: int) -> str:
-    """struct's format of fields that begin at `start` of something `size` bytes long."""
-    out = []
-    at = start
-    for field in fields:
-        if field.offset > at:
-            out.append(f"{field.offset - at}x")
-        out.append("q" if field.type == "i64" else f"{field.size}s")
-        at = field.offset + (8 if field.type == "i64" else field.size)
-    if size > at:
-        out.append(f"{size - at}x")
-    return "".join(out)
-
-
 class Decoder:
     """Decodes rings. Records of one length are mostly of one shape, and then decoded in bulk."""
 
@@ -65,7 +52,7 @@ class Decoder:
         formats: dict[int, set[str]] = {}
         self._by_id: dict[int, Struct] = {}
         for spec in records:
-            fields = field_format(spec.fields, REC_HEADER, spec.size)
+            fields = packing(spec.fields, spec.size, REC_HEADER)
             formats.setdefault(spec.size, set()).add(fields)
             self._by_id[spec.id] = Struct("<" + fields)
         # for records of a length with one shape: a ring's 8 byte header, the record's, and the fields

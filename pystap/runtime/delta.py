@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct
 
 from ..types.stat import load_max, load_min
-from .layout import key_decoder, parts_format
+from .layout import key_decoder, packing
 from .numbers import wrap
 from .stat import LARGEST, SMALLEST, stat_maker
 
@@ -119,7 +119,7 @@ class DeltaArray:
         self._maps = [door.map(f"{name}.{g}") for g in range(2 if spec.resets else 1)]
         self._front = door.map(f"{name}.front") if spec.front else None
         self._front_value = self._front.value_size - spec.value_size if self._front is not None else 0
-        self._keys = Struct(parts_format(spec.key, spec.key_size))
+        self._keys = Struct("<" + packing(spec.key, spec.key_size))
         self._decode = key_decoder(spec, namespace, strings)
         self._value = ValueShape(spec)
         self._new = stat_maker(spec) if spec.value == "stat" else None

@@ -6,17 +6,17 @@ from struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
     from typing import Any
 
-    from ..program import GlobalSpec, Part
+    from ..program import Field, GlobalSpec, Part
     from .decode import Strings
 
 
-def parts_format(parts: Sequence[Part], size: int) -> str:
-    """struct's format of key parts in `size` bytes."""
+def packing(parts: Iterable[Part | Field], size: int, start: int = 0) -> str:
+    """struct's format, but for the order of bytes, of what lies from `start` on in something `size` bytes long."""
     out = []
-    at = 0
+    at = start
     for part in parts:
         if part.offset > at:
             out.append(f"{part.offset - at}x")
@@ -24,7 +24,7 @@ def parts_format(parts: Sequence[Part], size: int) -> str:
         at = part.offset + (8 if part.type == "i64" else part.size)
     if size > at:
         out.append(f"{size - at}x")
-    return "<" + "".join(out)
+    return "".join(out)
 
 
 def key_decoder(
@@ -55,7 +55,7 @@ class KeyPacker:
     __slots__ = ("_kinds", "_shape")
 
     def __init__(self, spec: GlobalSpec) -> None:
-        self._shape = Struct(parts_format(spec.key, spec.key_size))
+        self._shape = Struct("<" + packing(spec.key, spec.key_size))
         self._kinds = [(p.type, p.size) for p in spec.key]
 
     def pack(self, key: Any) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 
 from .errors import OVERFLOW, ScriptError
-from .layout import KeyPacker, key_decoder, parts_format
+from .layout import KeyPacker, key_decoder, packing
 from .numbers import wrap
 
 TYPE_CHECKING = False
@@ -66,7 +66,7 @@ class SharedArray:
         self._map = table
         self._strings = strings
         self._pack = KeyPacker(spec).pack
-        self._keys = Struct(parts_format(spec.key, spec.key_size))
+        self._keys = Struct("<" + packing(spec.key, spec.key_size))
         self._decode = key_decoder(spec, {}, strings)
         self._value = spec.value
 
@@ -135,13 +135,12 @@ class SharedArray:
         """All elements, in the kernel's order."""
         found = []
         decode, load, size = self._decode, self._load, self._map.value_size
-        for keys, values, count in self._map.batches():
+        for keys, values, _ in self._map.batches():
             at = 0
             for raw in self._keys.iter_unpack(keys):
                 key = raw if decode is None else decode(raw)
                 found.append((key, load(bytes(values[at : at + size]))))
                 at += size
-                count -= 1
         return found
 
     def values(self) -> list[Any]:
