@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...btf import types as bt
-from ...diag import CompileError, Diagnostic, did_you_mean, fail
+from ...diag import CompileError, did_you_mean, fail
 from ...lang.stp import ast
 from ...node import Node
 from ...probes.base import untyped
@@ -359,4 +359,3 @@ TABLE: dict[type, Any] = {
     ast.Deref: access,
     ast.AtOp: at_op,
 }
-_ = Diagnostic

@@ -265,8 +265,6 @@ def assign(c: Checker, e: ast.Assign, reads: bool = True) -> T:
         value = c.expr(e.value)
         type = target(c, e.target, False)
         flow(c.bag, type, value, e.value.span)
-        if reads:
-            _value_used(c, e.target)
         return type
     if op == "<<<":
         c.long(e.value)
@@ -278,15 +276,8 @@ def assign(c: Checker, e: ast.Assign, reads: bool = True) -> T:
     want(c.bag, c.expr(e.value), kind, e.value.span)
     type = target(c, e.target, reads)
     want(c.bag, type, kind, e.target.span)
-    if isinstance(e.target, ast.Name):
-        var = c.variable(e.target)
-        if isinstance(var, Var):
-            var.read = True
+    _note_read(c, e.target)
     return type
-
-
-def _value_used(c: Checker, node: ast.Expr) -> None:
-    """The value of `x = y` was used; the variable itself isn't read by that."""
 
 
 def _global_of(c: Checker, node: ast.Expr) -> GlobalVar | None:
@@ -300,11 +291,16 @@ def inc_dec(c: Checker, e: ast.IncDec, reads: bool = True) -> T:
     """`++`, `--`: of longs."""
     type = target(c, e.target, reads)
     want(c.bag, type, LONG, e.target.span)
-    if isinstance(e.target, ast.Name):
-        var = c.variable(e.target)
+    _note_read(c, e.target)
+    return T_LONG
+
+
+def _note_read(c: Checker, node: ast.Expr) -> None:
+    """A local variable that is changed by an operator is read by it, too."""
+    if isinstance(node, ast.Name):
+        var = c.variable(node)
         if isinstance(var, Var):
             var.read = True
-    return T_LONG
 
 
 def statistic(c: Checker, node: ast.Expr) -> GlobalVar | None:

@@ -108,7 +108,6 @@ def _share_pointee(x: T, y: T) -> None:
         before = x.pointee
         x.point(y.pointee)
         y.point(before)
-    return
 
 
 def flow(bag: Bag, into: T, value: T, span: Span) -> bool:
@@ -131,12 +130,11 @@ def flow(bag: Bag, into: T, value: T, span: Span) -> bool:
 
 def mismatch(bag: Bag, have: T, kind: str, span: Span, hint: str = "") -> None:
     """Report that a type is one thing elsewhere and another here."""
-    words = f"type mismatch: {WORDS[kind]} here, but {WORDS[have.kind]} elsewhere"
-    if have.span is None:
+    other = have.span
+    notes: tuple[tuple[str, Span | None], ...] = ()
+    if other is None or (other.source is span.source and other.start == span.start):
         words = f"type mismatch: {WORDS[kind]} is needed, this is {WORDS[have.kind]}"
-    if have.span is not None and have.span.source is span.source and have.span.start == span.start:
-        words = f"type mismatch: {WORDS[kind]} is needed, this is {WORDS[have.kind]}"
-        notes: tuple[tuple[str, Span | None], ...] = ()
     else:
-        notes = ((f"{WORDS[have.kind]} because of this use", have.span),) if have.span is not None else ()
+        words = f"type mismatch: {WORDS[kind]} here, but {WORDS[have.kind]} elsewhere"
+        notes = ((f"{WORDS[have.kind]} because of this use", other),)
     bag.add(Diagnostic("E201", words, span, notes=notes, hints=(hint,) if hint else ()))
