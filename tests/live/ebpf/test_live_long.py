@@ -5,13 +5,13 @@ from __future__ import annotations
 import struct
 
 import pytest
-from ebpf_live import Live, Options
+from ebpf_live import Live
 from ebpf_model import Model, s64
 from ebpf_rig import Const, Event, Global, If, Op, handler, i64
 from long_bodies import act_long
 from test_ebpf_globals import shape
 from test_ebpf_random import VALUES, make
-from test_live_random import Drawing
+from test_live_random import Drawing, run_live
 
 from pystap.kernel.prog import test_run as run_program
 
@@ -24,13 +24,7 @@ def test_random_body_in_pieces(seed, monkeypatch):
     args = [draw(VALUES) for _ in range(4)]
     model = Model([s64(a) for a in args], 20)
     fine = model.run(body)
-    globs = [(g, "shared", [], False) for g in maker.globs]
-    with Live(
-        [(Event("raw_tp", "sys_enter"), body, {})], globs=globs, options=Options(20), attach=False
-    ) as live:
-        run_program(live.loaded[0].fd, struct.pack("<4Q", *[a & (1 << 64) - 1 for a in args]))
-        records, error = live.records(), live.error
-        found = [live.peek(live.homes[g].spec.offset, "<q") for g in maker.globs]
+    records, error, found = run_live(body, maker.globs, args)
     assert (error is None) == fine
     if fine:
         count = len(maker.pool)

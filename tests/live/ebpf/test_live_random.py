@@ -33,6 +33,16 @@ class Drawing:
         return self.random.random() < 0.5
 
 
+def run_live(body, globs, args):
+    """Run a body once, here and now: its records, its error, the values of the globals."""
+    homes = [(g, "shared", [], False) for g in globs]
+    with Live(
+        [(Event("raw_tp", "sys_enter"), body, {})], globs=homes, options=Options(20), attach=False
+    ) as live:
+        run_program(live.loaded[0].fd, struct.pack("<4Q", *[a & (1 << 64) - 1 for a in args]))
+        return live.records(), live.error, [live.peek(live.homes[g].spec.offset, "<q") for g in globs]
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_random_body(seed):
     draw = Drawing(seed)
@@ -40,13 +50,7 @@ def test_random_body(seed):
     args = [draw(VALUES) for _ in range(4)]
     model = Model([s64(a) for a in args], 20)
     fine = model.run(body)
-    globs = [(g, "shared", [], False) for g in maker.globs]
-    with Live(
-        [(Event("raw_tp", "sys_enter"), body, {})], globs=globs, options=Options(20), attach=False
-    ) as live:
-        run_program(live.loaded[0].fd, struct.pack("<4Q", *[a & (1 << 64) - 1 for a in args]))
-        records, error = live.records(), live.error
-        found = [live.peek(live.homes[g].spec.offset, "<q") for g in maker.globs]
+    records, error, found = run_live(body, maker.globs, args)
     if fine:
         assert error is None
         count = len(maker.pool)
