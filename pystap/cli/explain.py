@@ -45,12 +45,6 @@ def explain(c: Compilation, out: TextIO | None = None) -> None:
     _maps(c, write)
 
 
-def mirrored(c: Compilation) -> list[int]:
-    """Return the numbers of the event handlers that the user stage decides in."""
-    assert c.staged is not None
-    return sorted({note.handler for note in c.staged.notes if note.kind == "mirror"})
-
-
 def _stage(c: Compilation, number: int) -> str:
     assert c.module is not None and c.staged is not None
     handler = c.module.handlers[number]

@@ -61,24 +61,6 @@ def _close_after(fd: int, attach: Callable[[int], Attachment]) -> None:
         os.close(fd)
 
 
-def load_type(prog_type: int) -> None:
-    """A program of this type, where no function has to be named."""
-    attach = {abi.BPF_PROG_TYPE_NETFILTER: abi.BPF_NETFILTER}.get(prog_type, 0)
-    flags = prog.F_SLEEPABLE if prog_type == abi.BPF_PROG_TYPE_SYSCALL else 0
-    os.close(_load(prog_type, expected_attach_type=attach, flags=flags))
-
-
-def call_helper(prog_type: int, helper: int) -> None:
-    """A call of a helper; a complaint about its arguments means that it may be called."""
-    flags = prog.F_SLEEPABLE if prog_type == abi.BPF_PROG_TYPE_SYSCALL else 0
-    try:
-        os.close(_load(prog_type, (I.call(helper), *_RETURN_0), flags=flags))
-    except prog.VerifierError as error:
-        for words in ("unknown func", "invalid func", "cannot use helper"):
-            if words in error.log:
-                raise Lacks(f"programs of type {prog_type} can't call helper {helper}") from None
-
-
 # -- BTF ids
 
 

@@ -26,7 +26,7 @@ class Features:
 
     def __init__(self, btf: Btf | None = None) -> None:
         self._btf = btf
-        self._known: dict[tuple[str, int, int], tuple[bool, str]] = {}
+        self._known: dict[str, tuple[bool, str]] = {}
 
     def names(self) -> tuple[str, ...]:
         """The features that `has` knows, in the order of a report."""
@@ -36,43 +36,20 @@ class Features:
 
     def has(self, name: str) -> tuple[bool, str]:
         """(whether it works, what the kernel said if not). An unknown name is a bug: KeyError."""
-        return self._try((name, 0, 0), name)
-
-    def prog_type(self, number: int) -> tuple[bool, str]:
-        """Whether programs of a type load (of those that load without naming a function)."""
-        return self._try(("", number, -1), f"program type {number}")
-
-    def helper(self, number: int, prog_type: int = abi.BPF_PROG_TYPE_RAW_TRACEPOINT) -> tuple[bool, str]:
-        """Whether programs of a type may call a helper."""
-        return self._try(("", prog_type, number), f"helper {number}")
-
-    def kfunc(self, name: str) -> tuple[bool, str]:
-        """Whether the kernel has a kfunc; which programs may call it, only loading one tells."""
-        if self._btf is None:
-            return False, "there is no BTF to look it up in"
-        return (True, "") if self._btf.find_func(name) else (False, f"this kernel has no {name}")
-
-    def _try(self, key: tuple[str, int, int], words: str) -> tuple[bool, str]:
-        found = self._known.get(key)
+        found = self._known.get(name)
         if found is None:
             from . import feature_probes  # imports every way to attach: only where something is tried
 
-            name, prog_type, number = key
             try:
-                if name:
-                    feature_probes.PROBES[name](self._btf)
-                elif number < 0:
-                    feature_probes.load_type(prog_type)
-                else:
-                    feature_probes.call_helper(prog_type, number)
+                feature_probes.PROBES[name](self._btf)
                 found = (True, "")
             except feature_probes.Lacks as error:
                 found = (False, str(error))
             except VerifierError as error:
-                found = (False, f"{words}: {last_words(error.log)}")
+                found = (False, f"{name}: {last_words(error.log)}")
             except (KernelError, OSError) as error:
                 found = (False, str(error))
-            self._known[key] = found
+            self._known[name] = found
         return found
 
 

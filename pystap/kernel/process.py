@@ -127,13 +127,6 @@ class HeldCommand:
                 self.status = os.WEXITSTATUS(raw) if os.WIFEXITED(raw) else 128 + os.WTERMSIG(raw)
         return self.status
 
-    def send(self, number: int) -> None:
-        """Send a signal, to this very process and no other that may have got its pid."""
-        try:
-            signal.pidfd_send_signal(self.pidfd, number)
-        except ProcessLookupError:
-            pass
-
     def close(self) -> None:
         """Forget the command: one that is still held never runs; one that runs goes on."""
         if self._go >= 0:

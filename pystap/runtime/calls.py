@@ -85,7 +85,7 @@ class KernelCalls:
         from ..bpf.asm import Asm
         from ..bpf.insn import encode
         from ..bpf.object import link
-        from ..kernel.prog import load_program
+        from ..kernel.prog import F_SLEEPABLE, load_program
 
         self._room()
         assert self._map is not None
@@ -108,7 +108,7 @@ class KernelCalls:
             abi.BPF_PROG_TYPE_SYSCALL,
             encode(link(asm.build(), {"calls": self._map.fd}, None, kfuncs)),
             name=name,
-            flags=1 << 4,  # BPF_F_SLEEPABLE
+            flags=F_SLEEPABLE,
         )
 
     # -- memory

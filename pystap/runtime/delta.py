@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .decode import Strings
     from .door import Door
 
-FRONT_SLOTS = 256
 USED = 2
 _SIGNED = frozenset(("count", "sum"))
 

@@ -74,15 +74,14 @@ def test_a_signal_ends_it() -> None:
     child = hold_command("sleep 100")
     child.release()
     assert child.poll() is None
-    child.send(signal.SIGTERM)
+    signal.pidfd_send_signal(child.pidfd, signal.SIGTERM)
     assert child.wait() == 128 + signal.SIGTERM
-    child.send(signal.SIGTERM)
     child.close()
 
 
 def test_ended_while_held() -> None:
     child = hold_command("sleep 100")
-    child.send(signal.SIGKILL)
+    signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
     select.select([child.pidfd], [], [], 10)
     child.release()
     assert child.wait() == 128 + signal.SIGKILL

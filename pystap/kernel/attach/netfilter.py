@@ -25,18 +25,11 @@ _NEWNET = 0x40000000
 _NAMED = "/run/netns"
 _TRIES = 64
 EVERY = 0.2  # seconds between two looks for namespaces, at least
-
-# UAPI macros and enums of <linux/netfilter.h>.
-PF_IPV4 = 2
-LOCAL_OUT = 3
-FIRST, LAST = -(1 << 31) + 1, (1 << 31) - 2
+FIRST, LAST = -(1 << 31) + 1, (1 << 31) - 2  # the priorities that are to be had
 
 
 def link_here(prog_fd: int, family: int, hook: int, priority: int) -> int:
-    """Attach a BPF_PROG_TYPE_NETFILTER program in this network namespace: the link, which holds the namespace.
-
-    The priorities -2147483648 and 2147483647 aren't to be had.
-    """
+    """Attach a BPF_PROG_TYPE_NETFILTER program in this network namespace; return the link, which holds the namespace."""
     rest = _REST.pack(family, hook, priority, 0)
     return link_create(prog_fd, 0, abi.BPF_NETFILTER, f"netfilter hook {family}:{hook}", rest)
 

@@ -52,11 +52,6 @@ class Format(Node):
         """How many arguments the format takes."""
         return sum(p.arity for p in self.parts if isinstance(p, Directive))
 
-    @property
-    def directives(self) -> tuple[Directive, ...]:
-        """The directives, without the literals."""
-        return tuple(p for p in self.parts if isinstance(p, Directive))
-
 
 class Problem(Node):
     """What is wrong with a format string, where, and what to do."""

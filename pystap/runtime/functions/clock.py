@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _read = time.clock_gettime_ns
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_FAR = 67768036191676799  # the last second of the year 2^31 + 1899
 
 
 def ktime_ns() -> int:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .maps import MapInfo
 
 _BITS = {"hh": 8, "h": 16}
-_SIGNED = frozenset("di")
 _NUMBERS = frozenset("diuxXocp")
 
 

@@ -6,7 +6,7 @@ from ...ir.nodes import BUF, I64, STR, Const, Text
 from ...ir.ops import Load
 from ..build import wrap
 from ..paths import text_bytes
-from .types import NONE, VOID, T, of_literal, parts
+from .types import NONE, T, of_literal, parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ class Val:
 
 
 UNKNOWN = Val(NONE, [Const(0)])
-NOTHING = Val(VOID, [])
 
 
 def number(value: int, type: T | None = None) -> Val:

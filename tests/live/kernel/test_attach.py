@@ -395,6 +395,9 @@ def in_own_network(work: Callable[[], bytes]) -> bytes:
     return data
 
 
+LOCAL_OUT = 3  # NF_INET_LOCAL_OUT
+
+
 def test_netfilter_in_a_namespace(count: Map) -> None:
     def write(asm: Asm) -> None:
         count_into(asm)
@@ -406,7 +409,7 @@ def test_netfilter_in_a_namespace(count: Map) -> None:
         pytest.skip(f"this kernel: {error}")
 
     def work() -> bytes:
-        link = netfilter.link_here(fd, netfilter.PF_IPV4, netfilter.LOCAL_OUT, 10)
+        link = netfilter.link_here(fd, socket.AF_INET, LOCAL_OUT, 10)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind(("127.0.0.1", 0))
             for _ in range(250):

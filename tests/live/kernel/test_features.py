@@ -7,7 +7,6 @@ import os
 import pytest
 from kernel_kit import need_root, nothing_left
 
-from pystap.bpf import consts_gen as abi
 from pystap.btf import Btf
 from pystap.kernel import feature_probes, features, target
 from pystap.kernel.features import Features
@@ -51,16 +50,6 @@ def test_without_btf_the_reason_says_so() -> None:
     works, reason = Features().has("tp_btf")
     assert not works
     assert "BTF" in reason
-    assert not Features().kfunc("bpf_rdonly_cast")[0]
-
-
-def test_helpers_and_types() -> None:
-    found = Features()
-    assert found.helper(1)[0]
-    assert not found.helper(100_000)[0]
-    assert not found.helper(60, abi.BPF_PROG_TYPE_SOCKET_FILTER)[0]  # sock_map_update is for sockets' events
-    assert found.prog_type(abi.BPF_PROG_TYPE_PERF_EVENT) == (True, "")
-    assert not found.prog_type(12345)[0]
 
 
 def test_unknown_feature_is_a_bug() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pystap.diag import Bag, render
 from pystap.lang.stp import ast
-from pystap.lang.stp.formats import STAR
+from pystap.lang.stp.formats import STAR, Directive
 from pystap.lang.stp.parser import PreprocEnv, parse
 from pystap.source import Source
 
@@ -284,7 +284,7 @@ def test_format_parts() -> None:
     assert (text.width, text.precision, text.arity) == (STAR, STAR, 3)
     assert (last.flag, last.conv, last.width, last.precision) == ("#", "X", None, None)
     assert node.format.arity == 5
-    assert [d.span.text for d in node.format.directives] == ["%-5.3ld", "%*.*s", "%#X"]
+    assert [p.span.text for p in node.format.parts if isinstance(p, Directive)] == ["%-5.3ld", "%*.*s", "%#X"]
 
 
 def test_print_kinds() -> None:
