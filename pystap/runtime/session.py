@@ -122,6 +122,7 @@ class Session:
             self.failed = True
         except Quit:
             self.failed = True
+            self._cut()
         finally:
             self.signals.restore()
             self.close()
@@ -130,6 +131,13 @@ class Session:
         if self.failed:
             return 1
         return self.context.exiting[0] & 255 if self.context.exiting else 0
+
+    def _cut(self) -> None:
+        """Say that the end was asked for twice."""
+        try:
+            self.sink.message("WARNING: interrupted a second time: the rest of the run was left out\n")
+        except (OSError, Quit):  # nobody takes output, which may be why
+            pass
 
     def _whole(self) -> None:
         context = self.context

@@ -73,6 +73,7 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
         assert_gone({"link_id": objects["link_id"]})  # everything is detached before the end handlers run
         tracer.finish()
     assert tracer.status == 1
+    assert "WARNING: interrupted a second time" in tracer.err
     assert_gone(objects)
 
 
