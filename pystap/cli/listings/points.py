@@ -185,7 +185,8 @@ class Lister:
         btf = self.target.btf
         wanted_system, colon, wanted = pattern.rpartition(":")
         out = []
-        for name in btf.tracepoints():
+        names = btf.tracepoints() if not self.target.untyped else sorted(self.systems)
+        for name in names:
             system = self.systems.get(name, "")
             if not matches(name, wanted) or (colon and self.systems and not matches(system, wanted_system)):
                 continue

@@ -231,9 +231,13 @@ def _raw(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
     out = []
     for word in names:
         found = btf.find_tracepoint(word)
+        text = f"rawtracepoint:{word}"
+        if found is None and unit.target.untyped and not attach.wildcard:
+            from .points_trace import without_types
+
+            return [without_types(unit, attach, text, word)]
         if found is None:
             continue
-        text = f"rawtracepoint:{word}"
         point = Point("rawtracepoint", text, Event("tp_btf", word), attach.span, f"tracepoint {word}")
         _raw_arguments(point, btf, found)
         out.append(point)

@@ -48,6 +48,8 @@ def _matching(unit: Unit, attach: ast.AttachPoint) -> list[tuple[str, str]]:
     from ...probes.bt_subsystems import SUBSYSTEMS
 
     have = set(unit.btf.tracepoints())
+    if unit.target.untyped and unit.target.tracepoints is not None:
+        have = set(unit.target.tracepoints())
     found = [
         (subsystem, word)
         for subsystem in glob_filter(attach.target, SUBSYSTEMS)
@@ -66,7 +68,8 @@ def _point(unit: Unit, attach: ast.AttachPoint, subsystem: str, event: str) -> P
     btf = unit.btf
     found = btf.find_tracepoint(event)
     if found is None and unit.target.untyped:
-        raise untyped(unit.target, f"tracepoint:{subsystem}:{event}", attach.span)
+        _check_subsystem(attach, subsystem, event)
+        return without_types(unit, attach, f"tracepoint:{subsystem}:{event}", event)
     if found is None:
         raise _no_tracepoint(event, btf.tracepoints(), attach)
     record, texts = fields_of(subsystem, event)
@@ -92,6 +95,16 @@ def _point(unit: Unit, attach: ast.AttachPoint, subsystem: str, event: str) -> P
             point.fields.setdefault(word, make)
     point.unsupported = tuple(w for w in declared if w not in point.fields)
     return point
+
+
+def without_types(unit: Unit, attach: ast.AttachPoint, text: str, event: str) -> Point:
+    """Return a tracepoint's point on a kernel that tells no types: it is known by name, and has no arguments."""
+    known = sorted(unit.target.tracepoints()) if unit.target.tracepoints is not None else []
+    if not known:
+        raise untyped(unit.target, text, attach.span)
+    if event not in known:
+        raise _no_tracepoint(event, known, attach)
+    return Point(attach.provider, text, Event("tp_btf", event), attach.span, f"tracepoint {event}")
 
 
 def _check_subsystem(attach: ast.AttachPoint, subsystem: str, event: str) -> None:

@@ -41,6 +41,25 @@ def test_system_calls_and_tracepoints(command: str) -> None:
     assert found["sched_process_exec"] == found["sched_process_exit"] == 1, found
 
 
+def test_tracepoints_of_bpftrace(command: str) -> None:
+    """By their names, too; they have no arguments, and are listed."""
+    script = """
+    tracepoint:sched:sched_process_exe* /pid == cpid/ { @n["exec"] = count(); }
+    rawtracepoint:sched_process_exit /tid == cpid/ { @n["exit"] = count(); }
+    """
+    done = untyped("--lang=bt", "-e", script, "-c", command)
+    assert done.returncode == 0, done.stderr
+    assert "@n[exec]: 1\n" in done.stdout and "@n[exit]: 1\n" in done.stdout, done.stdout
+    for point, code, said in (
+        ("tracepoint:sched:sched_switch { print(args.prev_comm); }", "E230", "no type information (BTF)"),
+        ("tracepoint:foo:sched_switch { print(1); }", "E303", "did you mean 'sched:sched_switch'?"),
+        ("tracepoint:sched:sched_swich { print(1); }", "E303", "did you mean 'sched_switch'?"),
+    ):
+        done = untyped("-p3", "--lang=bt", "-e", point)
+        assert done.returncode == 1 and f"error[{code}]" in done.stderr and said in done.stderr, done.stderr
+    assert 'sched_switch")\n' in untyped("-l", 'kernel.trace("sched_swi*")').stdout
+
+
 @pytest.mark.usefixtures("probes")
 def test_functions(command: str) -> None:
     """By kprobes: calls, returns, arguments by number, many at once."""
