@@ -135,7 +135,8 @@ def translate(words: list[str]) -> list[str]:
     if "--info" in words:
         return ["doctor"]
     if not words:
-        return [*out, "--help"]
+        hint = "bpftrace FILE, bpftrace -e 'program', or bpftrace --help"
+        raise fail("E910", "no script given", None, hint)
     at = 0
     while at < len(words):
         word = words[at]

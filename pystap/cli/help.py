@@ -53,5 +53,5 @@ def text(args: Arguments) -> str:
 
     if args.file is not None and tool(args.file) is not None:
         return usage(args.file)
-    tools = "".join([f"  {name:14} {summary(name)}\n" for name in names()])
+    tools = "".join([f"  {name:15} {summary(name)}\n" for name in names()])
     return f"{HELP}\ntools (pystap TOOL --help says more):\n{tools}"

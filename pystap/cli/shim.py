@@ -25,7 +25,9 @@ def shim(folder: str) -> int:
         if not _write(path, text(name)):
             status = 1
     if status == 0 and os.path.abspath(folder) not in os.environ.get("PATH", "").split(os.pathsep):
-        print(f"to use them: PATH={os.path.abspath(folder)}:$PATH")
+        import shlex
+
+        print(f"to use them: PATH={shlex.quote(os.path.abspath(folder))}:$PATH")
     return status
 
 

@@ -22,7 +22,11 @@ def main(words: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    timeout = float(os.environ.get("TIMEOUT") or 600)
+    seconds = os.environ.get("TIMEOUT") or "600"
+    if not seconds.isdecimal():
+        print(f"guest: TIMEOUT is a number of seconds, not '{seconds}'", file=sys.stderr)
+        return 2
+    timeout = float(seconds)
     command, debuginfo = words[1], bool(os.environ.get("DEBUGINFO"))
     if debuginfo:
         command = f"export SYSTEMTAP_DEBUGINFO_PATH={FOLDER}\n{command}"

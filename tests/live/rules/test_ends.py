@@ -30,7 +30,13 @@ def test_exit_in_the_kernel_stage_beside_one_of_the_user_stage(tmp_path: Path, s
 
 @BOTH
 def test_exit_in_a_timer(tmp_path: Path, stage: str) -> None:
-    script = "global n\n" + OURS + 'n++; println("event") }\n' + "probe timer.ms(50) { if (n > 1000) exit() }\n" + END
+    script = (
+        "global n\n"
+        + OURS
+        + 'n++; println("event") }\n'
+        + "probe timer.ms(50) { if (n > 1000) exit() }\n"
+        + END
+    )
     done = trace_calls(tmp_path, script, 200000, stage=stage, words=("-s64",))
     lines, counted = told(done.clean())
     assert lines == counted > 0

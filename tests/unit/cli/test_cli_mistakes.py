@@ -310,3 +310,7 @@ def test_a_bug_is_called_one(pystap: Command, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("pystap.staging.stage", broken)
     ran = pystap("-p3", "-e", "probe begin { }")
     assert ran.status == 1 and "this is a bug in pystap: KeyError" in ran.err and "Traceback" not in ran.err
+
+
+def test_bpftrace_without_a_script(pystap: Command) -> None:
+    pystap("bpftrace").failed("E910", "no script given", "bpftrace -e")
