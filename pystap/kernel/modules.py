@@ -30,6 +30,14 @@ def loaded_modules() -> list[str]:
     return sorted(line.split(" ", 1)[0] for line in lines if line and " Unloading " not in line)
 
 
+def loading_of(module: str) -> int:
+    """Return what tells a loaded module from one of the same name that was there before it; 0 if it isn't there."""
+    try:
+        return os.stat(f"/sys/module/{module}").st_ino
+    except OSError:
+        return 0
+
+
 def name_of(path: str) -> str:
     """The module's name of a file's path."""
     return path.rpartition("/")[2].partition(".ko")[0].replace("-", "_")

@@ -32,7 +32,6 @@ class Modules:
     def __init__(self, door: Door) -> None:
         from ..kernel.module_code import ModuleCode
         from ..kernel.module_watch import ModuleWatch
-        from ..kernel.modules import loaded_modules
 
         self._door = door
         self.watch: ModuleWatch | None = None
@@ -40,31 +39,37 @@ class Modules:
             self.watch = ModuleWatch()
         except KernelError:
             pass  # a kernel that can't load modules
-        self._present = set(loaded_modules())
+        self._present = self._loaded()
         # read beforehand, so that attaching takes no time when the module comes
-        self._code: dict[str, ModuleCode] = {m: ModuleCode(m) for m in self._wanted() - self._present}
+        self._code: dict[str, ModuleCode] = {m: ModuleCode(m) for m in self._wanted() - self._present.keys()}
+
+    def _loaded(self) -> dict[str, int]:
+        """The wanted modules that are there, each with what tells its loadings apart."""
+        from ..kernel.modules import loaded_modules, loading_of
+
+        wanted = self._wanted()
+        return {module: loading_of(module) for module in loaded_modules() if module in wanted}
 
     def _wanted(self) -> set[str]:
         return {module for one in self._door.loaded for module in wanted_modules(one)}
 
     def changed(self) -> list[str]:
-        """See what has come and gone; return warnings."""
-        from ..kernel.modules import loaded_modules
+        """See what has come and gone, or both since the last time; return warnings."""
         from ..kernel.symbols import kallsyms
 
         if self.watch is not None:
             self.watch.clear()
-        now = set(loaded_modules())
-        come, gone = now - self._present, self._present - now
+        before, now = self._present, self._loaded()
         self._present = now
-        wanted = self._wanted()
-        for module in gone & wanted:
+        come = [module for module in now if before.get(module) != now[module]]
+        gone = [module for module in before if now.get(module) != before[module]]
+        for module in {*gone, *come}:  # one that came while all was attached may have been attached to
             for made in self._door.attachments:
                 drop = getattr(made, "drop", None)
                 if drop is not None:
                     drop(module, self._door.misses_of_link)
         warnings: list[str] = []
-        tables = {module: self._symbols(module) for module in come & wanted}
+        tables = {module: self._symbols(module) for module in come}
         for module, table in sorted(tables.items()):
             warnings += self._arrived(module, table or kallsyms(fresh=True))
         if any(tables.values()):

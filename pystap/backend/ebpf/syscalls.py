@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _X86_ARGS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 _ARM_ORIG_X0, _ARM_NUMBER = 272, 280  # arm64 pt_regs: orig_x0 and syscallno behind the 34 user registers
 TS_COMPAT = 2
+_SIGRETURN = {"x86_64": 15, "aarch64": 139}
 KINDS = ("sys_enter", "sys_exit")
 
 
@@ -54,7 +55,10 @@ def _require(lo: Lower, op: Op) -> None:
 
 
 def _number(lo: Lower, dst: int) -> None:
-    """The number, sign-extended from 32 bits: -1 is a call that was cancelled."""
+    """The number, sign-extended from 32 bits: -1 is a call that was cancelled, or the return of rt_sigreturn.
+
+    That has put everything back as it was before the signal, and no call. It is taken for it where it is asked for.
+    """
     fn = lo.fn
     if lo.kind == "sys_enter":
         fn.ldx(8, dst, context(lo), 8)
@@ -65,6 +69,17 @@ def _number(lo: Lower, dst: int) -> None:
     else:
         fn.ldx(4, dst, _registers(lo), _place(lo, "syscallno", _ARM_NUMBER))
     widen(lo, dst, 32, True)
+    own = _SIGRETURN.get(lo.target.arch)
+    if own in (_wanted(lo) or ()):
+        other = fn.new_label()
+        fn.jumpi(I.JNE, dst, -1, other)
+        fn.const(dst, own)
+        fn.label(other)
+
+
+def _wanted(lo: Lower) -> list[int] | None:
+    args = lo.kp.event.args
+    return args.get("numbers") if isinstance(args, dict) else None
 
 
 def _place(lo: Lower, field: str, default: int) -> int:
@@ -129,8 +144,7 @@ def filter_numbers(lo: Lower) -> None:
 
     The numbers are those of 64-bit calls; a 32-bit call with such a number is another call.
     """
-    args = lo.kp.event.args
-    wanted = args.get("numbers") if isinstance(args, dict) else None
+    wanted = _wanted(lo)
     if lo.kind not in KINDS or wanted is None:
         return
     fn = lo.fn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 
 import pytest
@@ -132,6 +133,24 @@ def test_unloaded_while_traced(loose: str) -> None:
         tracer.wait_for("dummy_setup 0")
         subprocess.run(["modprobe", "-r", loose], check=True)
         subprocess.run(["modprobe", loose, "numdummies=0"], check=True)
+        _until_again(tracer)
+    assert tracer.status == 0
+    assert "Traceback" not in tracer.err
+
+
+def test_reloaded_while_the_tracer_is_busy(loose: str) -> None:
+    """When it looks again there is a module of the same name, which isn't the one that it attached to."""
+    if why := probing.lacks("kprobe"):
+        pytest.skip(why)
+    subprocess.run(["modprobe", loose, "numdummies=0"], check=True)
+    text = 'global n probe module("dummy").function("dummy_setup*") { printf("%s %d\\n", ppfunc(), n++) }'
+    with Tracer("--attach=kprobe", "-e", text) as tracer:
+        _use()
+        tracer.wait_for("dummy_setup 0")
+        tracer.interrupt(signal.SIGSTOP)
+        subprocess.run(["modprobe", "-r", loose], check=True)
+        subprocess.run(["modprobe", loose, "numdummies=0"], check=True)
+        tracer.interrupt(signal.SIGCONT)
         _until_again(tracer)
     assert tracer.status == 0
     assert "Traceback" not in tracer.err

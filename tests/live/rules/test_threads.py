@@ -1,7 +1,8 @@
-"""Returns of system calls, of threads that take over another one's number."""
+"""Returns of system calls that aren't told apart by the thread's number, or the call's."""
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,20 @@ def test_execve_returns_in_the_thread_that_called_it() -> None:
         process.wait()
         if process.stdin is not None:
             process.stdin.close()
+
+
+SIGNALS = """
+import os, signal
+signal.signal(signal.SIGUSR1, lambda *_: None)
+for _ in range(30):
+    os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+def test_the_return_of_a_signals_handler() -> None:
+    """The kernel tells of it without the call's number."""
+    script = "global a, b, n\nprobe syscall.rt_sigreturn { if (pid() == target()) a++ }\n"
+    script += 'probe syscall.rt_sigreturn.return { if (pid() == target()) { b++; if (name == "rt_sigreturn") n++ } }\n'
+    script += 'probe end { printf("%d %d %d\\n", a, b, n) }\n'
+    done = run("-c", f"{sys.executable} -I -S -c {shlex.quote(SIGNALS)}", "-e", script)
+    assert done.clean() == "30 30 30\n"
