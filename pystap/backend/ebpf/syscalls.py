@@ -70,7 +70,7 @@ def _number(lo: Lower, dst: int) -> None:
         fn.ldx(4, dst, _registers(lo), _place(lo, "syscallno", _ARM_NUMBER))
     widen(lo, dst, 32, True)
     own = _SIGRETURN.get(lo.target.arch)
-    if own in (_wanted(lo) or ()):
+    if own is not None and own in (_wanted(lo) or ()):
         other = fn.new_label()
         fn.jumpi(I.JNE, dst, -1, other)
         fn.const(dst, own)
