@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EILSEQ, EINVAL, EMFILE, ENOENT, ENOMEM, ENOSPC
+from errno import E2BIG, EILSEQ, EINVAL, EMFILE, ENOENT, ENOMEM, ENOSPC
 
 from ..diag import Diagnostic
 from ..source import Span
@@ -44,6 +44,10 @@ def _remedies(error: Exception) -> tuple[str, ...]:
     number, what = getattr(error, "errno", 0), str(getattr(error, "what", ""))
     if number == EMFILE:
         return ("the limit of open files is too low: ulimit -n 4096",)
+    if number == E2BIG and what.startswith("making map"):
+        return (
+            "an element takes more than the 32 KiB that kernels allow: fewer buckets of @hist_linear, shorter strings",
+        )
     if number in (ENOMEM, ENOSPC):
         return ("-s MB makes smaller buffers, -D MAXMAPENTRIES=N smaller arrays",)
     if what.startswith("opening ") and " on CPU " in what:

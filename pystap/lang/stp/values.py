@@ -44,6 +44,7 @@ _HISTOGRAMS = frozenset(("@hist_log", "@hist_linear"))
 _TARGETS = frozenset(("@cast", "@var"))
 _GURU_OPERATORS = frozenset(("@kderef", "@kregister"))  # @const gets no C here, so it can do no harm
 # The arguments of the others: e expression, s string, n number, v variable's name; behind a dot: optional.
+MOST_BUCKETS = 100_000
 _SIGNATURES = {
     "@defined": "e",
     "@entry": "e",
@@ -414,6 +415,9 @@ class ValueParser(Cursor):
         if params and (params[2] <= 0 or params[0] > params[1]):
             hint = "the step is above 0, and low is not above high"
             self.report("E129", f"@hist_linear has no buckets from {params[0]} to {params[1]}", span, hint)
+        elif params and (params[1] - params[0]) // params[2] >= MOST_BUCKETS:
+            words = f"@hist_linear would have more than {MOST_BUCKETS} buckets"
+            self.report("E129", words, span, "a larger step makes fewer")
         return HistOp(span, op, stat, tuple(params))
 
 

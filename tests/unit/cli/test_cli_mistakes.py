@@ -172,6 +172,11 @@ def test_the_deepest_that_the_parser_takes_is_compiled(pystap: Command) -> None:
     ("text", "code", "say"),
     [
         ("probe begn { exit() }", "E301", ("unknown probe point 'begn'", ":1:7", "did you mean 'begin'?")),
+        (
+            "global x probe begin { x <<< 1 print(@hist_linear(x, 0, 99999999, 1)) }",
+            "E129",
+            ("more than 100000 buckets", ":1:38", "a larger step"),
+        ),
         ("probe vm { }", "E301", ("unknown probe point 'vm'", "there are vm.", "vm.pagefault")),
         ("probe netdev.nosuch { }", "E301", ("'netdev.nosuch'", "netdev.receive")),
         ("probe netfilter.ipv4.nosuch { }", "E301", ("'ipv4' can't follow", "netfilter.ipv4.local_in")),

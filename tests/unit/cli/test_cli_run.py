@@ -177,6 +177,7 @@ def test_a_refused_system_call(pystap: Command, door: type[NoDoor]) -> None:
         (errno.EMFILE, "making map rings", "ulimit -n"),
         (errno.ENOENT, "opening hardware:cycles:1000 on CPU 0", "no such counter"),
         (errno.EINVAL, "opening cpu-clock on CPU 0", "kernel.perf_event_max_sample_rate"),
+        (errno.E2BIG, "making map x.0", "fewer buckets"),
         (errno.ENOMEM, "making map calls", "-D MAXMAPENTRIES"),
     ],
 )
