@@ -82,6 +82,7 @@ class Wanted:
 
 def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
     """`(kernel | module("m") | kprobe) . function ("name[@file[:line]]") { . suffix }`."""
+    plain = len(parts) == 2 and isinstance(parts[1].arg, str)
     if isinstance(parts[1].arg, int):
         word, module = _at_address(parts[1], env)
         parts = (parts[0], word, *parts[2:])
@@ -99,7 +100,7 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
         from .direct import resolve as direct
         from .inlined import InlinedOnly
 
-        plain = len(parts) == 2 and wanted.text.startswith(("kernel.", "module("))
+        plain = plain and wanted.text.startswith(("kernel.", "module("))
         try:
             own = direct(wanted, env)
         except InlinedOnly as inlined:

@@ -1,6 +1,7 @@
 """The copies of a function that are inlined into others, beside its own code: a plain point by name means both.
 
-    add(wanted, env, own)       the events of own code, and those of the copies behind them
+    add(wanted, env, own)                   the events of own code, and those of the copies behind them
+    made(wanted, env, info, own, places)    those of copies whose places are known
 
 Where no debug information is installed there are the events of own code alone, and nothing is said. A problem in reading it,
 or copies that are too many, are a warning; so is each copy that can't be probed (`beside` in its event's arguments,
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from ...debuginfo import DebugInfo, Spot
     from . import Wanted
 
-MOST_UNITS = (
-    24  # of a header's function: reading each takes a tenth of a second, and so many are kept in memory
-)
+MOST_UNITS = 24  # of a header's function: each takes a tenth of a second, and these are kept in memory
 SHOWN = 3  # functions that a warning names
 _OWN = frozenset(("fentry", "kprobe"))
 
@@ -34,7 +33,7 @@ def add(wanted: Wanted, env: Env, own: list[Resolved]) -> list[Resolved]:
     named = env.copies and not has_glob(wanted.name) and not has_glob(wanted.module)
     if not named or target.debuginfo is None or features is None or not features("kprobe"):
         return own
-    if any(made.event.kind not in _OWN for made in own):
+    if any(one.event.kind not in _OWN for one in own):
         return own  # a stand-in
     try:
         info = target.debuginfo(wanted.module)
@@ -57,11 +56,18 @@ def _copies(wanted: Wanted, env: Env, info: DebugInfo, own: list[Resolved]) -> l
         return []
     here = [one for one in found if not wanted.file or matches(one[0], wanted.file)]
     places = [(spot, f"{name}@{file}:{line}") for file, line, spots in here for spot in spots]
+    return made(wanted, env, info, own, places)
+
+
+def made(
+    wanted: Wanted, env: Env, info: DebugInfo, own: list[Resolved], places: list[tuple[Spot, str]]
+) -> list[Resolved]:
+    """Return the events of a function's copies, given their places and these as pp() shows them."""
     if len(places) > env.most:
-        words = (
-            f"'{name}' is inlined at {len(places)} places, more than {env.most}: its own code alone is probed"
-        )
-        _say(own, words, f'{point.replace(name, "g")}.callee("{name}") is the copies in a function g')
+        name, owner = places[0][0].function, wanted.text.partition(".function(")[0]
+        words = f"'{name}' is inlined at {len(places)} places, more than {env.most}"
+        hint = f'{owner}.function("g").callee("{name}") is the copies in a function g'
+        _say(own, f"{words}: its own code alone is probed", hint)
         return []
     out: list[Resolved] = []
     refused: dict[str, list[str]] = {}
@@ -72,7 +78,7 @@ def _copies(wanted: Wanted, env: Env, info: DebugInfo, own: list[Resolved]) -> l
             refused.setdefault(error.diagnostic.message, []).append(spot.within)
     info.save()
     for why, within in refused.items():
-        _say(own, left_out(name, within, why))
+        _say(own, left_out(places[0][0].function, within, why))
     return out
 
 
@@ -80,15 +86,15 @@ def _copy(wanted: Wanted, env: Env, info: DebugInfo, own: list[Resolved], spot: 
     from .inside import text_of
     from .lines import resolved_at
 
-    made = resolved_at(info, env, wanted.module, spot, text_of(wanted, place, ".inline"), "function")
-    context = made.context
+    one = resolved_at(info, env, wanted.module, spot, text_of(wanted, place, ".inline"), "function")
+    context = one.context
     context.copy_in = spot.within
     context.elsewhere = lambda name: ""  # takes seconds to find, and isn't shown
     for variable in own[0].context.variables.values():
         if variable.op != "local" and variable.name not in context.variables:
             context.missing.setdefault(variable.name, GONE)
-    made.event.args.update(among=wanted.text, beside=True)
-    return made
+    one.event.args.update(among=wanted.text, beside=True)
+    return one
 
 
 def left_out(name: str, within: list[str], why: str) -> str:
@@ -100,9 +106,9 @@ def left_out(name: str, within: list[str], why: str) -> str:
 def _symbols(own: list[Resolved]) -> tuple[str, ...]:
     """Return the symbols of own code."""
     out: dict[str, None] = {}
-    for made in own:
-        args = made.event.args if isinstance(made.event.args, dict) else {}
-        listed = args.get("functions") or ((0, "", "", made.event.name),)
+    for one in own:
+        args = one.event.args if isinstance(one.event.args, dict) else {}
+        listed = args.get("functions") or ((0, "", "", one.event.name),)
         out.update((symbol, None) for _, _, _, symbol in listed)
     return tuple(out)
 

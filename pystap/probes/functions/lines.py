@@ -316,12 +316,27 @@ def _by_line(wanted: Wanted, env: Env) -> list[Resolved]:
     out: list[Resolved] = []
     for function in inside:
         if function.code:
-            out += _whole(wanted, env, function)
+            own = _whole(wanted, env, function)
+            out += own + _copies(wanted, env, info, function, own)
         else:
             from .inside import inline
 
             out += inline(wanted, env, info, [function])
     return out
+
+
+def _copies(
+    wanted: Wanted, env: Env, info: DebugInfo, function: Function, own: list[Resolved]
+) -> list[Resolved]:
+    """Return the events of a function's copies, where its own code isn't all that is meant."""
+    if wanted.suffix() or has_glob(wanted.name) or not function.copies or not env.copies:
+        return []
+    if not wanted.text.startswith(("kernel.", "module(")):
+        return []
+    from .copies import made
+
+    place = f"{function.name}@{function.file}:{function.line}"
+    return made(wanted, env, info, own, [(spot, place) for spot in info.inlined(function)])
 
 
 class _Named:

@@ -45,11 +45,32 @@ def _key(event: Event) -> Key | None:
     return event.kind in _RETURNS, module, event.name
 
 
+def _same_places(probes: list[Derived]) -> None:
+    """Make places in functions that several points name one event, of the point that needs it most."""
+    known: dict[tuple[Any, ...], list[Derived]] = {}
+    for derived in probes:
+        event = derived.resolved.event
+        args = event.args if isinstance(event.args, dict) else {}
+        if event.kind == "kprobe" and "among" in args and "functions" not in args:
+            known.setdefault((event.name, args.get("offset"), args.get("addr")), []).append(derived)
+    for same in known.values():
+        first = min(same, key=lambda one: _spare(one.resolved.event)).resolved.event
+        for derived in same:
+            if derived.resolved.event is not first:
+                derived.resolved = derived.resolved.replace(event=first)
+
+
+def _spare(event: Event) -> tuple[bool, bool]:
+    """Whether a place's point has an event besides, and whether it has other places."""
+    return "beside" in event.args, event.args["among"] != ""
+
+
 def together(probes: list[Derived], resolve: Callable[[Derived, str], list[Derived]]) -> list[Derived]:
     """Return the handlers, those of patterns with the functions that are others' taken out, and made their own.
 
     resolve(derived, name) gives what a pattern's point is with the function's name in the pattern's place.
     """
+    _same_places(probes)
     single: dict[Key, Event] = {}
     # those of patterns last: one of these may be of one function alone
     for derived in sorted(probes, key=lambda d: _of_pattern(d.resolved.event)):

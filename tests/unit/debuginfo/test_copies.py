@@ -8,7 +8,7 @@ import pytest
 
 from pystap.debuginfo import DebugInfo, DebugInfoError, LibraryMissing
 from pystap.ir.printer import body_text
-from pystap.probes import base
+from pystap.probes import base, functions
 from pystap.probes.functions import copies
 
 from .test_points import KPROBES, analysed
@@ -98,6 +98,31 @@ def test_own_code_and_copies() -> None:
 def test_points_of_own_code_alone(point: str) -> None:
     found, _ = compiled(f"probe {point} {{ println(1) }}")
     assert len(found) == 1 and found[0].event.kind in ("fentry", "fexit")
+
+
+def test_a_line_and_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line in the function means all of it; the address of its code that alone."""
+    line = line_of("kernel/copies.c", "return dfd +")
+    found, said = compiled(f'probe kernel.function("{OWN}@kernel/copies.c:{line}") {{ println($name) }}')
+    assert [h.event.name for h in found] == [OWN, "given"] and [code for code, _ in said] == ["W305"]
+    for suffix in (".call", ".return"):
+        found, _ = compiled(f'probe kernel.function("{OWN}@kernel/copies.c:{line}"){suffix} {{ println(1) }}')
+        assert len(found) == 1
+    monkeypatch.setattr(
+        "pystap.probes.functions._at_address", lambda word, env: (functions._Named(word.span, OWN), "")
+    )
+    found, said = compiled("probe kernel.function(0xffffffff81000020) { println(1) }")
+    assert [h.event.name for h in found] == [OWN] and said == []
+
+
+def test_one_place_is_one_event() -> None:
+    """Handlers of a place run in the order of the script, whatever their points call it."""
+    text = f'probe kernel.function("{OWN}") {{ println(1) }} probe kernel.function("{OWN}").inline {{ println(2) }}'
+    found, _ = compiled(text)
+    assert [h.event.name for h in found] == [OWN, "constant", "given", "constant", "given"]
+    assert found[1].event is found[3].event and found[2].event is found[4].event
+    # the point that has nothing but these places decides whether one has to be there
+    assert found[1].event.args == {"offset": 0x18, "among": f'kernel.function("{OWN}").inline'}
 
 
 def test_a_return_that_wants_the_entry() -> None:
@@ -208,8 +233,10 @@ def test_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert len(compiled(text.format(HEADER))[0]) == 3
     monkeypatch.setattr(base, "MOST_PLACES", 1)
-    found, ((code, words),) = compiled(text.format(OWN))
-    assert len(found) == 1 and code == "W305" and "at 2 places, more than 1" in words
+    line = line_of("kernel/copies.c", "return dfd +")
+    for name in (OWN, f"{OWN}@kernel/copies.c:{line}"):
+        found, ((code, words),) = compiled(text.format(name))
+        assert len(found) == 1 and code == "W305" and "at 2 places, more than 1" in words
 
 
 def test_patterns_are_own_code() -> None:
