@@ -90,9 +90,14 @@ def _copy(wanted: Wanted, env: Env, info: DebugInfo, own: list[Resolved], spot: 
     context = one.context
     context.copy_in = spot.within
     context.elsewhere = lambda name: ""  # takes seconds to find, and isn't shown
-    for variable in own[0].context.variables.values():
-        if variable.op != "local" and variable.name not in context.variables:
-            context.missing.setdefault(variable.name, GONE)
+    for parameter in own[0].context.variables.values():
+        here = context.variables.get(parameter.name)
+        if parameter.op == "local":
+            continue
+        if here is None:
+            context.missing.setdefault(parameter.name, GONE)
+        elif parameter.type is not None and here.name not in context.locals and not here.attr[3]:
+            context.variables[here.name] = here.replace(type=parameter.type)  # it is the same at all places
     one.event.args.update(among=wanted.text, beside=True)
     return one
 

@@ -1,7 +1,8 @@
 """Inlined copies of a function that lack what the handler reads: they are left out, as long as another place works.
 
-A probe point by a function's name is several places, and in some the compiler has optimized a variable away: no mistake of
-the script. `Copies.check` tries a handler, `Copies.settle` leaves out those that failed, and says so.
+A probe point by a function's name is several places, and in some the compiler has optimized a variable away, or its type
+isn't known: no mistake of the script, as what is one is in the handler of own code, too. `Copies.check` tries a handler,
+`Copies.settle` leaves out those that failed, and says so.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     Key = tuple[int, str]
 
-# What is wrong with a variable at a place: it isn't there, has no address, needs the entry; no arguments by number.
-_CODES = frozenset(("E230", "E233", "E239", "E240"))
 _DEFINED = "with '@defined($x) ? $x : 0' for such a variable the handler runs there, too"
 
 
@@ -60,7 +59,7 @@ class Copies:
         except CompileError as error:
             unit.bag.add(error.diagnostic)
         errors = [d for d in unit.bag.items[bag:] if d.severity == ERROR]
-        if not errors or any(d.code not in _CODES for d in errors):
+        if not errors:
             return []
         unit.bag.take_back(bag)
         del (

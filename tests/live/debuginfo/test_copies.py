@@ -153,3 +153,15 @@ def test_a_function_of_the_network(wire: Wire, script) -> None:
     sent = sorted(late - early for early, late in zip(before, after, strict=True))
     assert sorted(row["plain"] for row in found if row["copy"] >= 7) == sent, (tracer.out, sent)
     assert all(row["own"] > 0 for row in found if row["copy"] >= 7), tracer.out
+
+
+def test_a_copy_that_the_kernel_refuses(script, tmp_path: Path) -> None:
+    """exc_page_fault lets nothing be traced in it: its copy is left out; where there is nothing else, that is an error."""
+    text = 'probe kernel.function("fault_in_kernel_space") { println(pp()) } probe timer.ms(1) { exit() }'
+    with Tracer(script(text)) as tracer:
+        tracer.wait()
+    told = [line for line in tracer.err.splitlines() if "left out: " in line]
+    assert tracer.status == 0 and len(told) == 1 and "exc_page_fault" in told[0], tracer.err
+    with Tracer(script(text.replace('")', '").inline')), until_ready=False) as tracer:
+        tracer.wait()
+    assert tracer.status == 1 and "exc_page_fault" in tracer.err, tracer.err

@@ -152,6 +152,26 @@ def test_a_copy_that_lacks_a_variable() -> None:
     assert "-1" in body_text(found[1].body) and "-1" not in body_text(found[2].body)
 
 
+def test_types_are_those_of_own_code() -> None:
+    """Debug information has `void *` here, the kernel's types `struct sock *`: one type, also beyond the handler."""
+    text = (
+        f'global seen probe kernel.function("{HEADER}") {{ seen = $sk }}\n'
+        'probe kernel.function("do_unlinkat").call { println(seen->__sk_common->skc_family) }'
+    )
+    found, said = compiled(text)
+    assert [h.event.name for h in found] == [HEADER, "constant", OWN]
+    ((code, words),) = said
+    assert code == "W305" and "in _start: '$sk' can't be read" in words and "hides its addresses" in words
+
+
+def test_what_only_a_copy_can_not_do() -> None:
+    """A parameter in a register has no address; a local of the copy's own code isn't the function's."""
+    found, said = compiled(f'probe kernel.function("{OWN}") {{ println(@defined(&$dfd) ? 1 : 2) }}')
+    assert [h.event.name for h in found] == [OWN, "constant", "given"] and said == []
+    made, bag = analysed(f'probe kernel.function("{OWN}") {{ println($five) }}', info=info())
+    assert made is None and [d.code for d in bag.items] == ["E230"]
+
+
 def test_a_variable_in_a_condition_or_a_function() -> None:
     text = (
         "function of:long () { return $name }\n"
