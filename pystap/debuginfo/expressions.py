@@ -18,6 +18,7 @@ for numbers without a sign ult ule ugt uge udiv_or_zero.
 from __future__ import annotations
 
 from .errors import DebugInfoError
+from .operations import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,8 +73,6 @@ def evaluate(
     if not block:
         return None
     try:
-        from .operations import decode  # pyelftools, which what the cache has doesn't need
-
         return _Stack(frame, cfa, types, variables).location(decode(bytes(block)))
     except Lost as lost:
         return ("lost", str(lost))
