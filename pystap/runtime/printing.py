@@ -46,8 +46,8 @@ class Printing:
             self._context.sink.emit(text.stp_hist_log(stat.buckets_log, *look))
         else:
             assert spec is not None and spec.linear is not None
-            low, high, step = spec.linear
-            self._context.sink.emit(text.stp_hist_linear(stat.buckets_linear, low, high, step, *look))
+            low, _, step = spec.linear
+            self._context.sink.emit(text.stp_hist_linear(stat.buckets_linear, low, step, *look))
 
     def map(self, index: int, top: int = 0, div: int = 1) -> None:
         """bpftrace's print(@map[, top[, div]])."""

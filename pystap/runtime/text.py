@@ -32,9 +32,7 @@ def stp_hist_log(buckets: Sequence[int], width: int = 50, elision: int = 2) -> s
     return _stp_rows(rows, width, elision)
 
 
-def stp_hist_linear(
-    buckets: Sequence[int], low: int, high: int, step: int, width: int = 50, elision: int = 2
-) -> str:
+def stp_hist_linear(buckets: Sequence[int], low: int, step: int, width: int = 50, elision: int = 2) -> str:
     """@hist_linear: a row a step; what lies outside has rows of its own when there is any."""
     first, last = _ends(buckets)
     end = len(buckets) - 1

@@ -64,7 +64,7 @@ class Shape:
         return True
 
 
-def key_parts(glob: Global, shapes: list[Shape], renders: list[UserFunction]) -> tuple[Part, ...]:
+def key_parts(shapes: list[Shape], renders: list[UserFunction]) -> tuple[Part, ...]:
     """Return the parts of the key, and add the functions that render them."""
     parts: list[Part] = []
     offset = 0
@@ -152,7 +152,7 @@ class Layout:
 
     def add(self, glob: Global, home: str, shapes: list[Shape], resets: bool) -> GlobalSpec:
         """Place one global."""
-        parts = key_parts(glob, shapes, self.renders) if home != USER else ()
+        parts = key_parts(shapes, self.renders) if home != USER else ()
         fields: tuple[tuple[str, int], ...] = ()
         value_size = 8
         if glob.stat is not None:

@@ -12,11 +12,13 @@ _MASK = 2**64 - 1
 
 
 def _divide(a: int, b: int) -> int:
+    """a / b towards zero."""
     quotient = abs(a) // abs(b)
     return quotient if (a < 0) == (b < 0) else -quotient
 
 
-_BINARY: dict[str, Callable[[int, int], int]] = {
+# Exact: the caller cuts results to their type, and sees to division by 0 and to shifts.
+OPERATORS: dict[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -87,7 +89,7 @@ def _binary(expr: ast.Binary, names: Mapping[str, int]) -> int | None:
             return None
         if (op in ("/", "%") and right == 0) or (op in ("<<", ">>") and not 0 <= right < 64):
             return None
-        value = wrap(_BINARY[op](value, right))
+        value = wrap(OPERATORS[op](value, right))
     return value
 
 

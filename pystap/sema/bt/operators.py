@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...ir.nodes import I64, Const
 from ...lang.bt import ast
+from ...lang.bt.constants import OPERATORS
 from ..build import wrap
-from . import fold, types
+from . import types
 from .access import address_of, dereference
 from .body import error, later
 from .types import BOOL, INT64, UINT64, T, arithmetic, comparison_signed, is_number, merge, name
@@ -151,19 +152,28 @@ def pointee_size(body: Body, pointer: T) -> int:
 _MASK = (1 << 64) - 1
 
 
+def _exact(op: str, a: int, b: int) -> int | None:
+    """Return an operator's result, None for a shift by a count that isn't 0 to 63; by 0 is divided as at run time."""
+    if op in ("<<", ">>") and not 0 <= b < 64:
+        return None
+    if op in ("/", "%") and not b:
+        return 0 if op == "/" else a
+    return OPERATORS[op](a, b)
+
+
 def folded(op: str, left: tuple[int, T], right: tuple[int, T]) -> Val | None:
     """The result of an operator on two known numbers, None where it has none (a shift out of range)."""
     (a, one), (b, two) = left, right
     if op in _COMPARE:
         if not comparison_signed(one, two):
             a, b = a & _MASK, b & _MASK
-        known = fold.binary(op, a, b)
+        known = _exact(op, a, b)
         assert known is not None
         return Val(BOOL, [Const(known)], None, known)
     type = result_type(op, one, two)
     if not type.signed:
         a, b = a & _MASK, b & _MASK
-    got = fold.binary(op, a, b)
+    got = _exact(op, a, b)
     if got is None:
         return None
     got = wrap(got)

@@ -15,6 +15,7 @@ from .symbols import Derived
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ...probes.base import Resolved
     from ...source import Span
     from .symbols import FileScope
     from .unit import Unit
@@ -109,7 +110,7 @@ def _resolve_list(
     for point in points:
         parts = point.components + rest
         try:
-            found = _resolve(unit, scope, parts, user or point, depth)
+            found = _resolve(unit, parts, user or point, depth)
         except CompileError as error:
             if not point.optional and not point.sufficient:
                 if user is not None:
@@ -137,7 +138,7 @@ def _told_at(user: ast.ProbePoint, what: Diagnostic) -> CompileError:
     return CompileError(moved)
 
 
-def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, depth: int) -> list[Derived]:
+def _resolve(unit: Unit, parts: Parts, user: ast.ProbePoint, depth: int) -> list[Derived]:
     if depth > DEEPEST:
         raise fail("E308", f"the alias '{point_text(parts)}' is made of itself", user.span)
     matches = _script_matches(unit, parts)
@@ -167,8 +168,8 @@ def _resolve(unit: Unit, scope: FileScope, parts: Parts, user: ast.ProbePoint, d
     return out
 
 
-def _derive(unit: Unit, user: ast.ProbePoint, parts: Parts, resolved: object) -> Derived:
-    derived = Derived(user, resolved)  # type: ignore[arg-type]
+def _derive(unit: Unit, user: ast.ProbePoint, parts: Parts, resolved: Resolved) -> Derived:
+    derived = Derived(user, resolved)
     derived.components = parts
     for code, words, hint in derived.resolved.notes:
         if all(d.message != words for d in unit.bag.items):
@@ -176,7 +177,7 @@ def _derive(unit: Unit, user: ast.ProbePoint, parts: Parts, resolved: object) ->
     return derived
 
 
-def _resolve_kind(unit: Unit, parts: Parts, span: Span, copies: bool = True) -> list[object]:
+def _resolve_kind(unit: Unit, parts: Parts, span: Span, copies: bool = True) -> list[Resolved]:
     try:
         options = unit.options
         env = Env(unit.target, span, options.standins, lambda: _stacks(unit), options.attach)

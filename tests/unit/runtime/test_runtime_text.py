@@ -81,7 +81,7 @@ def linear(low: int, high: int, step: int, *values: int) -> str:
     buckets = [0] * linear_buckets(low, high, step, "stat")
     for value in values:
         buckets[linear_bucket(value, low, high, step, "stat")] += 1
-    return text.stp_hist_linear(buckets, low, high, step)
+    return text.stp_hist_linear(buckets, low, step)
 
 
 def test_linear_histogram() -> None:
