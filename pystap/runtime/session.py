@@ -122,7 +122,7 @@ class Session:
             self.failed = True
         except Quit:
             self.failed = True
-            self._cut()
+            self._say_interrupted()
         finally:
             self.signals.restore()
             self.close()
@@ -132,7 +132,7 @@ class Session:
             return 1
         return self.context.exiting[0] & 255 if self.context.exiting else 0
 
-    def _cut(self) -> None:
+    def _say_interrupted(self) -> None:
         """Say that the end was asked for twice."""
         try:
             self.sink.message("WARNING: interrupted a second time: the rest of the run was left out\n")
