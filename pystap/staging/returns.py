@@ -1,10 +1,10 @@
 """Returns run only where their entry ran under RUNNING (R9).
 
-A call that began before tracing did must not be seen to return: its entry's handler never ran. The first thing that
-tracing sees of a thread marks it as seen; when that is a return, the return is passed over. (So is the return of a
-fork in the child, which never made the call.) A mark goes with its thread, so that there is room for new ones, and none is
-found by a thread that comes after it at the same place. Threads are told apart by that place, not by number, which execve
-may change.
+A call that began before tracing did must not be seen to return: its entry's handler never ran. Nor must one that was
+refused (seccomp) before the kernel told of it, nor a fork in the child, which never made the call. So each call of those
+whose returns are probed marks its thread with its number, and only the return of that number is seen. A mark goes with its
+thread, so that there is room for new ones, and none is found by a thread that comes after it at the same place. Threads are
+told apart by that place, not by number, which execve may change.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ def pair_returns(module: Module) -> None:
         numbers = None if wanted is None or numbers is None else sorted({*numbers, *wanted})
         handler.body = _after_entry(handler, seen)
     label = Label("entry")
-    thread, known = Local("thread", I64), Local("known", I64)
+    thread, number, mark = Local("thread", I64), Local("number", I64), Local("mark", I64)
     span = returns[0].span
     body: list[Stmt] = [
         Op(thread, "call", (), "task_current", span),
-        Op(known, "has", (thread,), seen, span),
-        If(known, [], [Op(None, "set", (thread, Const(1)), seen, span)], span),
+        Op(number, "sys_nr", (), None, span),
+        Op(mark, "add", (number, Const(1)), None, span),
+        Op(None, "set", (thread, mark), seen, span),
     ]
     event = Event("sys_enter", "", {"numbers": numbers})
     module.handlers.append(Handler(event, "entries of the calls whose returns are probed", label, body, span))
@@ -71,8 +72,17 @@ def _entries(handler: Handler) -> list[int] | None:
 def _after_entry(handler: Handler, seen: Global) -> list[Stmt]:
     thread, known = Local("thread", I64), Local("known", I64)
     span = handler.span
-    return [
-        Op(thread, "call", (), "task_current", span),
-        Op(known, "has", (thread,), seen, span),
-        If(known, handler.body, [Op(None, "set", (thread, Const(1)), seen, span)], span),
+    body: list[Stmt] = [Op(thread, "call", (), "task_current", span)]
+    if handler.event.kind != "sys_exit":
+        return [*body, Op(known, "has", (thread,), seen, span), If(known, handler.body, [], span)]
+    number, mark, entered = Local("number", I64), Local("mark", I64), Local("entered", I64)
+    body += [
+        Op(number, "sys_nr", (), None, span),
+        Op(mark, "add", (number, Const(1)), None, span),
+        Op(entered, "get", (thread,), seen, span),
+        Op(known, "eq", (entered, mark), None, span),
     ]
+    if (handler.event.args or {}).get("numbers") is None:  # then that of rt_sigreturn has none
+        back = Local("back", I64)
+        body += [Op(back, "eq", (number, Const(-1)), None, span), Op(known, "or", (known, back), None, span)]
+    return [*body, If(known, handler.body, [], span)]

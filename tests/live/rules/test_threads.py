@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shlex
 import subprocess
 import sys
@@ -92,3 +93,31 @@ def test_the_return_of_a_signals_handler() -> None:
     script += 'probe end { printf("%d %d %d\\n", a, b, n) }\n'
     done = run("-c", f"{sys.executable} -I -S -c {shlex.quote(SIGNALS)}", "-e", script)
     assert done.clean() == "30 30 30\n"
+
+
+# seccomp refuses one call, by its number, before the kernel tells of its entry; its return is told of
+REFUSED = """
+import ctypes, struct
+libc = ctypes.CDLL(None)
+rules = [(0x20, 0, 0, 0), (0x15, 0, 1, 146), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *rule) for rule in rules))
+program = ctypes.create_string_buffer(struct.pack("<H6xQ", len(rules), ctypes.addressof(code)))
+for turn in range(2):
+    for _ in range(20):
+        assert libc.syscall(146, 1) == (-1 if turn else 99)
+        libc.getppid()
+    assert turn or not libc.prctl(38, 1, 0, 0, 0) and not libc.prctl(22, 2, program, 0, 0)
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers are x86-64's")
+@pytest.mark.parametrize("name", ["sched_get_priority_max", "*"])
+def test_refused_calls_have_neither_entry_nor_return(name: str) -> None:
+    script = "global a, b\nprobe syscall.sched_get_priority_max { if (pid() == target()) a++ }\n"
+    script += (
+        f'probe syscall.{name}.return {{ if (pid() == target() && name == "sched_get_priority_max") b++ }}\n'
+    )
+    script += "probe syscall.getppid.return { }\n"
+    script += 'probe end { printf("%d %d\\n", a, b) }\n'
+    done = run("-c", f"{sys.executable} -I -S -c {shlex.quote(REFUSED)}", "-e", script)
+    assert done.clean() == "20 20\n"
