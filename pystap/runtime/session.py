@@ -68,7 +68,7 @@ class Session:
         self.errors = 0
         self.failed = False
         self.stopping = False
-        self._cut = True  # after exit() no record runs
+        self._dropping = True  # after exit() no record runs
         self._watch: Watch | None = None
         self._prepared = False
         self._deadline: int | None = None
@@ -314,7 +314,7 @@ class Session:
             if wanted and self.door.loaded:
                 self.state.sync(wanted, generation)
             namespace[name]()
-            self._cut = not (self.context.exiting and any(spec.changes for spec in self.program.records))
+            self._dropping = not (self.context.exiting and any(spec.changes for spec in self.program.records))
         except (ScriptError, RecursionError) as error:
             self._script_error(error)
 
@@ -383,7 +383,7 @@ class Session:
         """Run the records of all that happened before the end; the exit code, if the kernel stage has one."""
         exiting = self.context.exiting
         code, stopping = exiting[:], self.stopping
-        if not self.failed and self.door.rings and not (exiting and self._cut):
+        if not self.failed and self.door.rings and not (exiting and self._dropping):
             exiting.clear()
             self.stopping = False
             self.records.take(gaps=True)
