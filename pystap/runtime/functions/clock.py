@@ -40,6 +40,9 @@ def random_u32() -> int:
 
 
 def _stamp(t: time.struct_time) -> str:
+    """The 24 characters of a time; ValueError where they don't suffice."""
+    if not 1000 <= t.tm_year <= 9999:
+        raise ValueError
     return (
         f"{_DAYS[t.tm_wday]} {_MONTHS[t.tm_mon - 1]} {t.tm_mday:2d} "
         f"{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d} {t.tm_year:4d}"
@@ -58,9 +61,9 @@ def tz_ctime(seconds: int) -> str:
     """The same in local time, with the zone's name."""
     try:
         local = time.localtime(seconds)
+        return f"{_stamp(local)} {local.tm_zone}"
     except (OverflowError, ValueError, OSError):
         raise ScriptError(f"time {seconds} is too far from now") from None
-    return f"{_stamp(local)} {local.tm_zone}"
 
 
 def tz_gmtoff() -> int:

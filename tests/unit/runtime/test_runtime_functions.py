@@ -200,8 +200,10 @@ def test_local_time_names_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_time_out_of_reach_is_an_error() -> None:
     for name in ("ctime", "tz_ctime"):
-        with pytest.raises(ScriptError):
-            call(name, 1 << 62)
+        for seconds in (1 << 62, 99999999999999, -99999999999999):
+            with pytest.raises(ScriptError):
+                call(name, seconds)
+        assert len(str(call(name, 4102444800)).rpartition(" 2100")[0]) == 19
 
 
 def test_clocks_go_on() -> None:
