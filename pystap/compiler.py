@@ -153,6 +153,9 @@ def _ebpf(c: Compilation) -> None:
     if c.target.btf.find_func("bpf_rdonly_cast") is not None:
         # The kernels that have this function guard tracing programs against themselves, too.
         features = (*features, "rdonly_cast", "one_run")
+    if c.target.preemptible_tracepoints and all(p.event.kind != "perf" for p in c.staged.kernel):
+        # no task is preempted in these programs, but a sample that interrupts one is lost
+        features = (*features, "perf_calls")
     machine = from_btf(c.target.btf, features, c.target.arch, c.target.module)
     zero = zero_map(c.staged.homes)
     if zero is not None:

@@ -152,7 +152,7 @@ def live_target(*, types: bool = True) -> Target:
     from ..codeindex import use_cache
     from ..kernel.cpus import possible_cpus
     from ..kernel.functions import Functions
-    from ..kernel.target import config, machine, release
+    from ..kernel.target import config, machine, preemptible, release
     from ..sema.target import Target
 
     btf, untyped = _types() if types else (open_btf(_NO_TYPES, None, b""), "")
@@ -171,6 +171,7 @@ def live_target(*, types: bool = True) -> Target:
         cpus=max(possible_cpus()) + 1,
         untyped=untyped,
         tracepoints=_tracepoints,
+        preemptible=preemptible(),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 _BTF = "/sys/kernel/btf/"
+_PREEMPT = "/sys/kernel/debug/sched/preempt"
 _NOTES = "/sys/kernel/notes"
 _GNU_BUILD_ID = 3
 
@@ -49,6 +50,23 @@ def _load(name: str) -> mmap | bytes:
 def release() -> str:
     """The kernel's release, as `uname -r` says it."""
     return os.uname().release
+
+
+def preemptible() -> bool:
+    """Whether a task in the kernel can be preempted nearly anywhere, so also in a program that doesn't turn that off.
+
+    Asked of the scheduler (debugfs sched/preempt); where that can't be read, of the kernel's version, as `uname -v` has it:
+    a kernel whose mode is chosen when it boots has other modes than these until 7.0, and usually takes one of those.
+    """
+    try:
+        with open(_PREEMPT, encoding="ascii") as file:
+            return bool({"(full)", "(lazy)"}.intersection(file.read().split()))
+    except OSError:
+        pass
+    words = os.uname().version.split()
+    if "PREEMPT_DYNAMIC" in words:
+        return int(release().partition(".")[0]) >= 7
+    return not {"PREEMPT", "PREEMPT_RT", "PREEMPT_LAZY"}.isdisjoint(words)
 
 
 def machine() -> str:

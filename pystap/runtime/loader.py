@@ -141,12 +141,13 @@ def _tp_btf(prog: Prog, btf: Btf | None) -> Any:
     return _tracepoint(prog, btf, prog.target)
 
 
-def _sys_enter(prog: Prog, btf: Btf | None) -> Any:
-    return _tracepoint(prog, btf, "sys_enter")
+def _system_call(prog: Prog, btf: Btf | None) -> Any:
+    from ..kernel.attach.tracepoint_perf import attach_tracepoint_perf
 
-
-def _sys_exit(prog: Prog, btf: Btf | None) -> Any:
-    return _tracepoint(prog, btf, "sys_exit")
+    if not prog.args.get("record"):
+        return _tracepoint(prog, btf, prog.kind)
+    options = {"prog_type": abi.BPF_PROG_TYPE_TRACEPOINT}
+    return options, lambda fd: attach_tracepoint_perf(fd, "raw_syscalls", prog.kind)
 
 
 def _raw_tp(prog: Prog, btf: Btf | None) -> Any:
@@ -287,8 +288,8 @@ def _netfilter(prog: Prog, btf: Btf | None) -> Any:
 
 KINDS: dict[str, Callable[[Prog, Any], Any]] = {
     "tp_btf": _tp_btf,
-    "sys_enter": _sys_enter,
-    "sys_exit": _sys_exit,
+    "sys_enter": _system_call,
+    "sys_exit": _system_call,
     "raw_tp": _raw_tp,
     "perf": _perf,
     "iter": _iter,

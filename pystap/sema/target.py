@@ -28,7 +28,8 @@ class Target(Node):
     kernel ("") or of a module says, or None where it isn't installed; functions: the names of functions, of the kernel and
     of modules, as `kernel.functions.Functions` tells them, and `numbers`, which stand for names in the kernel stage;
     no_debuginfo: what to do where debuginfo gives None, as hints; cpus: no CPU ever has this number or a higher one;
-    untyped: why there are no types (`btf` is empty then), ""; tracepoints: the names of tracepoints, for that case.
+    untyped: why there are no types (`btf` is empty then), ""; tracepoints: the names of tracepoints, for that case;
+    preemptible: tasks in the kernel can be preempted nearly anywhere, also in a program of fentry.
     """
 
     btf: Btf
@@ -44,6 +45,13 @@ class Target(Node):
     cpus: int = CPUS
     untyped: str = ""
     tracepoints: Callable[[], Iterable[str]] | None = None
+    preemptible: bool = False
+
+    @property
+    def preemptible_tracepoints(self) -> bool:
+        """Whether tasks can be preempted in a program of a raw tracepoint, too: from Linux 7.0."""
+        major = self.release.partition(".")[0]
+        return self.preemptible and major.isdecimal() and int(major) >= 7
 
     @property
     def hz(self) -> int:

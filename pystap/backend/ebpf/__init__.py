@@ -15,6 +15,7 @@ from .emit import emit
 from .lir import TooBig
 from .regalloc import allocate
 from .select import Select, _first_span
+from .syscalls import KINDS, by_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,11 +49,14 @@ def generate(
         raise TooBig(f"needs {depth} bytes of stack", span)
     result = emit(funcs, span)
     event = kp.event
+    args = event.args
+    if event.kind in KINDS and by_record(lo):
+        args = {**(args or {}), "record": True}
     return Prog(
         name=kp.name,
         kind=event.kind,
         target=event.name,
-        args=event.args,
+        args=args,
         insns=result.insns,
         relocs=tuple(result.relocs),
         funcs=tuple(result.funcs),

@@ -1,7 +1,8 @@
-"""System calls, by the pair of raw tracepoints that every one passes: number, arguments, result.
+"""System calls, by the pair of tracepoints that every one passes: number, arguments, result.
 
-sys_enter gets (registers, number), sys_exit (registers, result); at the exit the number is read from the
-registers. The registers are a typed pointer, read by plain loads.
+As raw tracepoints sys_enter gets (registers, number), sys_exit (registers, result); at the exit the number is read from
+the registers. The registers are a typed pointer, read by plain loads. As perf events ("perf_calls") they get the
+tracepoint's record: struct trace_event_raw_sys_enter (number, arguments), trace_event_raw_sys_exit (number, result).
 """
 
 from __future__ import annotations
@@ -21,13 +22,24 @@ _ARM_ORIG_X0, _ARM_NUMBER = 272, 280  # arm64 pt_regs: orig_x0 and syscallno beh
 TS_COMPAT = 2
 _SIGRETURN = {"x86_64": 15, "aarch64": 139}
 KINDS = ("sys_enter", "sys_exit")
+_RECORD_NUMBER, _RECORD_VALUES = 8, 16  # in either record
+
+
+def by_record(lo: Lower) -> bool:
+    """Whether the context is the tracepoint's record."""
+    return "perf_calls" in lo.target.features
 
 
 def _registers(lo: Lower) -> int:
     """The typed pointer to the registers; read once a path."""
     known = lo.facts.get("regs")
     if known is None:
-        known = lo.fn.load(8, context(lo), 0)
+        if by_record(lo):
+            lo.fn.mov(I.R1, task(lo))
+            lo.fn.call("task_pt_regs", 1)
+            known = lo.fn.result()
+        else:
+            known = lo.fn.load(8, context(lo), 0)
         lo.learn("regs", known)
     return int(known)
 
@@ -60,8 +72,8 @@ def _number(lo: Lower, dst: int) -> None:
     That has put everything back as it was before the signal, and no call. It is taken for it where it is asked for.
     """
     fn = lo.fn
-    if lo.kind == "sys_enter":
-        fn.ldx(8, dst, context(lo), 8)
+    if lo.kind == "sys_enter" or by_record(lo):
+        fn.ldx(8, dst, context(lo), _RECORD_NUMBER)  # the raw tracepoint's second argument is there, too
         widen(lo, dst, 32, True)
         return
     if lo.target.arch == "x86_64":
@@ -102,6 +114,10 @@ def argument(lo: Lower, op: Op) -> None:
     if not 0 <= n < 6:
         raise lo.unfit("a system call has six arguments", op.span)
     dst = lo.target_of(op.dst)
+    if lo.kind == "sys_enter" and by_record(lo):
+        lo.fn.ldx(8, dst, context(lo), _RECORD_VALUES + 8 * n)
+        lo.done(op.dst, dst)
+        return
     if lo.target.arch == "x86_64":
         off = X86_REGS[_X86_ARGS[n]]
     else:
@@ -115,7 +131,7 @@ def result(lo: Lower, op: Op) -> None:
     if lo.kind != "sys_exit":
         raise lo.unfit("'sys_ret' outside of a system call's return", op.span)
     dst = lo.target_of(op.dst)
-    lo.fn.ldx(8, dst, context(lo), 8)
+    lo.fn.ldx(8, dst, context(lo), _RECORD_VALUES if by_record(lo) else 8)
     lo.done(op.dst, dst)
 
 

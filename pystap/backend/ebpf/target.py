@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 #   bpf_loop      the helper bpf_loop
 #   one_run       a CPU runs no program while another run of it is under way there (raw tracepoints and the like)
 #   cpu_v4        sign-extending moves and loads
+#   perf_calls    system calls come as perf events of raw_syscalls:sys_enter and sys_exit, not as raw tracepoints
 #   compat        tasks may make 32-bit system calls, whose numbers mean something else
 DEFAULT_FEATURES = ("direct", "bpf_loop", "compat")
 
