@@ -119,6 +119,7 @@ HELPER_FN: dict[str, Callable[..., int]] = {
     "get_current_comm": get_current_comm,
     "get_current_task": lambda vm: vm.world.task,
     "get_current_task_btf": lambda vm: vm.world.task,
+    "task_pt_regs": lambda vm, _task: vm.world.registers,
     "get_current_cgroup_id": lambda vm: vm.world.cgroup_id,
     "get_func_ip": lambda vm, _ctx: vm.world.func_ip,
     "get_attach_cookie": lambda vm, _ctx: vm.world.cookie,

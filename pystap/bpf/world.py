@@ -214,6 +214,7 @@ class World:
         self.tai_offset = 0
         self.cgroup_id = 1
         self.numa_node = 0
+        self.registers = 0  # where the task's user registers are (task_pt_regs)
         self.func_ip = 0
         self.func_args: list[int] = []
         self.func_ret = 0

@@ -35,6 +35,7 @@ CHECKS = (
     "tests/live/ebpf/test_live_events.py",
     *SCENARIOS,
     "tests/live/standins/test_counted.py",
+    "tests/live/functions/test_busy.py",
     "tests/live/functions/test_closed.py",
     "tests/live/functions/test_left_out.py",
     "tests/live/functions/test_many.py",

@@ -268,8 +268,10 @@ def system_call(world, number, args, at=REGS):
     world.add_kernel(at, bytes(regs))
 
 
-def test_system_call():
+@pytest.mark.parametrize("by_record", [False, True])
+def test_system_call(by_record):
     world = World()
+    world.registers = REGS
     put_task(world, TASK, 1, 1, b"x")
     world.task = TASK
     values = [11, 22, 33, 44, 55, (1 << 64) - 1]
@@ -282,8 +284,13 @@ def test_system_call():
         count = 8 if want_last is not None else 7
         body.append(Op(None, "reserve", (), RecordPlan(1, 16 + 8 * count)))
         body += [Op(None, "put", (o,), Field(16 + 8 * n, "i64", 8)) for n, o in enumerate(outs[:count])]
-        rig = Rig([handler(*body)], event=Event(kind, "", {"numbers": None}), world=world)
-        rig.run(REGS, second)
+        features = ("direct", "bpf_loop", "compat", *(["perf_calls"] if by_record else []))
+        event = Event(kind, "", {"numbers": None})
+        rig = Rig([handler(*body)], event=event, world=world, target_=target(features=features))
+        if by_record:
+            rig.run(0, 257, *(values if kind == "sys_enter" else [second]))
+        else:
+            rig.run(REGS, second)
         got = list(struct.unpack_from(f"<{count}q", rig.records()[0], 16))
         assert got[:7] == [257, 11, 22, 33, 44, 55, -1]
         assert got[7:] == ([want_last] if want_last is not None else [])
