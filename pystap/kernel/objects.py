@@ -8,6 +8,10 @@ from struct import Struct
 from ..bpf import consts_gen as abi
 from .sys import KernelError, address, bpf
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _ID = Struct("<IIII")
 _INFO = Struct("<IIQ")
 _INFO_SIZE = 256
@@ -115,26 +119,23 @@ class ProgInfo:
         self.run_time_ns, self.run_cnt, self.recursion_misses = _PROG_RUNS.unpack_from(info, 192)
 
 
-def link_misses(fd: int) -> int | None:
-    """How often the kernel left out a kprobe's handler, or all those of a kprobe_multi link; None: not counted.
+def link_misses(fds: Iterable[int]) -> int | None:
+    """How often the kernel left out handlers of these kprobes, or of kprobe_multi links; None: it doesn't count that.
 
     Because another kprobe was being handled on that CPU, or (for returns) too many calls hadn't returned yet. The kernel
     tells from 6.7 on (struct bpf_link_info, `missed`). A program's own `recursion_misses` aren't among them.
     """
-    info = object_info(fd)
-    if len(info) < _LINK_MISSED_END:
-        return None
-    (kind,) = _U32.unpack_from(info)
-    if kind == abi.BPF_LINK_TYPE_PERF_EVENT:
-        return int(_U64.unpack_from(info, 48)[0])
-    if kind == abi.BPF_LINK_TYPE_KPROBE_MULTI:
-        return int(_U64.unpack_from(info, 32)[0])
-    return None
-
-
-def is_perf_link(fd: int) -> bool:
-    """Whether a link is a perf event's, as those of single kprobes are."""
-    return bool(_U32.unpack_from(object_info(fd))[0] == abi.BPF_LINK_TYPE_PERF_EVENT)
+    total = 0
+    for fd in fds:
+        info = object_info(fd)
+        if len(info) < _LINK_MISSED_END:
+            return None
+        (kind,) = _U32.unpack_from(info)
+        if kind == abi.BPF_LINK_TYPE_PERF_EVENT:
+            total += _U64.unpack_from(info, 48)[0]
+        elif kind == abi.BPF_LINK_TYPE_KPROBE_MULTI:
+            total += _U64.unpack_from(info, 32)[0]
+    return total
 
 
 _LINK_MISSED_END = 56  # of `missed` of a kprobe's perf event, which came to both at once

@@ -225,6 +225,12 @@ class Door:
         for one in self._following:
             one.refresh()
 
+    def drop(self, gone: Attachment) -> None:
+        """Detach a part of what is attached; what it missed counts on."""
+        runs, returns = self._count([], [gone])
+        self._missed = self._missed[0] - runs, self._missed[1] - returns
+        gone.close()
+
     def detach(self) -> None:
         """Detach them all. Where that takes its time it goes on meanwhile, and `close` waits for it.
 
@@ -386,23 +392,19 @@ class Door:
         """
         return self._missed
 
-    def _misses_reader(self) -> Misses:
-        if self._misses is None:
-            from .misses import Misses
-
-            self._misses = Misses(self.btf)
-        return self._misses
-
-    def misses_of_link(self, fd: int) -> int | None:
-        """What the kernel counts as missed by one kprobe's link; None if that can't be known."""
-        return self._misses_reader().of_link(fd)
-
     def kernel_misses(self) -> tuple[int, int]:
         """The kernel's own counts, from when programs were loaded: see `missed`."""
         if not self.loaded:
             return 0, 0
         early = [made for _, made in self._early]
-        return self._misses_reader().count(
+        return self._count(
             [one for one in self.loaded if not _starting(one)],
             [made for made in self.attachments if made not in early],
         )
+
+    def _count(self, loaded: list[Loaded], attachments: list[Attachment]) -> tuple[int, int]:
+        if self._misses is None:
+            from .misses import Misses
+
+            self._misses = Misses(self.btf)
+        return self._misses.count(loaded, attachments)

@@ -65,9 +65,9 @@ class Modules:
         gone = [module for module in before if now.get(module) != before[module]]
         for module in {*gone, *come}:  # one that came while all was attached may have been attached to
             for made in self._door.attachments:
-                drop = getattr(made, "drop", None)
-                if drop is not None:
-                    drop(module, self._door.misses_of_link)
+                leave = getattr(made, "leave", None)
+                if leave is not None:
+                    self._door.drop(leave(module))
         warnings: list[str] = []
         tables = {module: self._symbols(module) for module in come}
         for module, table in sorted(tables.items()):

@@ -10,7 +10,7 @@ from ..sys import bpf, close_all
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _thread import LockType
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 _LINK = Struct("<IIII")
 _MANY = 16  # descriptors that are worth threads
@@ -29,22 +29,6 @@ class Attachment:
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.what}>"
-
-    def misses(self, of_link: Callable[[int], int | None]) -> int | None:
-        """How often the kernel left the program out before it was even called; None: it can't be said.
-
-        Only kprobes have such misses: `of_link` finds those of one link. What a program's info counts,
-        `recursion_misses`, isn't among them.
-        """
-        if not self.kind.startswith(("kprobe", "kretprobe")):
-            return 0
-        total = 0
-        for fd in self.fds:
-            found = of_link(fd)
-            if found is None:
-                return None
-            total += found
-        return total
 
     def close(self) -> None:
         """Detach; the program runs no more for this event when this returns, apart from runs under way."""

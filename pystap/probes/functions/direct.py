@@ -99,7 +99,9 @@ def _single(wanted: Wanted, env: Env, functions: list[Function]) -> bool:
     if not features("fexit" if wanted.returns else "fentry"):
         return len(functions) == 1 and not functions[0].module
     if len(functions) > FEW or (env.target.preemptible and features("kprobe_multi")):
-        return False  # a task that is preempted in fentry's program has the kernel leave out others' runs of it
+        return (
+            False  # a task that is preempted in fentry's program has the kernel leave out others' runs of it
+        )
     return all(f.symbol == f.name and _alone(env, f) and _attachable(env, f) for f in functions)
 
 
