@@ -6,6 +6,7 @@ Against `.call` and `.inline` in the same script, and against what the work did.
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -165,3 +166,23 @@ def test_a_copy_that_the_kernel_refuses(script, tmp_path: Path) -> None:
     with Tracer(script(text.replace('")', '").inline')), until_ready=False) as tracer:
         tracer.wait()
     assert tracer.status == 1 and "exc_page_fault" in tracer.err, tracer.err
+
+
+def test_a_function_of_a_module(wire: Wire, script) -> None:
+    """nf_conntrack_lock, of which locking two buckets has copies."""
+    nft = "add table ip t; add chain ip t c { type filter hook input priority 0; }; add rule ip t c ct state new counter"
+    subprocess.run(["ip", "netns", "exec", wire.right.name, "nft", nft], check=True)
+    point = 'module("nf_conntrack").function("nf_conntrack_lock")'
+    text = (
+        "global plain, own, copy, wrong\n"
+        f'probe {point} {{ plain++; if (probemod() != "nf_conntrack" || ppfunc() != "nf_conntrack_lock") wrong++ }}\n'
+        f"probe {point}.call {{ own++ }}\n"
+        f"probe {point}.inline {{ copy++ }}\n"
+        'probe end { printf("plain=%d own=%d copy=%d wrong=%d\\n", plain, own, copy, wrong) }\n'
+    )
+    with Tracer(script(text)) as tracer:
+        wire.talk(4260, [5])
+    found = counts(tracer.clean())
+    assert found["plain"] == found["own"] + found["copy"] and found["copy"] > 0 and found["wrong"] == 0, (
+        tracer.out
+    )
