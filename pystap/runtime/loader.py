@@ -238,7 +238,9 @@ def _kprobe(prog: Prog, btf: Btf | None) -> Any:
 
 
 # A trampoline's programs are counted: BPF_MAX_TRAMP_LINKS.
-_TOO_MANY = "as many programs (38) are attached to it already as the kernel allows; --attach=kprobe knows no such limit"
+_TOO_MANY = (
+    "as many programs are attached to it already as the kernel allows; --attach=kprobe knows no such limit"
+)
 
 
 def _function(prog: Prog, btf: Btf | None) -> Any:

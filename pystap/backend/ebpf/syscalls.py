@@ -74,15 +74,13 @@ def _number(lo: Lower, dst: int) -> None:
     fn = lo.fn
     if lo.kind == "sys_enter" or by_record(lo):
         fn.ldx(8, dst, context(lo), _RECORD_NUMBER)  # the raw tracepoint's second argument is there, too
-        widen(lo, dst, 32, True)
-        return
-    if lo.target.arch == "x86_64":
+    elif lo.target.arch == "x86_64":
         _register(lo, dst, X86_REGS["orig_rax"])
     else:
         fn.ldx(4, dst, _registers(lo), _place(lo, "syscallno", _ARM_NUMBER))
     widen(lo, dst, 32, True)
     own = _SIGRETURN.get(lo.target.arch)
-    if own is not None and own in (_wanted(lo) or ()):
+    if lo.kind == "sys_exit" and own is not None and own in (_wanted(lo) or ()):
         other = fn.new_label()
         fn.jumpi(I.JNE, dst, -1, other)
         fn.const(dst, own)

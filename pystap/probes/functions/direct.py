@@ -98,10 +98,8 @@ def _single(wanted: Wanted, env: Env, functions: list[Function]) -> bool:
         return len(functions) == 1 and env.attach == "kprobe" and not functions[0].module
     if not features("fexit" if wanted.returns else "fentry"):
         return len(functions) == 1 and not functions[0].module
-    if len(functions) > FEW or (env.target.preemptible and features("kprobe_multi")):
-        return (
-            False  # a task that is preempted in fentry's program has the kernel leave out others' runs of it
-        )
+    if len(functions) > FEW:
+        return False
     return all(f.symbol == f.name and _alone(env, f) and _attachable(env, f) for f in functions)
 
 
@@ -157,13 +155,24 @@ def rung(env: Env, returns: bool, rungs: tuple[str, ...]) -> str:
     raise fail("E309", f"this kernel can't attach by {what}, which --attach={env.attach} asks for", env.span)
 
 
+def _by_link(env: Env) -> bool:
+    """Say whether even one function is rather probed by a kprobe_multi link than by fentry.
+
+    A task that is preempted in fentry's program has the kernel leave out what others would run of it on that CPU.
+    """
+    features = env.target.features
+    return not env.attach and env.target.preemptible and features is not None and features("kprobe_multi")
+
+
 def _event(wanted: Wanted, env: Env, function: Function, notes: Notes, among: str) -> Resolved:
     """Return the event of one function; among: the point, if others belong to it: that one is refused is a warning then."""
     name, symbol = function.name, function.symbol
     proto = proto_of(env, function)
     own = proto_of(env, function, alias=False)
     typed = symbol == name and own is not None and fits(own, env.target.features)
-    kind = rung(env, wanted.returns, ("fentry", "kprobe") if typed else ("kprobe",))
+    by_link = _by_link(env)
+    rungs = ("kprobe", "fentry") if by_link else ("fentry", "kprobe")
+    kind = rung(env, wanted.returns, rungs if typed else ("kprobe",))
     variables: list[Variable] = []
     if kind != "kretprobe" and proto is not None:
         variables = parameters(env, proto, kind)
@@ -184,6 +193,8 @@ def _event(wanted: Wanted, env: Env, function: Function, notes: Notes, among: st
     args: dict[str, object] = {"ret": True} if wanted.returns else {}
     if kind in ("kprobe", "kretprobe") and env.target.functions is not None:
         args["functions"] = ((cookie(env, function), function.module, name, symbol),)
+        if by_link:
+            args["multi"] = True
     elif function.module:
         args["module"] = function.module
     if among:

@@ -224,7 +224,10 @@ def _of_many(unit: Unit, derived: Derived, span: Span) -> Resolved:
     found = _resolved(unit, parts, kind, span)
     groups = [g for one in found for g in (one.split(names_of(derived)) if one.split is not None else [one])]
     fits = [g for g in groups if mine <= _functions(g)]
-    entry = Event(kind, event.name, {**event.args, "ret": False})
+    args = {**event.args, "ret": False}
+    if "point" not in args:  # one function: the same event as that of its own entry's handlers
+        del args["ret"]
+    entry = Event(kind, event.name, args)
     if fits:
         made: Resolved = fits[0].replace(event=entry, split=None)
         return made
