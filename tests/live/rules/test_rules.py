@@ -118,8 +118,13 @@ def test_r7_order_over_all_cpus_and_exact_losses(tmp_path: Path, stage: str) -> 
     )
     assert lines[-1] == f"made {len(lines) - 1}", (lines[-1], done.err)
     # what runs the kernel itself leaves out would have done, nobody knows: some were of other processes
-    unknown = sum(int(n) for n in re.findall(r"(\d+) runs? skipped: another program", done.err))
+    unknown = left_out(done.err)
     assert 300000 <= len(lines) - 1 + skipped <= 300000 + unknown, (len(lines) - 1, skipped, done.err)
+
+
+def left_out(said: str) -> int:
+    """Return how many runs the kernel itself is said to have left out."""
+    return sum(int(n) for n in re.findall(r"(\d+) runs? skipped: another program", said))
 
 
 @BOTH
@@ -133,7 +138,10 @@ def test_r7_one_runs_output_is_contiguous(tmp_path: Path, stage: str) -> None:
 
 @BOTH
 def test_r8_reports_are_not_torn(tmp_path: Path, stage: str) -> None:
-    """Every report has as much in one array as in the other, and all reports together have everything."""
+    """Every report has as much in one array as in the other, and all reports together have everything.
+
+    But for what the kernel left out: from 7.0 also calls that come while reading a map was preempted on their CPU.
+    """
     script = "global one, two, total\n" + OURS + "one[cpu()] <<< 3; two[cpu()] <<< 5 }\n"
     script += "probe timer.ms(50), end { a = 0; b = 0; s = 0\n"
     script += "  foreach (c in one) { a += @count(one[c]); s += @sum(one[c]) }\n"
@@ -141,7 +149,9 @@ def test_r8_reports_are_not_torn(tmp_path: Path, stage: str) -> None:
     script += '  if (a != b || s != 3 * a) printf("torn %d %d %d\\n", a, b, s)\n'
     script += "  total += a; delete one; delete two }\n"
     script += 'probe end(1) { printf("%d\\n", total) }\n'
-    assert trace_calls(tmp_path, script, 200000, stage=stage, words=("-s64",)).clean() == "400000\n"
+    done = trace_calls(tmp_path, script, 200000, stage=stage, words=("-s64",))
+    total, unknown = int(done.clean()), left_out(done.err)
+    assert total <= 400000 <= total + unknown, (total, done.err)
 
 
 @BOTH
@@ -352,7 +362,7 @@ def test_r5_a_run_without_room_for_its_record_under_the_lock(tmp_path: Path, sta
     assert [int(line.split()[0]) for line in lines] == list(range(1, int(last), 2))
     skipped = sum(int(n) for n in re.findall(r"(\d+) runs? skipped", done.err))
     # what runs the kernel itself leaves out would have done, nobody knows: some were of other processes
-    unknown = sum(int(n) for n in re.findall(r"(\d+) runs? skipped: another program", done.err))
+    unknown = left_out(done.err)
     assert 80000 <= int(last) + skipped <= 80000 + unknown, done.err
 
 
