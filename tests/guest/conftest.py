@@ -21,7 +21,7 @@ from .kernels import DEBUG_KERNELS
 from .selection import SCENARIOS
 
 DEBUG = "tests/live/debuginfo/"  # what needs a kernel's debug information
-BOOT_SECONDS = 1500.0
+BOOT_SECONDS = 2700.0
 LISTED = 20  # of the slowest tests
 LISTS = pytest.StashKey[dict[str, list[str]]]()
 HERE = Path(__file__).parent
