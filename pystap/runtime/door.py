@@ -227,8 +227,10 @@ class Door:
 
     def drop(self, gone: Attachment) -> None:
         """Detach a part of what is attached; what it missed counts on."""
-        runs, returns = self._count([], [gone])
-        self._missed = self._missed[0] - runs, self._missed[1] - returns
+        before = self._missed_before
+        if before is not None:
+            runs, returns = self._count([], [gone])
+            self._missed_before = before[0] - runs, before[1] - returns
         gone.close()
 
     def detach(self) -> None:

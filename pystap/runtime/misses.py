@@ -35,13 +35,12 @@ class Misses:
 
     def _missed(self, one: Attachment) -> int:
         """The handlers of an attachment by kprobes that were left out before a program was called."""
-        if one.kind.endswith("_multi"):
-            return link_misses(one.fds) or 0
-        if len(one.fds) > _FEW or link_misses(one.fds[:1]) is None:
+        single = not one.kind.endswith("_multi")
+        found = None if single and len(one.fds) > _FEW else link_misses(one.fds)
+        if found is None and single:
             reader = self._open()
-            if reader is not None:
-                return reader(one.fds)
-        return link_misses(one.fds) or 0
+            found = reader(one.fds) if reader is not None else link_misses(one.fds)
+        return found or 0
 
     def _open(self) -> KprobeMisses | None:
         from ..btf import BtfError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from runtime_kit import FakeDoor, ListSink, program, record_spec, timer
 
+from pystap.kernel.attach.base import Attachment
 from pystap.options import Options
 from pystap.program import CTL_STATE, STATE_RUNNING, RecordSpec
 from pystap.runtime.session import Session
@@ -77,5 +78,23 @@ def test_what_the_kernel_left_out_counts_from_the_start_to_the_first_stop() -> N
     door.missing = (12, 4)
     door.stop()
     door.missing = (20, 4)
+    door.stop()
+    assert door.missed() == (7, 3)
+
+
+def test_what_was_missed_where_a_module_went_counts_on() -> None:
+    class Missing(FakeDoor):
+        missing = (5, 1)
+
+        def kernel_misses(self) -> tuple[int, int]:
+            return self.missing
+
+        def _count(self, loaded: object, attachments: object) -> tuple[int, int]:
+            return 3, 1  # what is dropped
+
+    door = Missing()
+    door.go()
+    door.drop(Attachment("kprobe", "a module's functions", ()))
+    door.missing = (9, 3)  # of the rest
     door.stop()
     assert door.missed() == (7, 3)
