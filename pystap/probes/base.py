@@ -189,8 +189,12 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     module = KINDS.get(first.name)
     if module is None:
         raise unknown(parts, env, KINDS)
-    found = __import__(f"{__package__}.{module}", None, None, ("resolve",))
-    return found.resolve(parts, env)  # type: ignore[no-any-return]
+    return kind_of(module).resolve(parts, env)  # type: ignore[no-any-return]
+
+
+def kind_of(module: str) -> Any:
+    """Return the module of a kind of probe points: a value of KINDS."""
+    return __import__(f"{__package__}.{module}", None, None, ("resolve",))
 
 
 def point_text(parts: Sequence[Part]) -> str:
@@ -210,25 +214,24 @@ def point_text(parts: Sequence[Part]) -> str:
 def _forms(parts: Sequence[Part]) -> tuple[str, ...]:
     """Return hints: the forms that points with these words have."""
     module = KINDS.get(parts[0].name)
-    found = __import__(f"{__package__}.{module}", None, None, ("LISTING",)) if module is not None else None
-    forms = [one for one in getattr(found, "LISTING", ()) if one.startswith(parts[0].name)]
+    listed = getattr(kind_of(module), "LISTING", ()) if module is not None else ()
+    forms = [one for one in listed if one.startswith(parts[0].name)]
     forms = [one for one in forms if one.startswith(point_text(parts))] or forms
-    return (
-        (f"the forms are {', '.join(forms[:3])}{' and others' if len(forms) > 3 else ''}",) if forms else ()
-    )
+    if not forms:
+        return ()
+    return (f"the forms are {', '.join(forms[:3])}{' and others' if len(forms) > 3 else ''}",)
 
 
 def unknown(parts: Sequence[Part], env: Env, known: Iterable[str], at: int = 0) -> Exception:
     """Return the error for a component that no kind knows."""
-    near = did_you_mean(parts[at].name, known)
-    if (at == 0 and parts[0].name in KINDS) or near == parts[
-        at
-    ].name:  # it is known, but what must follow is missing
+    name = parts[at].name
+    near = did_you_mean(name, known)
+    if (at == 0 and name in KINDS) or near == name:  # it is known, but what must follow is missing
         return fail("E301", f"'{point_text(parts)}' alone is no probe point", parts[at].span, *_forms(parts))
     hints = (f"did you mean '{near}'?",) if near else ()
     words = f"unknown probe point '{point_text(parts)}'"
     if at:
-        words += f": '{parts[at].name}' can't follow '{point_text(parts[:at])}'"
+        words += f": '{name}' can't follow '{point_text(parts[:at])}'"
         there = [word for word in known if all(word != part.name for part in parts)]
         if there and not near:
             hints = (f"what can: {', '.join(there)}",)

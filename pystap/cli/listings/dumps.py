@@ -7,7 +7,7 @@ from ...lang.stp import ast
 from ...lang.stp.parser import parse
 from ...lang.stp.preprocess import PreprocEnv
 from ...options import Options
-from ...probes.base import KINDS, point_text
+from ...probes.base import KINDS, kind_of, point_text
 from ...sema.stp import added, check_calls
 from ...sema.stp.check import Checker
 from ...sema.stp.library import load
@@ -38,8 +38,7 @@ def probe_types() -> list[str]:
     """Return the forms of probe points."""
     found: set[str] = set()
     for module in sorted(set(KINDS.values())):
-        kind = __import__(f"pystap.probes.{module}", None, None, ("LISTING",))
-        found.update(getattr(kind, "LISTING", ()))
+        found.update(getattr(kind_of(module), "LISTING", ()))
     return sorted(found)
 
 

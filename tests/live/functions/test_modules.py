@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -122,38 +124,37 @@ def _until_armed(tracer: Tracer) -> None:
     raise AssertionError("never armed")
 
 
-def test_unloaded_while_traced(loose: str) -> None:
-    """By single kprobes, which don't keep a module from going."""
+@contextmanager
+def _traced(module: str) -> Iterator[Tracer]:
+    """A tracer of the loaded module by single kprobes, which don't keep it from going; it has seen one call."""
     if why := probing.lacks("kprobe"):
         pytest.skip(why)
-    subprocess.run(["modprobe", loose, "numdummies=0"], check=True)
+    subprocess.run(["modprobe", module, "numdummies=0"], check=True)
     text = 'global n probe module("dummy").function("dummy_setup*") { printf("%s %d\\n", ppfunc(), n++) }'
     with Tracer("--attach=kprobe", "-e", text) as tracer:
         _use()
         tracer.wait_for("dummy_setup 0")
-        subprocess.run(["modprobe", "-r", loose], check=True)
-        subprocess.run(["modprobe", loose, "numdummies=0"], check=True)
-        _until_again(tracer)
+        yield tracer
     assert tracer.status == 0
     assert "Traceback" not in tracer.err
 
 
+def test_unloaded_while_traced(loose: str) -> None:
+    """By single kprobes, which don't keep a module from going."""
+    with _traced(loose) as tracer:
+        subprocess.run(["modprobe", "-r", loose], check=True)
+        subprocess.run(["modprobe", loose, "numdummies=0"], check=True)
+        _until_again(tracer)
+
+
 def test_reloaded_while_the_tracer_is_busy(loose: str) -> None:
     """When it looks again there is a module of the same name, which isn't the one that it attached to."""
-    if why := probing.lacks("kprobe"):
-        pytest.skip(why)
-    subprocess.run(["modprobe", loose, "numdummies=0"], check=True)
-    text = 'global n probe module("dummy").function("dummy_setup*") { printf("%s %d\\n", ppfunc(), n++) }'
-    with Tracer("--attach=kprobe", "-e", text) as tracer:
-        _use()
-        tracer.wait_for("dummy_setup 0")
+    with _traced(loose) as tracer:
         tracer.interrupt(signal.SIGSTOP)
         subprocess.run(["modprobe", "-r", loose], check=True)
         subprocess.run(["modprobe", loose, "numdummies=0"], check=True)
         tracer.interrupt(signal.SIGCONT)
         _until_again(tracer)
-    assert tracer.status == 0
-    assert "Traceback" not in tracer.err
 
 
 def _until_again(tracer: Tracer) -> None:
