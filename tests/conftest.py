@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-# Where it isn't set, every Python that starts looks its user up, over a socket to nscd: workloads' calls are counted.
+# The calls of workloads are counted. Where these aren't set, a Python or a shell that starts looks its user up, over a
+# socket to nscd; a `python3` that a version manager put in the path may be a chain of shells.
 os.environ.setdefault("HOME", "/")
+os.environ.setdefault("SHELL", "/bin/sh")
+os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(__file__).parent / "scripts"

@@ -1,37 +1,22 @@
-"""Boots each kernel at most once a session, with all the tests that were asked for, a few kernels at a time."""
+"""Boots each kernel at most once a session, with all the tests that were asked for of it."""
 
 from __future__ import annotations
 
 import json
-import os
-import shlex
+import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.live.warm import ASK
-
-from .guest import GuestFailed, Result, Unavailable, boot, unavailable
-from .inside.report import MARK
-from .kernels import DEBUG_KERNELS
+from .guest import GuestFailed, Unavailable, unavailable
 from .selection import SCENARIOS
 
-DEBUG = "tests/live/debuginfo/"  # what needs a kernel's debug information
-BOOT_SECONDS = 2700.0
 LISTED = 20  # of the slowest tests
 LISTS = pytest.StashKey[dict[str, list[str]]]()
 HERE = Path(__file__).parent
-INSIDE = "/scripts"  # where a guest finds the folder of --scripts-dir
-# Mirrored handlers are compared with staged ones on the machine itself: here there is no time for both.
-# Tracers are forks of one process there: a start takes as long as all the rest of most tests.
-PYTEST = (
-    f"{ASK}=1 python3 -m pytest -q -p tests.guest.inside.report -p no:cacheprovider --tb=short"
-    " -o python_files='test_*.py check_*.py' -k 'not mirror'"
-)
 
 
 class Outcome(NamedTuple):
@@ -44,57 +29,42 @@ class Outcome(NamedTuple):
 
 
 class Session:
-    """The guests of one session: their outcomes by kernel, or the exception that stands for them."""
+    """The guests of one session, in a process of their own: their outcomes by kernel."""
 
     def __init__(self, wanted: dict[str, list[str]], scripts: str | None) -> None:
-        self._wanted = wanted
-        self._folders = {INSIDE: Path(scripts).resolve()} if scripts else {}
-        self._ended: dict[str, list[Outcome] | BaseException] = {}
-        self._cancel = threading.Event()
-        # a guest uses one processor, and not always
-        self._slots = threading.Semaphore((os.cpu_count() or 1) + 1)
-        self._threads = {
-            name: threading.Thread(target=self._run, args=(name,), daemon=True) for name in wanted
-        }
-        for thread in self._threads.values():
-            thread.start()
-
-    def _run(self, kernel: str) -> None:
-        with self._slots:
-            if self._cancel.is_set():
-                return
-            command = f"{PYTEST} {shlex.join(self._wanted[kernel])}"
-            if self._folders:
-                command += f" --scripts-dir {INSIDE}"
-            try:
-                done = self._boot(kernel, command, kernel in DEBUG_KERNELS and DEBUG in command)
-                self._ended[kernel] = _outcomes(done.output)
-                if not self._ended[kernel]:
-                    raise GuestFailed(f"no test ran in the guest with {kernel}:\n{done.output}")
-            except BaseException as why:
-                self._ended[kernel] = why
-
-    def _boot(self, kernel: str, command: str, debuginfo: bool) -> Result:
-        try:
-            return boot(
-                *(kernel, command, BOOT_SECONDS),
-                tell=_tell,
-                cancel=self._cancel,
-                folders=self._folders,
-                debuginfo=debuginfo,
-            )
-        except Unavailable:
-            if not debuginfo:
-                raise
-            return self._boot(kernel, command, False)  # the tests that need it skip themselves
+        self._outcomes: dict[str, list[Outcome]] = {}
+        self._ended: dict[str, dict[str, Any]] = {}
+        # should this process be killed, they end
+        words = ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "tests.guest.matrix"]
+        self._process = subprocess.Popen(
+            words,
+            cwd=HERE.parent.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdin is not None
+        with self._process.stdin as asked:
+            json.dump({"wanted": wanted, "scripts": scripts}, asked)
 
     def outcomes(self, kernel: str) -> list[Outcome]:
         """Wait for a kernel's guest; return what its tests did."""
-        self._threads[kernel].join()
+        assert self._process.stdout is not None
+        while kernel not in self._ended:
+            line = self._process.stdout.readline()
+            if not line:
+                raise GuestFailed(
+                    f"the guests' process ended with {self._process.wait()} before {kernel} did"
+                )
+            told = json.loads(line)
+            self._ended[told["kernel"]] = told
+            self._outcomes[told["kernel"]] = [Outcome(**row) for row in told.get("tests", ())]
         ended = self._ended[kernel]
-        if isinstance(ended, BaseException):
-            raise ended
-        return ended
+        if "unavailable" in ended:
+            raise Unavailable(ended["unavailable"])
+        if "failed" in ended:
+            raise GuestFailed(ended["failed"])
+        return self._outcomes[kernel]
 
     def slowest(self) -> list[str]:
         """Return lines that name the tests that took longest, of all kernels."""
@@ -106,27 +76,19 @@ class Session:
         return [f"{kernel:5} {one.test}: {one.again}" for kernel, one in self._all() if one.again]
 
     def _all(self) -> Iterator[tuple[str, Outcome]]:
-        for kernel, them in self._ended.items():
-            if isinstance(them, list):
-                yield from ((kernel, one) for one in them)
+        for kernel, them in self._outcomes.items():
+            yield from ((kernel, one) for one in them)
 
     def stop(self) -> None:
         """End guests that still run."""
-        self._cancel.set()
-        for thread in self._threads.values():
-            thread.join(10)
+        self._process.terminate()
+        assert self._process.stdout is not None
+        with self._process.stdout as rest:  # it may be writing
+            rest.read()
+        self._process.wait()
 
 
 GUESTS = pytest.StashKey[Session]()
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.__stderr__)
-
-
-def _outcomes(output: str) -> list[Outcome]:
-    rows = [line.removeprefix(MARK) for line in output.splitlines() if line.startswith(MARK)]
-    return [Outcome(**json.loads(row)) for row in rows]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -156,7 +118,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if check := _check(item):
             wanted.setdefault(item.callspec.params["kernel"], []).append(check)  # type: ignore[attr-defined]
     if wanted and not session.config.option.collectonly and not unavailable():
-        session.config.stash[GUESTS] = Session(wanted, session.config.getoption("--scripts-dir"))
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():  # what it says is for whoever waits
+            session.config.stash[GUESTS] = Session(wanted, session.config.getoption("--scripts-dir"))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
