@@ -30,7 +30,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scripts-dir", default=None, help="folder of script files to run instead of our own")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.fixture
+def scripts_folder(pytestconfig: pytest.Config) -> Path | None:
+    """The folder with script files from elsewhere, which a test runs instead of our own."""
+    folder = pytestconfig.getoption("--scripts-dir")
+    return None if folder is None else Path(folder).resolve()
+
+
+def _runs_scripts(item: pytest.Item) -> bool:
+    return "scripts_folder" in item.fixturenames or "check" in item.fixturenames  # type: ignore[attr-defined]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With script files from elsewhere, only what runs these, or looks for it in guests, is of use."""
+    if config.getoption("--scripts-dir"):
+        items[:] = [item for item in items if _runs_scripts(item)]
     if os.geteuid() == 0 and os.path.exists("/sys/kernel/btf/vmlinux"):
         return
     why = "needs root" if os.geteuid() else "this kernel has no BTF"

@@ -35,11 +35,10 @@ def test_the_list_is_whole() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_no_handler_is_mirrored(request: pytest.FixtureRequest, name: str) -> None:
-    folder = request.config.getoption("--scripts-dir")
-    if folder is not None and name not in MODELS:
+def test_no_handler_is_mirrored(scripts_folder: Path | None, name: str) -> None:
+    if scripts_folder is not None and name not in MODELS:
         pytest.skip("has no model")
-    path = SCRIPTS / name if folder is None else Path(folder).resolve() / MODELS[name]
+    path = SCRIPTS / name if scripts_folder is None else scripts_folder / MODELS[name]
     done = run("explain", "-g", str(path), *ARGUMENTS)
     if (
         name in FUNCTIONS

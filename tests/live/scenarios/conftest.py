@@ -13,17 +13,16 @@ Finder = object
 
 
 @pytest.fixture
-def script(request: pytest.FixtureRequest):
+def script(scripts_folder: Path | None):
     """A function: (our file's name, the name of its model elsewhere) -> path to run."""
-    folder = request.config.getoption("--scripts-dir")
 
     def find(own: str, model: str) -> str:
-        if folder is None:
+        if scripts_folder is None:
             return str(SCRIPTS / own)
-        path = Path(folder) / model
+        path = scripts_folder / model
         if not path.exists():
             pytest.fail(f"{path} is missing")
-        return str(path.resolve())
+        return str(path)
 
     return find
 
