@@ -1,4 +1,4 @@
-"""A `Door` whose kernel is the interpreter: the whole runtime runs on the maps and rings of `bpf/vm.py`."""
+"""A `Door` whose kernel is the interpreter: the whole runtime runs on the maps and rings of `pystap/bpf/vm`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pystap.backend.ebpf.btf_target import Answers
-from pystap.bpf.vm import Vm, World, from_program, make_map
-from pystap.bpf.vmaps import MapOfMaps, RingBuf, VmMap
+from pystap.bpf.vm.machine import Vm, World, from_program, make_map
+from pystap.bpf.vm.maps import MapOfMaps, RingBuf, VmMap
 from pystap.btf import Btf
 from pystap.kernel.cpus import possible_cpus
 from pystap.program import Program

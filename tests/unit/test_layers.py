@@ -50,7 +50,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
         "bpf.object",
         "program",
     ): "only for annotations: a Prog is what the disassembler and the interpreter read",
-    ("bpf.vm", "program"): "only for annotations, as bpf.object",
+    ("bpf.vm.machine", "program"): "only for annotations, as bpf.object",
 }
 
 

@@ -25,7 +25,7 @@ from pystap.bpf.consts_gen import (
     BPF_MAP_TYPE_RINGBUF,
 )
 from pystap.bpf.object import Code, link
-from pystap.bpf.vm import Vm, World, make_map
+from pystap.bpf.vm.machine import Vm, World, make_map
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="bpf(2) needs root")
 

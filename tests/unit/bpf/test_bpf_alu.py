@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pystap.bpf import insn as I
-from pystap.bpf.alu import JUMP_FN, sign_extend
-from pystap.bpf.vm import Vm, VmFault
+from pystap.bpf.vm.alu import JUMP_FN, sign_extend
+from pystap.bpf.vm.machine import Vm, VmFault
 
 MIN64, MAX64 = -(1 << 63), (1 << 64) - 1
 MIN32 = -(1 << 31)

@@ -6,7 +6,7 @@ import pytest
 
 from pystap.bpf import insn as I
 from pystap.bpf.asm import Asm
-from pystap.bpf.vm import Vm, VmFault, World, make_map
+from pystap.bpf.vm.machine import Vm, VmFault, World, make_map
 
 MAX64 = (1 << 64) - 1
 ENOENT, E2BIG, EEXIST, EINVAL = (-n & MAX64 for n in (2, 7, 17, 22))

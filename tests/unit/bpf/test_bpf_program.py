@@ -6,7 +6,7 @@ import pytest
 
 from pystap.bpf import insn as I
 from pystap.bpf.object import from_prog
-from pystap.bpf.vm import VmFault, World, from_program
+from pystap.bpf.vm.machine import VmFault, World, from_program
 from pystap.program import VERSION, Line, MapSpec, Prog, Program, Reloc
 
 INSNS = [

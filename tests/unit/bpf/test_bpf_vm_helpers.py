@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pystap.bpf import insn as I
 from pystap.bpf.asm import Asm
-from pystap.bpf.printk import bprintf
-from pystap.bpf.vm import Vm, VmFault, World, make_map
+from pystap.bpf.vm.machine import Vm, VmFault, World, make_map
+from pystap.bpf.vm.printk import bprintf
 
 MAX64 = (1 << 64) - 1
 EFAULT, EINVAL, ERANGE, ENOENT = (-n & MAX64 for n in (14, 22, 34, 2))

@@ -7,8 +7,8 @@ import struct
 from pystap.backend.ebpf import generate, zero_map
 from pystap.backend.ebpf.target import from_tables
 from pystap.bpf.object import from_prog
-from pystap.bpf.vm import Vm, World, make_map
-from pystap.bpf.vmaps import MapOfMaps
+from pystap.bpf.vm.machine import Vm, World, make_map
+from pystap.bpf.vm.maps import MapOfMaps
 from pystap.ir.nodes import Const, Event, Global, If, Label, Local, Op, Scope, Stat, Text
 from pystap.program import (
     CPU_SIZE,

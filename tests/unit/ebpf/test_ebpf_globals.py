@@ -8,7 +8,7 @@ import struct
 import pytest
 from ebpf_rig import CTL_FULL, CTL_GEN, Const, Global, Op, Rig, Shape, Stat, Text, handler, i64, string
 
-from pystap.bpf.vm import World
+from pystap.bpf.vm.machine import World
 from pystap.types.hist import hist_bucket, linear_bucket, log_bucket
 from pystap.types.stat import load_max, load_min
 

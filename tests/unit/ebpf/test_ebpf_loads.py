@@ -24,7 +24,7 @@ from ebpf_rig import (
 )
 
 from pystap.backend.ebpf.target import from_tables
-from pystap.bpf.vm import World
+from pystap.bpf.vm.machine import World
 from pystap.ir.ops import Load
 from pystap.program import CTL_REALTIME
 

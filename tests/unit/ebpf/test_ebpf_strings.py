@@ -127,7 +127,7 @@ def test_command_name(comm):
     body.append(Op(None, "put", (name,), Field(16, "str", 16)))
     for n, out in enumerate(outs):
         body.append(Op(None, "put", (out,), Field(32 + 8 * n, "i64", 8)))
-    from pystap.bpf.vm import World
+    from pystap.bpf.vm.machine import World
 
     world = World(comm=comm)
     rig = Rig([handler(*body)], sizes={name: 16}, world=world)

@@ -8,7 +8,7 @@ constant folding of eBPF arithmetic may.
 
 from __future__ import annotations
 
-from . import insn as I
+from .. import insn as I
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

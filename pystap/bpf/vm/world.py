@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from .insn import M64
+from ..insn import M64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

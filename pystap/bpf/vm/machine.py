@@ -13,13 +13,13 @@ record memory is filled with a pattern, so that a result that depends on it show
 
 from __future__ import annotations
 
-from .disasm import disasm
-from .insn import CALL_OP, STACK_SIZE
-from .object import R_KFUNC, R_MAP, R_VAR, Code
-from .vhelpers import HELPER_FN
-from .vkfuncs import KFUNC_FN
-from .vmaps import MapOfMaps, ProgArray, make_map
-from .vmdecode import TAIL, decode
+from ..disasm import disasm
+from ..insn import CALL_OP, STACK_SIZE
+from ..object import R_KFUNC, R_MAP, R_VAR, Code
+from .decode import TAIL, decode
+from .helpers import HELPER_FN
+from .kfuncs import KFUNC_FN
+from .maps import MapOfMaps, ProgArray, make_map
 from .world import POISON, VM_HIGH, VM_LOW, Region, VmFault, World
 
 TYPE_CHECKING = False
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from ..program import Program
-    from .insn import Insn
-    from .vmaps import RingBuf, VmMap
-    from .vmdecode import Op
+    from ...program import Program
+    from ..insn import Insn
+    from .decode import Op
+    from .maps import RingBuf, VmMap
 
 MAX_FRAMES = 8
 MAX_TAIL_CALLS = 33
@@ -354,7 +354,7 @@ class Vm:
 
 def from_program(program: Program, world: World | None = None) -> Vm:
     """Return a machine with the programs and maps of a compiled Program."""
-    from .object import from_prog
+    from ..object import from_prog
 
     world = world if world is not None else World()
     maps: dict[str, VmMap] = {}

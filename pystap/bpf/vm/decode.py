@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from struct import Struct
 
-from . import insn as I
+from .. import insn as I
+from ..helpers import arg_count, helper_name
 from .alu import ALU32_FN, ALU64_FN, JUMP_FN, byte_swap, jump32, sign_extend
-from .helpers import arg_count, helper_name
 from .world import VmFault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .insn import Insn
-    from .object import Code
-    from .vm import Vm
+    from ..insn import Insn
+    from ..object import Code
+    from .machine import Vm
 
     Op = Callable[[], int]
 

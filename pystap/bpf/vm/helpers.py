@@ -7,15 +7,15 @@ probe_read family may be anything.
 
 from __future__ import annotations
 
-from . import vhelpers_maps as maps
-from . import vhelpers_text as text
-from .insn import M32, M64
+from ..insn import M32, M64
+from . import helpers_maps as maps
+from . import helpers_text as text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .vm import Vm
+    from .machine import Vm
 
 _EFAULT, _EINVAL, _EPERM = -14, -22, -1
 

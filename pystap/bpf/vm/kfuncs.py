@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .insn import M32, s32
+from ..insn import M32, s32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .vm import Vm
+    from .machine import Vm
 
 _E2BIG, _EINVAL, _ENOENT, _EFAULT = -7, -22, -2, -14
 _MAX_STRING = 4096  # XATTR_SIZE_MAX is more; nothing here needs it

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .insn import M32
-from .vmaps import (
+from ..insn import M32
+from .maps import (
     ENOENT,
     EXIST,
     MapOfMaps,
@@ -18,7 +18,7 @@ from .world import Region, VmFault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .vm import Vm
+    from .machine import Vm
 
 _EFAULT, _EINVAL, _E2BIG, _EAGAIN, _EEXIST = -14, -22, -7, -11, -17
 _F_USER_STACK, _F_SKIP, _F_FAST_CMP, _F_REUSE = 0x100, 0xFF, 0x200, 0x400

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .insn import M32, M64
+from ..insn import M32, M64
 from .printk import bprintf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .vm import Vm
+    from .machine import Vm
 
 _HEX = b"0123456789abcdefABCDEF"
 _ENOENT, _EINVAL, _ERANGE = -2, -22, -34

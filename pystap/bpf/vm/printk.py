@@ -6,7 +6,7 @@ else is -EINVAL, which the verifier says for constant formats already.
 
 from __future__ import annotations
 
-from .insn import M32, M64, s32, s64
+from ..insn import M32, M64, s32, s64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
