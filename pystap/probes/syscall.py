@@ -150,7 +150,7 @@ def _parameters(name: str) -> list[Variable]:
     """Return the variables `$x` of one call: by the words of the library, and by the kernel's own."""
     if not name:
         return []
-    from .bt_syscalls import of_call
+    from .syscall_tracepoints import of_call
 
     made: list[Variable] = []
     for n, (word, form) in enumerate(_words(name)):

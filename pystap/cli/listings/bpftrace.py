@@ -141,7 +141,7 @@ def _of(provider: str, btf: Btf, systems: Mapping[str, str], target: Target | No
 def _tracepoints(btf: Btf, systems: Mapping[str, str]) -> Mapping[str, str]:
     if systems:
         return systems
-    from ...probes.bt_subsystems import subsystem_of
+    from ...probes.tracepoints.subsystems import subsystem_of
 
     return {name: subsystem_of(name) or "*" for name in btf.tracepoints()}
 

@@ -11,8 +11,8 @@ from ...btf.kinds import G_FUNC
 from ...diag import did_you_mean
 from ...ir.nodes import Const, Event
 from ...probes.base import has_glob
-from ...probes.bt_syscalls import NUMBERS
 from ...probes.standins import find, lookup
+from ...probes.syscall_tracepoints import NUMBERS
 from . import types
 from .body import error, later
 from .points import Point, c_argument, untyped

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ...diag import did_you_mean
 from ...ir.nodes import Const, Event, Text
 from ...probes.base import glob_filter, has_glob
-from ...probes.bt_syscalls import NUMBERS, arguments, names
+from ...probes.syscall_tracepoints import NUMBERS, arguments, names
 from . import types
 from .body import error
 from .points import Point

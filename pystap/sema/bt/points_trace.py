@@ -1,6 +1,6 @@
 """tracepoint:subsystem:event, by the raw tracepoint of the same name.
 
-`args.field` is computed from the raw tracepoint's arguments (`probes/bt_tracepoints.py`); the record's struct in BTF
+`args.field` is computed from the raw tracepoint's arguments (`probes/tracepoints`); the record's struct in BTF
 says the field's type, and which fields there are that can't be read yet.
 """
 
@@ -10,7 +10,7 @@ from ...btf.layout import members
 from ...diag import Bag, CompileError, did_you_mean
 from ...ir.nodes import Event
 from ...probes.base import glob_filter, has_glob, untyped
-from ...probes.bt_tracepoints import fields_of
+from ...probes.tracepoints import fields_of
 from ...source import Source
 from . import types
 from .body import error
@@ -45,7 +45,7 @@ def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
 
 def _matching(unit: Unit, attach: ast.AttachPoint) -> list[tuple[str, str]]:
     """Return the (subsystem, tracepoint) pairs that a pattern names and this kernel has."""
-    from ...probes.bt_subsystems import SUBSYSTEMS
+    from ...probes.tracepoints.subsystems import SUBSYSTEMS
 
     have = set(unit.btf.tracepoints())
     if unit.target.untyped and unit.target.tracepoints is not None:
@@ -109,7 +109,7 @@ def without_types(unit: Unit, attach: ast.AttachPoint, text: str, event: str) ->
 
 def _check_subsystem(attach: ast.AttachPoint, subsystem: str, event: str) -> None:
     """Refuse a tracepoint that has no record, or is known to be in another subsystem."""
-    from ...probes.bt_subsystems import subsystem_of
+    from ...probes.tracepoints.subsystems import subsystem_of
 
     words = f"this kernel has no tracepoint '{subsystem}:{event}'"
     if event.endswith("_tp"):

@@ -7,9 +7,9 @@ import pytest
 from pystap.btf.layout import members
 from pystap.ir.nodes import Event
 from pystap.probes.bt_perf import HARDWARE_EVENTS, SOFTWARE_EVENTS
-from pystap.probes.bt_syscalls import NUMBERS, arguments, names
-from pystap.probes.bt_tracepoints import ROWS, fields_of
 from pystap.probes.syscall_numbers import X86_64
+from pystap.probes.syscall_tracepoints import NUMBERS, arguments, names
+from pystap.probes.tracepoints import ROWS, fields_of
 from pystap.sema.bt.types import SCALARS
 
 from .tools import attempt, btf, errors, event, handler, module
@@ -167,7 +167,7 @@ def test_every_expression_of_the_table_can_be_written(point: str) -> None:
         pytest.skip("not in the fixture")
     record, texts = fields_of(subsystem, name)
     struct = btf().find_struct("trace_event_raw_" + record)
-    assert texts
+    assert texts or record != name
     if struct is not None:
         declared = {m.name.removeprefix("__data_loc_") for m in members(struct)}
         # comm and the like are shared by rows of which some have more
