@@ -1,1 +1,1 @@
-"""Benchmarks: pystap next to the distribution's bpftrace, as ratios of alternating runs. `python -m bench`."""
+"""Benchmarks: pystap next to the distribution's bpftrace, as ratios of alternating runs. `python3 -m bench`."""

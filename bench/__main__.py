@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [--noise] [FIGURES]`: measure pystap against bpftrace and print a table.
+"""`python3 -m bench [--quick] [--noise] [FIGURES]`: measure pystap against bpftrace and print a table.
 
 The status is 0 unless something could not be run; a figure over its target is only said so.
 """
@@ -36,7 +36,7 @@ FIGURES: dict[str, Callable[[Plan], list[Row | None]]] = {
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
     parser.add_argument(
         "figures", nargs="*", choices=[[], *FIGURES], metavar="FIGURE", help=f"of {', '.join(FIGURES)}; all"
     )

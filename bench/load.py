@@ -1,4 +1,4 @@
-"""A loop of `getppid()` pinned to one CPU: `python -m bench.load CPU`, told by lines `CHUNKS CALLS` on stdin.
+"""A loop of `getppid()` pinned to one CPU: `python3 -m bench.load CPU`, told by lines `CHUNKS CALLS` on stdin.
 
 For each line it answers with the nanoseconds of CPU time that a call took, one number a chunk. The loop is
 twenty bytes of machine code, so that the interpreter adds neither time nor noise; elsewhere than on x86-64 it is

@@ -1,4 +1,4 @@
-"""Datagrams over the loopback device, from a process on one CPU to itself: `python -m bench.udp CPU`.
+"""Datagrams over the loopback device, from a process on one CPU to itself: `python3 -m bench.udp CPU`.
 
 It answers lines `CHUNKS PACKETS` on stdin like `bench.load`: with the nanoseconds of CPU time that a packet took from
 being sent to having been read, one number a chunk. Python's own share cancels out in differences.

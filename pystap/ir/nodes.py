@@ -198,13 +198,7 @@ class Global(Node):
 
 
 class Event(Node):
-    """What a handler is attached to. See `probes/` for the kinds and their `args`.
-
-    user kinds (run in the user stage): "begin" "end" "error" (args: order), "timer" (args: ns, randomize),
-    "never", "signal". Kernel kinds: "tp_btf" (name: tracepoint), "sys_enter", "sys_exit" (args: numbers=list of
-    syscall numbers or None for all), "perf" (args: type, config, freq or period), "iter" (name),
-    "function" (name; args: module, ret, offset; placed by the attach ladder), "uprobe", ...
-    """
+    """What a handler is attached to. `probes/__init__.py` lists the kinds and their `args`."""
 
     kind: str
     name: str = ""
@@ -216,7 +210,7 @@ class Event(Node):
         return self.kind in USER_EVENTS
 
 
-USER_EVENTS = frozenset({"begin", "end", "error", "timer", "never", "signal", "procfs", "input"})
+USER_EVENTS = frozenset({"begin", "end", "error", "timer", "never", "signal"})
 
 
 class Handler(Node):

@@ -182,19 +182,6 @@ def _iter(prog: Prog, btf: Btf | None) -> Any:
     return _tracing(abi.BPF_TRACE_ITER, found.id), lambda fd: attach_iter(fd, prog.target)
 
 
-def _uprobe(prog: Prog, btf: Btf | None) -> Any:
-    from ..kernel.attach.uprobe import attach_uprobe
-
-    args = prog.args
-
-    def attach(fd: int) -> Attachment:
-        return attach_uprobe(
-            *(fd, args["path"], args["offset"]), ret=bool(args.get("ret")), pid=args.get("pid", -1)
-        )
-
-    return {"prog_type": abi.BPF_PROG_TYPE_KPROBE}, attach
-
-
 # Why no probe can be at a place in a function.
 _NO_PLACE = {
     EINVAL: "the kernel keeps probes out of this code, or changes the instruction itself, as at static branches;"
@@ -295,7 +282,6 @@ KINDS: dict[str, Callable[[Prog, Any], Any]] = {
     "raw_tp": _raw_tp,
     "perf": _perf,
     "iter": _iter,
-    "uprobe": _uprobe,
     "kprobe": _kprobe,
     "kretprobe": _kprobe,
     "function": _function,

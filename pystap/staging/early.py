@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 CALLS = 8192
 _ENTRIES = {"kretprobe": "kprobe", "fexit": "fentry"}
 WHEN = "when"
-STARTING, EARLY = (
-    "starting",
-    "early",
-)  # what "when" of an event says: in STARTING alone; in STARTING and RUNNING
+# What "when" of an event says: it works in STARTING alone; in STARTING and RUNNING.
+STARTING, EARLY = "starting", "early"
 
 
 def mark_early_calls(module: Module) -> None:

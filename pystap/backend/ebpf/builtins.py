@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 COMM = 16
 PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID = 1, 2, 3
 SIZEOF_UPID = 16  # a number and its namespace
-# Kinds of programs whose context is, or begins with, the registers.
 _ENTRY = 16  # bytes of a function's beginning in which the call of a trampoline is
-REGISTER_KINDS = frozenset({"perf", "kprobe", "kretprobe", "uprobe", "uretprobe"})
+# Kinds of programs whose context is, or begins with, the registers.
+REGISTER_KINDS = frozenset({"perf", "kprobe", "kretprobe"})
 # pt_regs of x86-64, part of the kernel's interface (struct user_regs_struct).
 _X86_ORDER = (
     *("r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi"),

@@ -51,14 +51,13 @@ def _by_helper(lo: Lower, op: Op, n: int, returned: bool) -> None:
 # Where pt_regs has the arguments of a function.
 _REGISTERS = {"x86_64": (112, 104, 96, 88, 72, 64), "aarch64": (0, 8, 16, 24, 32, 40, 48, 56)}
 _RETURNED = {"x86_64": 80, "aarch64": 0}
-_BY_REGISTER = frozenset({"kprobe", "uprobe"})
 
 
 def _argument_place(lo: Lower, op: Op, n: int) -> int:
     """Offset of argument n in the context; a kretprobe has the returned value and nothing else."""
     if lo.kind == "kretprobe":
         return _RETURNED[lo.target.arch]
-    if lo.kind not in _BY_REGISTER:
+    if lo.kind != "kprobe":
         return 8 * n
     places = _REGISTERS.get(lo.target.arch, ())
     if n >= len(places):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .check import Checker
     from .lower import Lower
 
-WITH_REGISTERS = frozenset(("perf", "kprobe", "kretprobe", "uprobe", "uretprobe"))
+WITH_REGISTERS = frozenset(("perf", "kprobe", "kretprobe"))
 _FUNCTION_ENTRY = frozenset(("kprobe", "fentry"))
 _REGISTERS = (
     *(

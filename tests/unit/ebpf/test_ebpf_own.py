@@ -34,7 +34,7 @@ def atomics(rig):
         (True, "tp_btf", True, True),
         (True, "sys_enter", True, True),
         (False, "tp_btf", True, False),
-        (True, "uprobe", True, False),
+        (True, "kprobe", True, False),
         (True, "netfilter", True, False),
         (True, "tp_btf", False, False),
     ],
