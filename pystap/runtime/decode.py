@@ -14,7 +14,7 @@ from .layout import packing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from ..program import Program, RecordSpec
@@ -128,7 +128,7 @@ def until_it_failed(
 class Dispatcher:
     """Runs decoded records, in order."""
 
-    __slots__ = ("_exiting", "_runners")
+    __slots__ = ("_batch", "_end", "_exiting", "_records", "_runner", "_runners")
 
     def __init__(
         self,
@@ -147,24 +147,31 @@ class Dispatcher:
             )
             for spec in program.records
         }
+        self._batch: list[Record] = []
+        self._end = 0  # where those of the batch begin that no runner has
+        self._runner: Callable[[Iterable[Record]], None] = list
+        self._records: Iterator[Record] = iter(())  # what that runner has not run
 
-    def run(self, batch: list[Record]) -> None:
-        """Run a batch; a script's error comes through, exit() ends it early."""
-        runners = self._runners
-        if len(runners) == 1:
-            next(iter(runners.values()))(batch)
-            return
-        exiting = self._exiting
-        start, count = 0, len(batch)
-        while start < count:
+    def take(self, batch: list[Record]) -> None:
+        """Take a batch to run."""
+        self._batch, self._end, self._records = batch, 0, iter(())
+        if len(self._runners) == 1:
+            self._end, self._records = len(batch), iter(batch)
+            self._runner = next(iter(self._runners.values()))
+
+    def run(self) -> None:
+        """Run what is left of it. A script's error comes through: call again for what is behind; exit() ends it early."""
+        runners, exiting, batch = self._runners, self._exiting, self._batch
+        self._runner(self._records)
+        count = len(batch)
+        while self._end < count and not exiting:
+            start = end = self._end
             number = batch[start][1]
-            end = start + 1
             while end < count and batch[end][1] == number:
                 end += 1
-            runners[number](batch[start:end])
-            if exiting:
-                return
-            start = end
+            self._end, self._records, self._runner = end, iter(batch[start:end]), runners[number]
+            self._runner(self._records)
+        self._batch = []
 
 
 class Merger:

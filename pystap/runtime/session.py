@@ -9,7 +9,8 @@ RUNNING and the command of -c is let go. Records run in the order of their numbe
 after every record that was numbered before its tick. exit() takes effect when its handler has ended: called in a record's
 handler nothing numbered behind it runs; called by the kernel stage, what was numbered until all programs have left does.
 Called in a timer's handler, what programs did until the state word was changed has happened: if that was more than
-to make records (RecordSpec.changes), these run, too.
+to make records (RecordSpec.changes), these run, too. So it is with the error that ends the run, wherever it comes from: what
+is counted is printed. Errors behind it are only counted.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Session:
         self.errors = 0
         self.failed = False
         self.stopping = False
+        self._changes = any(spec.changes for spec in program.records)  # runs do more than to make records
         self._dropping = True  # after exit() no record runs
         self._watch: Watch | None = None
         self._prepared = False
@@ -313,45 +315,48 @@ class Session:
                     return
             if wanted and self.door.loaded:
                 self.state.sync(wanted, generation)
-            namespace[name]()
-            self._dropping = not (self.context.exiting and any(spec.changes for spec in self.program.records))
+            try:
+                namespace[name]()
+            finally:
+                self._dropping = not (self.context.exiting and self._changes)
         except (ScriptError, RecursionError) as error:
             self._script_error(error)
 
-    def _script_error(self, error: ScriptError | RecursionError) -> None:
-        """Report a run-time error; the run ends when there are too many."""
+    def _script_error(self, error: ScriptError | RecursionError, *, told: bool = True) -> None:
+        """Report a run-time error, or just count it; the run ends when there are too many."""
         if isinstance(error, RecursionError):
             error = ScriptError(NESTING)
         self.errors += 1
-        self.sink.message(f"ERROR: {error}\n")
+        if told:
+            self.sink.message(f"ERROR: {error}\n")
         if self.errors > self.options.maxerrors:
             self.failed = True
             self.stopping = True
             self.door.stop()
 
     def _kernel_error(self) -> None:
-        """Raise what the kernel stage reported with a record."""
+        """Raise what the kernel stage reported with a record. It keeps only one error of those that come together."""
         found = self.door.error()
-        if found is not None:
-            self.door.clear_error()
-            raise self.context.site_error(*found)
+        if found is None:
+            raise ScriptError("a run-time error at the same time as another")
+        self.door.clear_error()
+        raise self.context.site_error(*found)
 
     def _run_records(self, ready: list[Record]) -> None:
-        """Run a batch of records: up to the first error, or each for itself where errors are forgiven."""
+        """Run a batch of records, each with its own error.
+
+        Behind the error that ends the run they happen only if they have already, in part (`_changes`).
+        """
         dispatcher = self.dispatcher
         assert dispatcher is not None
-        if not self.options.maxerrors:
+        dispatcher.take(ready)
+        while True:
             try:
-                dispatcher.run(ready)
+                dispatcher.run()
+                return
             except (ScriptError, RecursionError) as error:
-                self._script_error(error)
-            return
-        for record in ready:
-            try:
-                dispatcher.run([record])
-            except (ScriptError, RecursionError) as error:
-                self._script_error(error)
-            if self.failed or self.context.exiting:  # what came before the command ended is run, though
+                self._script_error(error, told=not self.failed)
+            if self.context.exiting or (self.failed and not self._changes):
                 return
 
     # -- after
@@ -383,7 +388,8 @@ class Session:
         """Run the records of all that happened before the end; the exit code, if the kernel stage has one."""
         exiting = self.context.exiting
         code, stopping = exiting[:], self.stopping
-        if not self.failed and self.door.rings and not (exiting and self._dropping):
+        dropping = self._dropping if exiting else self.failed and not self._changes
+        if self.door.rings and not dropping:
             exiting.clear()
             self.stopping = False
             self.records.take(gaps=True)

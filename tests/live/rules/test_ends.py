@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,35 @@ def test_exit_in_an_iterators_handler(tmp_path: Path, stage: str) -> None:
     (tmp_path / "script.bt").write_text(script)
     done = run(f"--stage={stage}", "-q", str(tmp_path / "script.bt"))
     assert told(done.clean()) == (100, 100)
+
+
+def trace_until_an_error(folder: Path, script: str, stage: str, *words: str) -> tuple[int, int, str]:
+    """(lines of events, what the end's or the error's handler says of them, what is said besides)."""
+    (folder / "calls.py").write_text(CALLS)
+    (folder / "script.stp").write_text(script)
+    done = run(
+        *(f"--stage={stage}", "-s64", *words, "-c", f"{sys.executable} {folder}/calls.py 5000 2"),
+        str(folder / "script.stp"),
+    )
+    return *told(done.out), done.err
+
+
+@BOTH
+def test_an_error_at_an_event(tmp_path: Path, stage: str) -> None:
+    script = "global n, s\n" + OURS + 'n++; s = s . "x"; println("event")\n'
+    script += 'if (strlen(s) == 300) { s = ""; println(1 / strlen(s)) } }\n' + END
+    lines, counted, said = trace_until_an_error(tmp_path, script.replace("end {", "error {"), stage)
+    assert lines == counted >= 300
+    assert said.count("ERROR: division by 0") == 1
+    lines, counted, said = trace_until_an_error(tmp_path, script, stage, "-DMAXERRORS=1000")
+    assert lines == counted == 10000
+    assert said.count("ERROR: division by 0") == 10000 // 300
+
+
+@BOTH
+def test_an_error_in_a_timer(tmp_path: Path, stage: str) -> None:
+    script = "global n, zero\nprobe begin { zero = 0 }\n" + OURS + 'n++; println("event") }\n'
+    script += "probe timer.ms(10) { if (n > 100) println(1 / zero) }\n" + END.replace("end {", "error {")
+    lines, counted, said = trace_until_an_error(tmp_path, script, stage)
+    assert lines == counted > 100
+    assert said.count("ERROR: division by 0") == 1

@@ -118,7 +118,8 @@ def test_each_records_function_gets_its_values() -> None:
     door.record(0, one, 4, "sh")
     door.record(0, two, b"12345678")
     run = dispatcher({"f": lambda a, b: seen.append((a, b)), "g": lambda a: seen.append((a,))}, one, two)
-    run.run(decoded(door, one, two))
+    run.take(decoded(door, one, two))
+    run.run()
     assert seen == [(4, "sh"), (b"12345678",)]
 
 
@@ -135,7 +136,8 @@ def test_exit_ends_a_batch(count: int) -> None:
     for i in range(5):
         door.record(0, specs[i % count], i)
     run = dispatcher({f"f{i}": handler for i in range(count)}, *specs, exiting=exiting)
-    run.run(decoded(door, *specs))
+    run.take(decoded(door, *specs))
+    run.run()
     assert seen == [0, 1, 2]
 
 
@@ -146,6 +148,31 @@ def test_a_run_that_failed_in_the_kernel_is_not_run_here() -> None:
     door.record(0, spec, 2)
     door.flag_error(0, 0)
     run = dispatcher({"f": seen.append}, spec)
+    run.take(decoded(door, spec))
     with pytest.raises(ScriptError, match="failed in the kernel"):
-        run.run(decoded(door, spec))
+        run.run()
     assert seen == [1]
+
+
+@pytest.mark.parametrize("kinds", [1, 2, 3])
+def test_what_is_behind_an_error_is_run_when_asked_for(kinds: int) -> None:
+    specs = tuple(record_spec(i, f"f{i}", "i64") for i in range(kinds))
+    door, seen, errors = FakeDoor(), [], []
+
+    def handler(value: int) -> None:
+        if value % 5 == 0:
+            raise ScriptError(str(value))
+        seen.append(value)
+
+    for i in range(31):
+        door.record(0, specs[i // 4 % kinds], i)
+    run = dispatcher({f"f{i}": handler for i in range(kinds)}, *specs)
+    run.take(decoded(door, *specs))
+    while len(errors) < 8:
+        try:
+            run.run()
+            break
+        except ScriptError as error:
+            errors.append(int(error.message))
+    assert errors == [0, 5, 10, 15, 20, 25, 30]
+    assert seen == [i for i in range(31) if i % 5]
