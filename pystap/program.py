@@ -23,10 +23,9 @@ CTL_REALTIME = 16  # u64, CLOCK_REALTIME - CLOCK_MONOTONIC, ns
 CTL_EXIT = 24  # u64, set not 0 by exit() in the kernel stage: 1 + exit code
 CTL_ERROR = 32  # u64, 0, or 1 + number of the error site; the first error wins (cmpxchg)
 CTL_ERROR_ARG = 40  # u64, what the message needs (an address)
-CTL_FULL = 48  # u64, bitmask of global numbers (mod 64) whose array was full
 CTL_ZERO = 56  # u64, 0 for ever: what is combined with it, the verifier takes for unknown
 CTL_LOCK = 64  # u64, 0, or 1 + number of the CPU whose run holds the lock (R5); on a cache line of its own
-CTL_SIZE = 128  # the shared scalars follow, 8 bytes each
+CTL_SIZE = 128  # what GlobalSpecs have there follows: shared scalars, 8 bytes each, and marks of arrays
 STATE_STARTING, STATE_RUNNING, STATE_STOPPING, STATE_ERROR = 0, 1, 2, 3
 
 # The per-CPU block: element 0 of a per-CPU array. Counters that never leave their CPU.
@@ -144,7 +143,8 @@ class GlobalSpec(Node):
 
     home: "user" (a Python object); "delta" (kernel maps that collect commutative updates: the runtime merges
     them into its own copy, generation by generation); "shared" (the kernel map is the truth).
-    map: name of the map; offset: place of a scalar in its element; key, value: layouts in the map.
+    map: name of the map; offset: place of a scalar in its element, or in the control block of an array's mark: 8 bytes, not
+    0 once it was full (arrays with `wrap`, or whose `full` isn't "error"); key, value: layouts in the map.
     stat: (field name, offset) pairs of an aggregate's value: count sum min max sumsq, "log" and "linear" for
     the first of the buckets (8 bytes each); value_size: bytes of the value.
     resets: whether any user handler assigns or deletes it, so that it has two generations; front: slots of

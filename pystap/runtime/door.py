@@ -14,7 +14,6 @@ from ..program import (
     CTL_ERROR,
     CTL_ERROR_ARG,
     CTL_EXIT,
-    CTL_FULL,
     CTL_GEN,
     CTL_REALTIME,
     CTL_SEQ,
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from ..kernel.attach.iter import Passes
     from ..kernel.maps import Map
     from ..kernel.ring import Ring, RingMap
-    from ..program import MapSpec, Program
+    from ..program import GlobalSpec, MapSpec, Program
     from .loader import Loaded
     from .misses import Misses
     from .modules import Modules
@@ -360,9 +359,9 @@ class Door:
         site = self.words[CTL_ERROR >> 3]
         return (site - 1, self.words[CTL_ERROR_ARG >> 3]) if site else None
 
-    def full(self) -> int:
-        """The bits of the globals whose kernel map was full."""
-        return self.words[CTL_FULL >> 3]
+    def full(self, spec: GlobalSpec) -> bool:
+        """Whether the kernel map of an array was full, if that is no error."""
+        return bool(self.words[spec.offset >> 3])
 
     def clear_error(self) -> None:
         """Forget an error, so that the next one is seen (MAXERRORS)."""

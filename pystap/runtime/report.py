@@ -33,9 +33,8 @@ def losses(context: Context, errors: int) -> list[str]:
         names = _inexact(context)
         if names:
             lines.append(f"WARNING: inexact for that: {', '.join(names)}\n")
-    full = door.full()
     for index, spec in context.specs.items():
-        if full >> (index & 63) & 1 and spec.home != "user" and spec.full == "warn":
+        if spec.home != "user" and spec.keys and spec.full == "warn" and door.full(spec):
             context.map_full(index)
     if errors:
         lines.append(f"WARNING: Number of errors: {errors}, skipped probes: {skipped}\n")

@@ -169,6 +169,8 @@ class Layout:
             map_name = self._named(glob) if glob.keys else "ctl"
             if not glob.keys:
                 offset, self.ctl = self.ctl, self.ctl + value_size
+        if map_name and glob.keys and (glob.wrap or glob.full != "error"):
+            offset, self.ctl = self.ctl, self.ctl + 8
         stat = glob.stat
         spec = GlobalSpec(
             name=glob.name,

@@ -116,6 +116,7 @@ class Home(Node):
       "NAME.front", a per-CPU array of `generations * FRONT_SLOTS` entries: u64 state (0 free, 1 being claimed,
       2 used), the key, the value. A key that finds its slot used by another goes to the hash.
     Maps of a shared global: scalars at spec.offset in "ctl" (str: spec.value_size bytes); arrays: hash "NAME".
+    An array that may be full without an error has its mark at spec.offset in "ctl".
     Counts, sums and sums of squares are added atomically (programs nest); min and max as well as they can be.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...bpf import insn as I
-from ...program import CPU_SKIPPED_OTHER, CTL_FULL
+from ...program import CPU_SKIPPED_OTHER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def _full(lo: Lower, op: Op, spec: GlobalSpec) -> None:
     fn = lo.fn
     if spec.wrap or spec.full != "error":
         at = fn.vreg()
-        fn.ld_value(at, "ctl", CTL_FULL)
-        fn.atomic(I.A_OR, 8, at, 0, fn.imm(1 << (spec.index & 63)))
+        fn.ld_value(at, "ctl", spec.offset)
+        fn.sti(8, at, 0, 1)
     elif id(op) in lo.fulls:
         fn.const(lo.fulls[id(op)], 1)
     else:

@@ -15,7 +15,6 @@ from pystap.program import (
     CTL_ERROR,
     CTL_ERROR_ARG,
     CTL_EXIT,
-    CTL_FULL,
     CTL_GEN,
     CTL_REALTIME,
     CTL_STATE,
@@ -145,7 +144,6 @@ def handler(*body):
 __all__ = [
     "CPU_SIZE",
     "CTL_EXIT",
-    "CTL_FULL",
     "CTL_GEN",
     "CTL_REALTIME",
     "Const",

@@ -6,7 +6,7 @@ import random
 import struct
 
 import pytest
-from ebpf_rig import CTL_FULL, CTL_GEN, Const, Global, Op, Rig, Shape, Stat, Text, handler, i64, string
+from ebpf_rig import CTL_GEN, Const, Global, Op, Rig, Shape, Stat, Text, handler, i64, string
 
 from pystap.bpf.vm.machine import World
 from pystap.types.hist import hist_bucket, linear_bucket, log_bucket
@@ -147,16 +147,16 @@ def test_full_array_is_an_error():
 
 @pytest.mark.parametrize("how", [{"wrap": True}, {"full": "warn"}])
 def test_full_array_is_marked(how):
-    spare = Global("spare", ("i64",), "i64")
+    spare = [Global(f"spare{n}", ("i64",), "i64", **how) for n in range(70)]
     glob = Global("m", ("i64",), "i64", capacity=8, **how)
     a = i64("a")
     body = [Op(a, "ctx_arg", (), (0, False)), Op(None, "add_to", (a, Const(1)), glob)]
     one = [shape("i64", 8)]
-    rig = Rig([handler(*body)], globs=[(spare, "delta", one, False), (glob, "delta", one, False)])
+    rig = Rig([handler(*body)], globs=[(g, "delta", one, False) for g in (*spare, glob)])
     for n in range(2000):
         rig.run(n)
     assert rig.error is None
-    assert rig.peek(CTL_FULL) == 2
+    assert [g for g in rig.homes if rig.peek(rig.homes[g].spec.offset)] == [glob]
 
 
 def test_string_and_text_keys():
