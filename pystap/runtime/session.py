@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .decode import Record
     from .door import Door
 
+STDOUT = 1
 CHECK = 0.1  # how often the control block is looked at when no record comes
 
 
@@ -69,6 +70,7 @@ class Session:
         self.errors = 0
         self.failed = False
         self.stopping = False
+        self._unread = False  # nobody reads the output any more
         self._changes = any(spec.changes for spec in program.records)  # runs do more than to make records
         self._dropping = True  # after exit() no record runs
         self._watch: Watch | None = None
@@ -119,9 +121,8 @@ class Session:
         try:
             self.signals.install()
             self._whole()
-        except BrokenPipeError:
-            self.sink.abandon()
-            self.failed = True
+        except BrokenPipeError:  # in the end handlers, say
+            self._end_unread()
         except Quit:
             self.failed = True
             self._say_interrupted()
@@ -130,7 +131,7 @@ class Session:
             self.close()
             if collecting:
                 gc.enable()
-        if self.failed:
+        if self.failed or self._unread:
             return 1
         return self.context.exiting[0] & 255 if self.context.exiting else 0
 
@@ -142,8 +143,15 @@ class Session:
             pass
 
     def _whole(self) -> None:
-        context = self.context
-        context.start_ns = now()
+        self.context.start_ns = now()
+        try:
+            self._trace()
+        except BrokenPipeError:
+            self._end_unread()
+        self._finish()
+
+    def _trace(self) -> None:
+        """Run the begin handlers, and trace until something ends that."""
         self._handlers(self.program.begin)
         if self._over() and not self.failed:
             self._say_attached()
@@ -152,7 +160,12 @@ class Session:
             self._start()
             self.sink.flush()
             self._loop()
-        self._finish()
+
+    def _end_unread(self) -> None:
+        """Nobody reads the output any more: end as if asked to, but for the status."""
+        self._unread = True
+        self.sink.abandon()
+        self.stopping = True
 
     def _over(self) -> bool:
         """Whether the run is to end: exit() was called, or something else ends it."""
@@ -214,6 +227,8 @@ class Session:
     def _open_watch(self) -> Watch:
         watch = Watch([ring.fd for ring in self.door.rings])
         watch.add(self.signals.fd, "signal")
+        if self.sink.fd == STDOUT:
+            watch.add_reader(STDOUT, "unread")
         if self.door.modules is not None and self.door.modules.watch is not None:
             watch.add(self.door.modules.watch.fd, "modules")
         if self.child is not None:
@@ -256,6 +271,8 @@ class Session:
         if "modules" in reasons and self.door.modules is not None:
             for warning in self.door.modules.changed():
                 self.sink.message(f"WARNING: {warning}\n")
+        if "unread" in reasons and not self.signals.ending:  # Ctrl-C ends `| cat`, too
+            self._end_unread()
         if "process" in reasons:
             self.stopping = True
         return RING in reasons

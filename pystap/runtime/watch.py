@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _stat import S_ISFIFO, S_ISSOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ class Watch:
         """Report this reason when the descriptor can be read."""
         self._reasons[fd] = reason
         self._epoll.register(fd, _IN)
+
+    def add_reader(self, fd: int, reason: str) -> None:
+        """Report this reason when nobody reads any more what is written to a pipe or a socket; others are not watched."""
+        mode = os.fstat(fd).st_mode
+        if S_ISFIFO(mode) or S_ISSOCK(mode):
+            self._reasons[fd] = reason
+            self._epoll.register(fd, 0)  # errors and hang-ups are always told
 
     def add_process(self, pid: int, reason: str) -> None:
         """Report this reason when a process has ended; OSError if it has already."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -133,6 +134,30 @@ def test_output_that_nobody_reads() -> None:
     assert tracer.wait(PATIENCE) == 1
     assert tracer.stderr.read() == b""
     tracer.stderr.close()
+
+
+@pytest.mark.parametrize("output", ["pipe", "socket"])
+@pytest.mark.parametrize("event", ["timer.s(1000)", "syscall.sync", "end"])
+def test_a_reader_that_goes_while_nothing_is_printed(output: str, event: str) -> None:
+    """`pystap ... | true` ends, quietly, with its end handlers."""
+    script = f'probe {event} {{ println("x") }} probe end {{ println("x"); log("ended") }}'
+    ours, theirs = os.pipe() if output == "pipe" else [one.detach() for one in socket.socketpair()]
+    with subprocess.Popen(
+        [sys.executable, "-m", "pystap", "-v", "-e", script],
+        cwd=ROOT,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as tracer:
+        os.close(theirs)
+        assert tracer.stderr is not None
+        for line in tracer.stderr:
+            if line.startswith("Pass 5: starting"):
+                break
+        assert tracer.poll() is None
+        os.close(ours)
+        assert tracer.wait(PATIENCE) == 1
+        assert tracer.stderr.read().splitlines()[:1] == ["ended"]
 
 
 def test_output_to_a_full_disk() -> None:

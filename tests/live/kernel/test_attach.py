@@ -84,7 +84,9 @@ def test_tracepoint_btf(count: Map) -> None:
 
 def test_attachment_survives_its_programs_descriptor(count: Map) -> None:
     fds = [load(abi.BPF_PROG_TYPE_RAW_TRACEPOINT, lambda a: sys_enter(a, count_into), count) for _ in "12"]
-    first, second = [attach_raw_tracepoint(fd, "sys_enter") for fd in fds]  # older kernels take no program twice
+    first, second = [
+        attach_raw_tracepoint(fd, "sys_enter") for fd in fds
+    ]  # older kernels take no program twice
     for fd in fds:
         os.close(fd)
     getppid(100)
