@@ -149,15 +149,14 @@ class Dispatcher:
         }
         self._batch: list[Record] = []
         self._end = 0  # where those of the batch begin that no runner has
-        self._runner: Callable[[Iterable[Record]], None] = list
+        self._runner = next(iter(self._runners.values()))
         self._records: Iterator[Record] = iter(())  # what that runner has not run
 
     def take(self, batch: list[Record]) -> None:
         """Take a batch to run."""
         self._batch, self._end, self._records = batch, 0, iter(())
         if len(self._runners) == 1:
-            self._end, self._records = len(batch), iter(batch)
-            self._runner = next(iter(self._runners.values()))
+            self._end, self._records = len(batch), iter(batch)  # it has only this runner
 
     def run(self) -> None:
         """Run what is left of it. A script's error comes through: call again for what is behind; exit() ends it early."""
