@@ -83,7 +83,6 @@ class Run:
         options: tuple[str, ...] = (),
         to: str | None = None,
     ) -> None:
-        self.peer = peer
         self.output = b""
         self.ended = False
         with tempfile.NamedTemporaryFile("w", suffix=f".{peer.lang}", delete=False) as file:

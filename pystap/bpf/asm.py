@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from . import insn as I
 from .helpers import HELPER_ID
-from .object import R_KFUNC, R_MAP, R_MAP_VALUE, R_VAR, Code
+from .object import R_KFUNC, R_MAP, R_MAP_VALUE, Code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ class Asm:
 
     # -- labels and functions
 
-    def new_label(self, hint: str = "L") -> str:
+    def new_label(self) -> str:
         """Return a label name that is not in use."""
         self._serial += 1
-        return f"{hint}.{self._serial}"
+        return f"L.{self._serial}"
 
     def label(self, name: str) -> None:
         """Place a label here."""
@@ -167,10 +167,6 @@ class Asm:
     def ld_map_value(self, dst: int, name: str, offset: int = 0) -> None:
         """dst = address of byte `offset` of the only value of the array map `name`."""
         self._wide(dst, R_MAP_VALUE, name, offset)
-
-    def ld_var(self, dst: int, name: str) -> None:
-        """dst = address of the kernel variable `name`."""
-        self._wide(dst, R_VAR, name, 0)
 
     def _wide(self, dst: int, kind: int, name: str, addend: int) -> None:
         self._relocs.append((len(self._insns), kind, name, addend))

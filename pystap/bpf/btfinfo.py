@@ -113,11 +113,11 @@ class ProgramBtf:
             proto = self._protos[nargs, ret] = self._add(BTF_KIND_FUNC_PROTO, "", nargs, result, params)
         return self._add(BTF_KIND_FUNC, name, linkage, proto)
 
-    def add_main(self, name: str, linkage: int = BTF_FUNC_STATIC) -> int:
+    def add_main(self, name: str) -> int:
         """Return the type of a program's main function: int name(void *ctx)."""
         params = _PAIR.pack(self.add_string("ctx"), self.add_ptr())
         proto = self._add(BTF_KIND_FUNC_PROTO, "", 1, self.add_int("int"), params)
-        return self._add(BTF_KIND_FUNC, name, linkage, proto)
+        return self._add(BTF_KIND_FUNC, name, BTF_FUNC_STATIC, proto)
 
     # -- what goes to the kernel
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from . import insn as I
 from .helpers import helper_name
-from .object import R_KFUNC, R_MAP, R_VAR
+from .object import R_KFUNC, R_MAP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .insn import Insn
     from .object import Code
 
@@ -67,13 +65,6 @@ def disasm_code(code: Code) -> list[str]:
     return lines
 
 
-def disasm_all(insns: Sequence[Insn]) -> list[str]:
-    """Return the numbered lines of plain instructions."""
-    from .object import Code
-
-    return disasm_code(Code(list(insns)))
-
-
 def callee(insn: Insn, slot: int) -> int | None:
     """Return the slot of the function that an instruction at `slot` calls or takes the address of."""
     op, _, src, _, imm = insn
@@ -85,8 +76,6 @@ def _named(insn: Insn, kind: int, name: str, addend: int) -> str:
     dst = insn[1]
     if kind == R_KFUNC:
         return f"call {name}"
-    if kind == R_VAR:
-        return f"r{dst} = &{name}"
     return f"r{dst} = map[{name}]" if kind == R_MAP else f"r{dst} = map[{name}][0]+{addend}"
 
 

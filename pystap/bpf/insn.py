@@ -225,11 +225,6 @@ def ld_map_value(dst: int, fd: int, offset: int = 0) -> tuple[Insn, Insn]:
     return ld_imm64(dst, fd, PSEUDO_MAP_VALUE, offset)
 
 
-def ld_btf_id(dst: int, btf_id: int, module_fd: int = 0) -> tuple[Insn, Insn]:
-    """dst = address of the kernel variable with this BTF id."""
-    return ld_imm64(dst, btf_id, PSEUDO_BTF_ID, module_fd)
-
-
 def ld_func(dst: int, distance: int) -> tuple[Insn, Insn]:
     """dst = the function `distance` slots after the next instruction's own first slot (a callback)."""
     return ld_imm64(dst, distance, PSEUDO_FUNC, 0)

@@ -1,13 +1,13 @@
 """`Code`: one program's instructions with the names they still refer to.
 
-Maps, kernel variables and kernel functions get their numbers only when a program
+Maps and kernel functions get their numbers only when a program
 is loaded, so an instruction that uses one carries a relocation. `link` puts the
 numbers in; the interpreter does it with numbers of its own.
 """
 
 from __future__ import annotations
 
-from .insn import PSEUDO_BTF_ID, PSEUDO_KFUNC_CALL, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE, decode
+from .insn import PSEUDO_KFUNC_CALL, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE, decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     # (slot, kind, name, addend): the addend is the offset into a map's value.
     Reloc = tuple[int, int, str, int]
 
-R_MAP, R_MAP_VALUE, R_VAR, R_KFUNC = range(4)
-_PSEUDO = {R_MAP: PSEUDO_MAP_FD, R_MAP_VALUE: PSEUDO_MAP_VALUE, R_VAR: PSEUDO_BTF_ID}
+R_MAP, R_MAP_VALUE, R_KFUNC = range(3)
+_PSEUDO = {R_MAP: PSEUDO_MAP_FD, R_MAP_VALUE: PSEUDO_MAP_VALUE}
 
 
 class Code:
@@ -56,13 +56,11 @@ class Code:
 def link(
     code: Code,
     maps: Mapping[str, int],
-    kernel_vars: Mapping[str, int] | None = None,
     kfuncs: Mapping[str, tuple[int, int]] | None = None,
 ) -> list[Insn]:
     """Return the instructions with numbers for names; a name without one is a bug: KeyError.
 
-    `maps` gives file descriptors, `kernel_vars` BTF ids, `kfuncs` pairs of BTF id
-    and index into fd_array (0 for vmlinux).
+    `maps` gives file descriptors, `kfuncs` pairs of BTF id and index into fd_array (0 for vmlinux).
     """
     insns = list(code.insns)
     for slot, kind, name, addend in code.relocs:
@@ -71,8 +69,7 @@ def link(
             btf_id, module = (kfuncs or {})[name]
             insns[slot] = (op, dst, PSEUDO_KFUNC_CALL, module, btf_id)
             continue
-        number = (kernel_vars or {})[name] if kind == R_VAR else maps[name]
-        insns[slot] = (op, dst, _PSEUDO[kind], 0, number)
+        insns[slot] = (op, dst, _PSEUDO[kind], 0, maps[name])
         insns[slot + 1] = (0, 0, 0, 0, addend)
     return insns
 

@@ -28,16 +28,12 @@ _LONGEST_CHAIN = 64
 
 
 class Tracepoint:
-    """A tracepoint: `typedef` is `btf_trace_<name>` (its id is what a tp_btf program attaches to)."""
+    """A tracepoint, by its typedef `btf_trace_<name>`."""
 
-    __slots__ = ("name", "params", "proto", "typedef")
+    __slots__ = ("name", "params")
 
-    def __init__(
-        self, name: str, typedef: t.Typedef, proto: t.FuncProto, params: tuple[t.Param, ...]
-    ) -> None:
+    def __init__(self, name: str, params: tuple[t.Param, ...]) -> None:
         self.name = name
-        self.typedef = typedef
-        self.proto = proto
         self.params = params  # without the leading `void *__data`; named where the kernel tells
 
     def __repr__(self) -> str:
@@ -153,7 +149,7 @@ class Btf(Blob):
             if isinstance(named, t.FuncProto) and len(named.params) == len(params):
                 params = named.params
                 break
-        return Tracepoint(name, typedef, proto, params[1:])
+        return Tracepoint(name, params[1:])
 
     def _traced(self, typedef: t.Typedef) -> t.FuncProto | None:
         pointer = typedef.type

@@ -330,13 +330,6 @@ class Enum(Type):
                 return value
         return None
 
-    def value_name(self, value: int) -> str | None:
-        """Return the first enumerator's name that has this value, or None."""
-        for name, known in self.values:
-            if known == value:
-                return name
-        return None
-
 
 class Enum64(Enum):
     """An enum whose values are 64 bits wide."""

@@ -4,7 +4,6 @@
     files_of(name, module, release) -> (file, ...)              where a function is
     modules_of(name) -> (module, ...)                           the modules that may have a function
     inlined_in(name) -> (file, ...)                             for a function that has no code of its own anywhere
-    position(name, module, release) -> file or ""               the one file that pp() shows
     match_files(pattern), known_files(like)                     the files themselves
 
 A pattern of files is a whole path, the end of one at a slash, or a glob of either. `module` is "" for the kernel itself;
@@ -121,12 +120,6 @@ def modules_of(name: str) -> tuple[str, ...]:
 def inlined_in(name: str) -> tuple[str, ...]:
     """Return the files of a function that is inlined everywhere; none where it has code, or isn't known."""
     return () if _places(name, "") else tuple(file for file, _ in _places("~" + name, ""))
-
-
-def position(name: str, module: str = "", release: str = "") -> str:
-    """Return the file of a function, "" where it isn't known or where several files have one of this name."""
-    files = files_of(base_name(name), module, release)
-    return files[0] if len(files) == 1 else ""
 
 
 def base_name(symbol: str) -> str:

@@ -122,11 +122,6 @@ class DebugInfo:
         found = self._ask("function_line", name)
         return (found[0], found[1]) if found else None
 
-    def lines_of(self, name: str, file: str = "") -> tuple[int, int] | None:
-        """Return the first and the last line of a function."""
-        found = self.find(name, file)
-        return (found[0].line, found[0].last) if found else None
-
     def lines(self, function: Function) -> dict[int, list[Spot]]:
         """Return the places of all lines of a function that have code: one for each copy of each block."""
         rows = self._ask("lines", function.at)

@@ -92,9 +92,9 @@ def function_text(function: Function) -> str:
     return "\n".join([head, *printer.body(function.body, 1)])
 
 
-def body_text(body: list[Stmt], label: Label | None = None) -> str:
+def body_text(body: list[Stmt]) -> str:
     """Return the lines of one body."""
-    return "\n".join(_Printer(label).body(body, 0))
+    return "\n".join(_Printer(None).body(body, 0))
 
 
 class _Printer:

@@ -47,7 +47,7 @@ class KprobeMisses:
         btf_fd = load_btf(types.to_bytes())
         try:
             self._fd = load_program(
-                *(abi.BPF_PROG_TYPE_RAW_TRACEPOINT, encode(link(code, {}, None, {}))),
+                *(abi.BPF_PROG_TYPE_RAW_TRACEPOINT, encode(link(code, {}, {}))),
                 name="misses",
                 btf_fd=btf_fd,
                 func_info=info,

@@ -100,8 +100,6 @@ class ProgInfo:
     __slots__ = (
         "id",
         "insns",
-        "jited_size",
-        "load_time",
         "name",
         "recursion_misses",
         "run_cnt",
@@ -112,9 +110,7 @@ class ProgInfo:
     def __init__(self, fd: int) -> None:
         info = object_info(fd).ljust(_INFO_SIZE, b"\0")
         self.type, self.id = _PROG_HEAD.unpack_from(info)
-        self.jited_size, xlated = _PROG_SIZES.unpack_from(info, 16)
-        self.insns = xlated // 8
-        self.load_time: int = _U64.unpack_from(info, 40)[0]
+        self.insns = _U32.unpack_from(info, 20)[0] // 8
         self.name = info[64:80].split(b"\0", 1)[0].decode("utf-8", "replace")
         self.run_time_ns, self.run_cnt, self.recursion_misses = _PROG_RUNS.unpack_from(info, 192)
 
@@ -141,7 +137,6 @@ def link_misses(fds: Iterable[int]) -> int | None:
 _LINK_MISSED_END = 56  # of `missed` of a kprobe's perf event, which came to both at once
 _U32 = Struct("<I")
 _PROG_HEAD = Struct("<II")
-_PROG_SIZES = Struct("<II")
 _PROG_RUNS = Struct("<QQQ")
 _U64 = Struct("<Q")
 

@@ -188,7 +188,7 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     first = parts[0]
     module = KINDS.get(first.name)
     if module is None:
-        raise unknown(parts, env, KINDS)
+        raise unknown(parts, KINDS)
     return kind_of(module).resolve(parts, env)  # type: ignore[no-any-return]
 
 
@@ -222,7 +222,7 @@ def _forms(parts: Sequence[Part]) -> tuple[str, ...]:
     return (f"the forms are {', '.join(forms[:3])}{' and others' if len(forms) > 3 else ''}",)
 
 
-def unknown(parts: Sequence[Part], env: Env, known: Iterable[str], at: int = 0) -> Exception:
+def unknown(parts: Sequence[Part], known: Iterable[str], at: int = 0) -> Exception:
     """Return the error for a component that no kind knows."""
     name = parts[at].name
     near = did_you_mean(name, known)

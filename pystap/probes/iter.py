@@ -28,7 +28,7 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     """`__iter("KIND")`."""
     word = parts[0]
     if len(parts) > 1:
-        raise unknown(parts, env, (), 1)
+        raise unknown(parts, (), 1)
     if not isinstance(word.arg, str):
         raise wrong_argument(word, 'needs a kind of object: __iter("task_file")')
     variables = objects(env.target.btf, word.arg)

@@ -55,7 +55,7 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
             "E301", f"'{what}' alone is no probe point", parts[-1].span, f'{what}.function("name") is one'
         )
     if parts[1].name not in WORDS:
-        raise unknown(parts, env, words, 1)
+        raise unknown(parts, words, 1)
     word = parts[1]
     if word.name in ("trace", "tracepoint") and first.name != "kprobe":
         return _traces(parts, env)
@@ -95,7 +95,7 @@ def module_of(word: str) -> str:
 def _traces(parts: Sequence[Part], env: Env) -> list[Resolved]:
     word = parts[1]
     if len(parts) > 2:
-        raise unknown(parts, env, (), 2)
+        raise unknown(parts, (), 2)
     if not isinstance(word.arg, str):
         raise wrong_argument(word, 'needs a tracepoint: kernel.trace("name")')
     pattern = word.arg.rpartition(":")[2]

@@ -58,7 +58,7 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     words: dict[str, Part] = {}
     for at, part in enumerate(parts[1:], 1):
         if part.name not in ("hook", "pf", "priority"):
-            raise unknown(parts, env, ("hook", "pf", "priority"), at)
+            raise unknown(parts, ("hook", "pf", "priority"), at)
         words[part.name] = part
     if "hook" not in words or "pf" not in words:
         raise fail("E302", 'netfilter probes need both: netfilter.hook("NF_...").pf("NFPROTO_...")', env.span)

@@ -19,15 +19,13 @@ PERIOD = 1_000_000
 def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     """`perf . type(N) . config(M) [ .sample(N) | .hz(N) ]`."""
     if len(parts) < 3 or parts[1].name != "type" or parts[2].name != "config":
-        raise unknown(parts, env, ("type", "config"), min(1, len(parts) - 1))
+        raise unknown(parts, ("type", "config"), min(1, len(parts) - 1))
     numbers: dict[str, int] = {}
     for part in parts[1:]:
         if part.name in ("process", "counter"):
             raise fail("E401", f"not supported yet: '{part.name}' of perf probes", part.span)
         if part.name not in ("type", "config", "sample", "hz"):
-            raise unknown(
-                parts, env, ("type", "config", "sample", "hz", "process", "counter"), parts.index(part)
-            )
+            raise unknown(parts, ("type", "config", "sample", "hz", "process", "counter"), parts.index(part))
         if part.name in numbers:
             raise wrong_argument(part, "stands here twice")
         numbers[part.name] = number_of(part, 0 if part.name in ("type", "config") else 1)

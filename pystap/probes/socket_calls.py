@@ -25,7 +25,7 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
         raise wrong_argument(parts[0], 'takes names: __socket_calls("accept accept4")')
     returns = len(parts) == 2 and parts[1].name == "return"
     if len(parts) > 1 and not returns:
-        raise unknown(parts, env, ("return",), 1)
+        raise unknown(parts, ("return",), 1)
     variables = [Variable("nr", "sys_nr"), *(Variable(f"arg{n + 1}", "sys_arg", n) for n in range(6))]
     if returns:
         variables.append(Variable("return", "sys_ret"))

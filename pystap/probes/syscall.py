@@ -85,7 +85,7 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     if parts[0].name == "syscall_any":
         return [_any(parts, env)]
     if len(parts) < 2:
-        raise unknown(parts, env, ())
+        raise unknown(parts, ())
     bare(parts[1])
     returns = _returns(parts, env, 2)
     pattern = parts[1].name
@@ -109,7 +109,7 @@ def _returns(parts: Sequence[Part], env: Env, at: int) -> bool:
     if len(parts) == at:
         return False
     if parts[at].name != "return" or len(parts) > at + 1:
-        raise unknown(parts, env, ("return",), at if parts[at].name != "return" else at + 1)
+        raise unknown(parts, ("return",), at if parts[at].name != "return" else at + 1)
     bare(parts[at])
     return True
 

@@ -37,14 +37,14 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     """`timer . (unit(N) | jiffies(N)) [.randomize(M)] | timer.hz(N) | timer.profile[.tick | .freq.hz(N)]`."""
     bare(parts[0])
     if len(parts) < 2 or parts[1].name not in WORDS:
-        raise unknown(parts, env, WORDS, min(1, len(parts) - 1))
+        raise unknown(parts, WORDS, min(1, len(parts) - 1))
     word = parts[1]
     text = point_text(parts)
     if word.name == "profile":
         return [_profile(parts, env, text)]
     if word.name == "hz":
         if len(parts) > 2:
-            raise unknown(parts, env, (), 2)
+            raise unknown(parts, (), 2)
         ns, randomize = max(1, 1_000_000_000 // number_of(word)), 0
     else:
         unit = UNITS.get(word.name) or 1_000_000_000 // env.target.hz
@@ -58,7 +58,7 @@ def _randomize(parts: Sequence[Part], env: Env) -> int:
     if len(parts) == 2:
         return 0
     if parts[2].name != "randomize" or len(parts) > 3:
-        raise unknown(parts, env, ("randomize",), 2 if parts[2].name != "randomize" else 3)
+        raise unknown(parts, ("randomize",), 2 if parts[2].name != "randomize" else 3)
     return number_of(parts[2], 0)
 
 
@@ -69,6 +69,6 @@ def _profile(parts: Sequence[Part], env: Env, text: str) -> Resolved:
     if rest == ["freq", "hz"]:
         freq = number_of(parts[3])
     elif rest not in ([], ["tick"]):
-        raise unknown(parts, env, ("tick", "freq"), 2)
+        raise unknown(parts, ("tick", "freq"), 2)
     event = Event("perf", "cpu-clock", {"type": PERF_TYPE_SOFTWARE, "config": CPU_CLOCK, "freq": freq})
     return Resolved(event, text, Context("profiling timer"), "timer")

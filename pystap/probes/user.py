@@ -19,7 +19,7 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     """`(begin | end | error) [ (order) ] | never`."""
     first = parts[0]
     if len(parts) > 1:
-        raise unknown(parts, env, (), 1)
+        raise unknown(parts, (), 1)
     context = Context(f"{first.name} probe")
     text = point_text(parts)
     if first.name == "never":

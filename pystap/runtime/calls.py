@@ -106,7 +106,7 @@ class KernelCalls:
             _status(asm)
         return load_program(
             abi.BPF_PROG_TYPE_SYSCALL,
-            encode(link(asm.build(), {"calls": self._map.fd}, None, kfuncs)),
+            encode(link(asm.build(), {"calls": self._map.fd}, kfuncs)),
             name=name,
             flags=F_SLEEPABLE,
         )
@@ -137,7 +137,7 @@ class KernelCalls:
         """What %m and %M print."""
         data = self.read(address, size, user)
         if data is None:
-            raise _fault(address, user, "")
+            raise _fault(address, "")
         return data
 
     # what generated code calls
@@ -148,7 +148,7 @@ class KernelCalls:
         if data is None:
             if zero:
                 return 0
-            raise _fault(address, user, place)
+            raise _fault(address, place)
         value = int.from_bytes(data, "little", signed=signed)
         return wrap(value) if size == 8 else value
 
@@ -158,7 +158,7 @@ class KernelCalls:
         if text is None:
             if zero:
                 return ""
-            raise _fault(address, user, place)
+            raise _fault(address, place)
         return text
 
     def load_buf(self, address: int, size: int, zero: bool, user: bool, place: str) -> bytes:
@@ -167,7 +167,7 @@ class KernelCalls:
         if data is None:
             if zero:
                 return bytes(size)
-            raise _fault(address, user, place)
+            raise _fault(address, place)
         return data
 
     # -- others
@@ -229,7 +229,7 @@ class KernelCalls:
         return self._run("get_current_cgroup_id")
 
 
-def _fault(address: int, user: bool, place: str) -> ScriptError:
+def _fault(address: int, place: str) -> ScriptError:
     return ScriptError(f"read fault [man error::fault] at {address & MASK:#018x}", place)
 
 

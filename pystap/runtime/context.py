@@ -37,7 +37,7 @@ class Context:
             "lang",
             "maxstring",
         ),
-        *("namespace", "options", "program", "sink", "specs", "start_ns", "warned"),
+        *("namespace", "options", "program", "sink", "specs", "warned"),
     )
 
     def __init__(self, program: Program, door: Door, sink: Sink, options: Options) -> None:
@@ -51,7 +51,6 @@ class Context:
         self.specs: dict[int, GlobalSpec] = {spec.index: spec for spec in program.globals}
         self.exiting: list[int] = []
         self.warned: set[str] = set()
-        self.start_ns = 0
         self.bodies: dict[str, dict[str, Any]] = {}
         self.children: list[int] = []
         self._calls: KernelCalls | None = None
@@ -82,7 +81,7 @@ class Context:
         if self._symbols is None:
             from .symbols import Symbols
 
-            self._symbols = Symbols(self.door)
+            self._symbols = Symbols()
         return self._symbols
 
     def close(self) -> None:

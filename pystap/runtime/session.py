@@ -143,7 +143,6 @@ class Session:
             pass
 
     def _whole(self) -> None:
-        self.context.start_ns = now()
         try:
             self._trace()
         except BrokenPipeError:

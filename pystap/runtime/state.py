@@ -28,7 +28,7 @@ EMPTY: dict[str, Any] = {"i64": 0, "str": "", "buf": b"", "tuple": ()}
 class State:
     """The globals of one run."""
 
-    __slots__ = ("_arrays", "_context", "_full", "_scalars", "_stale")
+    __slots__ = ("_arrays", "_context", "_full", "_scalars")
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -44,7 +44,6 @@ class State:
                 namespace[name] = {} if spec.keys else initial(spec)
         self._arrays: dict[int, DeltaArray] = {}
         self._scalars: DeltaScalars | None = None
-        self._stale = False
         self._full: set[int] = set()
 
     def connect(self, strings: Strings) -> None:

@@ -7,7 +7,6 @@ from .numbers import MASK
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..kernel.symbols import Kallsyms, Symbol
-    from .door import Door
 
 _REMEMBERED = 65536
 # What tracing itself is called by, and in whose place the kernel lists code that it has made itself.
@@ -21,7 +20,7 @@ class Symbols:
 
     __slots__ = ("_known", "_own", "_readings", "_refreshed", "_table", "_tried")
 
-    def __init__(self, door: Door | None = None) -> None:
+    def __init__(self) -> None:
         self._table: Kallsyms | None = None
         self._tried = False
         self._readings = 0

@@ -200,7 +200,7 @@ class Place:
         return b.offset(self.base, self.off)
 
 
-def emit_place(b: Builder, walk: Walk, base: Operand, indexes: list[Operand], fault: str) -> Place:
+def emit_place(b: Builder, walk: Walk, base: Operand, indexes: list[Operand]) -> Place:
     """Write the walk's steps; return the place it ends at."""
     off = 0
     struct = walk.start_struct
@@ -212,37 +212,35 @@ def emit_place(b: Builder, walk: Walk, base: Operand, indexes: list[Operand], fa
             base = b.op("add", (base, b.op("mul", (index, Const(step.size)))))
             struct = ""
         else:
-            base = b.op("load", (base,), Load(off, 8, False, fault, struct, "kernel", step.what))
+            base = b.op("load", (base,), Load(off, 8, False, "error", struct, "kernel", step.what))
             off, struct = 0, step.struct
     return Place(base, off, struct, walk.type, walk.what)
 
 
-def emit_value(
-    b: Builder, walk: Walk, base: Operand, indexes: list[Operand], fault: str = "error"
-) -> Operand | Place:
+def emit_value(b: Builder, walk: Walk, base: Operand, indexes: list[Operand]) -> Operand | Place:
     """Write the walk; return its value: an operand, or the place whose address is the value."""
     if not walk.place:
         return base
-    place = emit_place(b, walk, base, indexes, fault)
+    place = emit_place(b, walk, base, indexes)
     if walk.is_address:
         return place
-    return emit_load(b, walk, place, fault)
+    return emit_load(b, walk, place)
 
 
-def emit_load(b: Builder, walk: Walk, place: Place, fault: str) -> Local:
+def emit_load(b: Builder, walk: Walk, place: Place) -> Local:
     """Write the load of the scalar at the end of a walk."""
     assert walk.type is not None
     size, signed = scalar(walk.btf, walk.type)
     if walk.bit_size:
         unit = walk.load_size
-        load = Load(place.off, unit, False, fault, place.struct, "kernel", walk.what)
+        load = Load(place.off, unit, False, "error", place.struct, "kernel", walk.what)
         value = b.op("load", (place.base,), load)
         if walk.bit_shift:
             value = b.op("shr", (value, Const(walk.bit_shift)))
         if signed:
             return b.op("sext", (value,), walk.bit_size)
         return b.op("and", (value, Const((1 << walk.bit_size) - 1)))
-    load = Load(place.off, size, signed, fault, place.struct, "kernel", walk.what)
+    load = Load(place.off, size, signed, "error", place.struct, "kernel", walk.what)
     return b.op("load", (place.base,), load)
 
 

@@ -181,7 +181,7 @@ class Capture:
                 if turning is None:
                     self._put(stmt, needed, have, out)
                 else:
-                    self._append(stmt, needed, have, turning, out)
+                    self._append(stmt, needed, have, out)
             elif isinstance(stmt, Loop) and (needs := _marked(stmt.body, self._ahead)) is not None:
                 inner = set(count_defs(stmt.body)) | (turning or set())
                 steady = [v for v in needs if self._defs.get(v) == 1 and v not in inner]
@@ -244,9 +244,7 @@ class Capture:
                 have.add(local)
                 out.append(Op(None, "put", (local,), self._slot(local)[1]))
 
-    def _append(
-        self, mark: Mark, needed: list[Local], have: set[Local], turning: set[Local], out: list[Stmt]
-    ) -> None:
+    def _append(self, mark: Mark, needed: list[Local], have: set[Local], out: list[Stmt]) -> None:
         """Append what a statement in a loop needs of this turn."""
         new = [v for v in needed if v not in have]
         have.update([v for v in new if self._defs[v] == 1])

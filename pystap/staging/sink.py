@@ -43,7 +43,7 @@ def _block(body: list[Stmt], total: dict[Local, int]) -> None:
         stmt = body[at]
         read = count_uses([stmt])
         made = {local for inner in statements([stmt]) for local in defs(inner)}
-        to = _target(stmt, at, body, made, read, reader, writer, total, inside) if made else None
+        to = _target(stmt, body, made, read, reader, writer, total, inside) if made else None
         if to is None:
             reader.update(dict.fromkeys(read, at))
             writer.update(dict.fromkeys(made, at))
@@ -62,7 +62,6 @@ def _block(body: list[Stmt], total: dict[Local, int]) -> None:
 
 def _target(
     stmt: Stmt,
-    at: int,
     body: list[Stmt],
     made: set[Local],
     read: dict[Local, int],

@@ -48,7 +48,6 @@ class Fixes:
     def __init__(self, words: Sequence[int]) -> None:
         self._words = words
         self._places = words[0::3]
-        self._sorted = not len(words) or words[0] <= words[len(words) - 3]
 
     def at(self, place: int, given: int) -> int:
         """Return the value of the word at a place that holds `given`."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from ..disasm import disasm
 from ..insn import CALL_OP, STACK_SIZE
-from ..object import R_KFUNC, R_MAP, R_VAR, Code
+from ..object import R_KFUNC, R_MAP, Code
 from .decode import TAIL, decode
 from .helpers import HELPER_FN
 from .kfuncs import KFUNC_FN
@@ -146,9 +146,7 @@ class Vm:
                 self.kfunc_names[number] = name
                 insns[slot] = (op, dst, 2, off, number)
                 continue
-            if kind == R_VAR:
-                value = self.world.variables[name]
-            elif kind == R_MAP:
+            if kind == R_MAP:
                 value = self.map_address(self.maps[name])
             else:
                 value = self.value_address(self.maps[name], addend)

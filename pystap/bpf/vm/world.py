@@ -193,7 +193,7 @@ class World:
 
     `clock` is the monotonic time in ns and moves by `tick` at each reading;
     `symbols` maps addresses to (name, size); stacks are lists of addresses,
-    innermost first; `variables` maps names of kernel variables to addresses.
+    innermost first.
     """
 
     def __init__(
@@ -222,7 +222,6 @@ class World:
         self.kernel_stack: list[int] = []
         self.user_stack: list[int] = []
         self.symbols: dict[int, tuple[str, int]] = {}
-        self.variables: dict[str, int] = {}
         self.percpu: Mapping[int, list[int]] = {}
         self.random = 1
         self.trace: list[bytes] = []

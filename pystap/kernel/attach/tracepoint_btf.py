@@ -9,7 +9,7 @@ from .base import Attachment
 from .raw_tracepoint import raw_tracepoint_open
 
 
-def attach_tracepoint_btf(prog_fd: int, name: str = "", *, cookie: int = 0) -> Attachment:
+def attach_tracepoint_btf(prog_fd: int, name: str = "") -> Attachment:
     """Attach a loaded tp_btf program; `name` is for messages only."""
     what = f"tracepoint {name}" if name else "its tracepoint"
-    return Attachment("tracepoint_btf", what, (raw_tracepoint_open(prog_fd, "", what, cookie),))
+    return Attachment("tracepoint_btf", what, (raw_tracepoint_open(prog_fd, "", what),))

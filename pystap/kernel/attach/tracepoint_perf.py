@@ -60,7 +60,7 @@ def tracepoint_id(subsystem: str, name: str) -> int:
     return int(read_tracefs(f"events/{subsystem}/{name}/id"))
 
 
-def attach_tracepoint_perf(prog_fd: int, subsystem: str, name: str, *, cookie: int = 0) -> Attachment:
+def attach_tracepoint_perf(prog_fd: int, subsystem: str, name: str) -> Attachment:
     """Attach to `subsystem:name`; one event serves all CPUs and tasks: the program runs wherever it fires."""
     what = f"tracepoint {subsystem}:{name}"
     event = open_event(
@@ -70,4 +70,4 @@ def attach_tracepoint_perf(prog_fd: int, subsystem: str, name: str, *, cookie: i
         cpu=0,
         bits=DISABLED,
     )
-    return Attachment("tracepoint_perf", what, bind(event, prog_fd, what, cookie))
+    return Attachment("tracepoint_perf", what, bind(event, prog_fd, what))

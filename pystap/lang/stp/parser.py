@@ -259,9 +259,9 @@ def parse(source: Source, env: PreprocEnv, bag: Bag, *, library: bool = False) -
     return tree
 
 
-def parse_macros(source: Source, bag: Bag, env: PreprocEnv | None = None) -> dict[str, Macro]:
+def parse_macros(source: Source, bag: Bag) -> dict[str, Macro]:
     """Return the macros that a `.stpm` file defines for the whole library."""
-    pre = Preprocessor(env or PreprocEnv())
+    pre = Preprocessor(PreprocEnv())
     try:
         cursor = Parser(pre.tokens(source), pre.env, bag, True)
     except Stop:

@@ -235,7 +235,7 @@ class ValueParser(Cursor):
         if len(tokens) > 1:
             text = canonical("".join(t[1] for t in tokens))
         problems: list[FormatProblem] = []
-        form = parse_format(text, span, _Places(self, tokens, span, text).locate, problems)
+        form = parse_format(text, span, _Places(tokens, span, text).locate, problems)
         for problem in problems:
             self.report("E128", problem.message, problem.span, problem.hint)
         return form
@@ -424,8 +424,7 @@ class ValueParser(Cursor):
 class _Places:
     """Finds where a part of a decoded string stands in the script."""
 
-    def __init__(self, cursor: Cursor, tokens: list[Token], span: Span, text: str) -> None:
-        self.cursor = cursor
+    def __init__(self, tokens: list[Token], span: Span, text: str) -> None:
         self.tokens = tokens
         self.span = span
         self.text = text

@@ -125,7 +125,7 @@ def wanted_of(parts: Sequence[Part], env: Env, module: str) -> Wanted:
     for at, part in enumerate(parts[2:], 2):
         before = [p.name for p in parts[2:at]]
         if part.name not in SUFFIXES:
-            raise unknown(parts, env, SUFFIXES, at)
+            raise unknown(parts, SUFFIXES, at)
         if part.name in before:
             raise fail("E301", f"'.{part.name}' stands twice in '{point_text(parts)}'", part.span)
         if part.name in _BARE:

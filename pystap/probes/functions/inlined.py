@@ -63,9 +63,7 @@ class _Inline:
         self.arg: int | str | None = None
 
 
-def inlined_only(
-    wanted: Wanted, env: Env, name: str, where: str, file: str, found: tuple[str, ...]
-) -> Exception:
+def inlined_only(wanted: Wanted, name: str, where: str, file: str, found: tuple[str, ...]) -> Exception:
     """Return the error for a function that is only there as a part of others: which ones, what to do."""
     words = f"the function '{name}' has no code of its own in {where}: it is inlined into its callers"
     span = wanted.part.span

@@ -223,7 +223,7 @@ def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:
     known_in = inlined_in(name) or (files_of(name, wanted.module) if typed else ())
     if typed or known_in:
         file = known_in[0] if known_in else ""
-        return inlined_only(wanted, env, name, where, file, holders(wanted, env, name, file))
+        return inlined_only(wanted, name, where, file, holders(wanted, env, name, file))
     elsewhere = (
         sorted({owner for owner, _, _ in known.copies(name, "" if wanted.module else "*")}) if known else []
     )
@@ -239,7 +239,7 @@ def unknown(wanted: Wanted, env: Env, known: Any, name: str = "") -> Exception:
     others = files_of(name)
     inlined = holders(wanted, env, name, others[0] if others else "")
     if inlined:
-        return inlined_only(wanted, env, name, where, others[0] if others else "", inlined)
+        return inlined_only(wanted, name, where, others[0] if others else "", inlined)
     if others:
         hint = f"other kernels have it in {others[0]}: here it is inlined, or isn't built"
         return fail("E304", f"{where} has no function '{name}'", span, hint)

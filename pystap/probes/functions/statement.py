@@ -28,7 +28,7 @@ def resolve(parts: Sequence[Part], env: Env, module: str) -> list[Resolved]:
     word = parts[1]
     for at, part in enumerate(parts[2:], 2):
         if part.name not in SUFFIXES:
-            raise unknown(parts, env, SUFFIXES, at)
+            raise unknown(parts, SUFFIXES, at)
         bare(part)
     suffixes = {part.name for part in parts[2:]}
     if isinstance(word.arg, int):

@@ -140,7 +140,7 @@ def _stack_argument(body: Body, e: Any) -> Val:
     raise later("arguments on the stack (sargN)", e.span)
 
 
-def _member(path: str, type: T | None = None) -> Callable[[Body, Any], Val]:
+def _member(path: str) -> Callable[[Body, Any], Val]:
     """What the current task leads to."""
 
     def make(body: Body, e: Any) -> Val:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from .maps import MapInfo
 
 
-def whole(body: Body, call: ast.Call, at: int = 0) -> MapInfo:
+def whole(body: Body, call: ast.Call) -> MapInfo:
     """Return the map that an argument is."""
-    node = call.args[at]
+    node = call.args[0]
     if isinstance(node, ast.Map):
         bound = body.scope.bound("@" + node.name)
         target = bound.node if bound is not None else node

@@ -25,7 +25,7 @@ DEEPEST = 32
 def call_macro(body: Body, word: str, args: Sequence[ast.Expr | ast.Type], span: Span) -> Val:
     """Write the macro of this name that fits the arguments; give its value."""
     overloads = body.unit.macros[word]
-    macro = next((m for m in overloads if _fits(body, m, args)), None)
+    macro = next((m for m in overloads if _fits(m, args)), None)
     if macro is None:
         raise _no_fit(overloads, args, span)
     if body.scope.depth >= DEEPEST or ("()", word) in body.scope.place:
@@ -56,7 +56,7 @@ def _bound(body: Body, arg: ast.Expr) -> Bound:
     return passed or Bound(arg, body.scope)
 
 
-def _fits(body: Body, macro: ast.Macro, args: Sequence[ast.Expr | ast.Type]) -> bool:
+def _fits(macro: ast.Macro, args: Sequence[ast.Expr | ast.Type]) -> bool:
     if len(macro.parameters) != len(args):
         return False
     for parameter, arg in zip(macro.parameters, args, strict=True):

@@ -34,7 +34,7 @@ def resolve(unit: Unit, attach: ast.AttachPoint) -> list[Point]:
     if attach.target == "bpf":
         raise later("probes on BPF programs", attach.span)
     ret = attach.provider in ("kretprobe", "fexit")
-    if not can_probe(unit, attach.provider):
+    if not can_probe(unit):
         from .points_standin import resolve as stand_in
 
         return [stand_in(unit, attach, ret)]
@@ -81,7 +81,7 @@ def _typed(unit: Unit, attach: ast.AttachPoint) -> list[tuple[str, str]]:
     return typed
 
 
-def can_probe(unit: Unit, provider: str) -> bool:
+def can_probe(unit: Unit) -> bool:
     """Whether this kernel can attach to functions, one way or the other."""
     features = unit.target.features
     if features is None:

@@ -122,7 +122,7 @@ def _plain(unit: Unit, attach: ast.AttachPoint, found: StandIn) -> Point:
     makes: list[Make] = []
     for name_, number in found.params:
         if number is None or number >= len(tracepoint.params):
-            makes.append(_missing(found, name_, attach))
+            makes.append(_missing(found, name_))
             continue
         made = c_argument(unit.btf, tracepoint.params[number].type, number)
         makes.append(made if attach.provider in ("fentry", "fexit") else untyped(made))
@@ -136,7 +136,7 @@ def _plain(unit: Unit, attach: ast.AttachPoint, found: StandIn) -> Point:
     return point
 
 
-def _missing(found: StandIn, name_: str, attach: ast.AttachPoint) -> Make:
+def _missing(found: StandIn, name_: str) -> Make:
     def make(body: Body) -> Val:
         raise later(f"'{name_}' of {found.function} by its stand-in '{found.tracepoint}'", body.b.span)
 

@@ -45,7 +45,6 @@ class Unit:
         self.enumerators: dict[str, tuple[int, Any]] = {}
         self.var_types: dict[Any, T] = {}
         self.dirty = False
-        self.extra: dict[str, Global] = {}
         self.elapsed: Global | None = None
         self.noted: set[str] = set()
         self.probe: ast.Probe | None = None  # whose points are being found

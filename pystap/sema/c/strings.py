@@ -35,7 +35,7 @@ def text_of(c: Lower, value: Value, node: Node, most: int = 0) -> Operand:
     here = c.types.resolve(value.type)
     if isinstance(here, t.Array) and value.walk is not None and value.base is not None:
         _need_chars(c, here.type, node)
-        place = emit_place(c.b, value.walk, value.base, list(value.indexes), "error")
+        place = emit_place(c.b, value.walk, value.base, list(value.indexes))
         size = min(size, here.count) if here.count else size
         load = Load(place.off, size, False, "error", place.struct, "kernel", place.what)
         return c.b.op("load_str", (place.base,), load, STR)

@@ -74,7 +74,7 @@ def test_attribute_layouts_are_the_kernels() -> None:
     ):
         assert at.get(field, offset if field in NEWER else None) == offset, field
     info = struct_offsets("bpf_prog_info")
-    assert (info["name"], info["run_time_ns"], info["load_time"]) == (64, 192, 40)
+    assert (info["xlated_prog_len"], info["name"], info["run_time_ns"]) == (20, 64, 192)
     perf = struct_offsets("perf_event_attr")
     assert (perf["config1"], perf["config2"], perf["sample_type"]) == (56, 64, 24)
 

@@ -4,7 +4,7 @@ import pytest
 
 from pystap.bpf import insn as I
 from pystap.bpf.asm import Asm, AsmError
-from pystap.bpf.disasm import disasm, disasm_all, disasm_code
+from pystap.bpf.disasm import disasm, disasm_code
 from pystap.bpf.object import Code, link
 
 
@@ -99,7 +99,6 @@ def relocated():
     a = Asm()
     a.ld_map(1, "counts")
     a.ld_map_value(2, "ctl", 16)
-    a.ld_var(3, "runqueues")
     a.call_kfunc("bpf_rdonly_cast")
     a.ld_map(4, "counts")
     return a.build()
@@ -108,11 +107,10 @@ def relocated():
 def test_link():
     code = relocated()
     assert code.maps() == ["counts", "ctl"]
-    linked = link(code, {"counts": 5, "ctl": 6}, {"runqueues": 77}, {"bpf_rdonly_cast": (88, 0)})
+    linked = link(code, {"counts": 5, "ctl": 6}, {"bpf_rdonly_cast": (88, 0)})
     assert linked == [
         *I.ld_map_fd(1, 5),
         *I.ld_map_value(2, 6, 16),
-        *I.ld_btf_id(3, 77),
         I.call_kfunc(88),
         *I.ld_map_fd(4, 5),
     ]
@@ -178,12 +176,11 @@ def test_disasm_of_a_program():
     assert [line[6:] for line in named[1:]] == [
         "r1 = map[counts]",
         "r2 = map[ctl][0]+16",
-        "r3 = &runqueues",
         "call bpf_rdonly_cast",
         "r4 = map[counts]",
     ]
     plain = [*I.ld_imm64(1, 0x8877665544332211), *I.ld_map_fd(1, 3), I.goto(-5), I.exit_()]
-    assert [line[6:] for line in disasm_all(plain)[1:]] == [
+    assert [line[6:] for line in disasm_code(Code(plain))[1:]] == [
         "r1 = 0x8877665544332211 ll",
         "r1 = map[fd:3]",
         "goto 0",

@@ -57,7 +57,6 @@ def test_wide_loads():
     assert I.encode(pair) == bytes.fromhex("1801000088776655 0000000044332211")
     assert I.encode(I.ld_map_fd(I.R1, 7)) == bytes.fromhex("1811000007000000 0000000000000000")
     assert I.encode(I.ld_map_value(I.R2, 7, 24)) == bytes.fromhex("1822000007000000 0000000018000000")
-    assert I.encode(I.ld_btf_id(I.R3, 99)) == bytes.fromhex("1833000063000000 0000000000000000")
     assert I.encode(I.ld_func(I.R2, 10)) == bytes.fromhex("184200000a000000 0000000000000000")
 
 

@@ -203,10 +203,10 @@ def test_interface_name_in_registers():
     assert [r[16:32].split(b"\0")[0] for r in records] == want
     assert [struct.unpack_from("<q", r, 32)[0] for r in records] == [1, 0, 0, 0]
     assert set(rig.maps["m.0"].keys()) == {w.ljust(16, b"\0") for w in want}
-    from pystap.bpf.disasm import disasm_all
-    from pystap.bpf.insn import decode
+    from pystap.bpf.disasm import disasm_code
+    from pystap.bpf.object import from_prog
 
-    assert not any("probe_read" in line for line in disasm_all(decode(rig.prog.insns)))
+    assert not any("probe_read" in line for line in disasm_code(from_prog(rig.prog)))
 
 
 CONTEXT = [
