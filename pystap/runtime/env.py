@@ -6,7 +6,7 @@ found by `functions.body`. The others stand here: plain functions in PLAIN, thos
 
 from __future__ import annotations
 
-from .errors import ACTIONS, OVERFLOW, ScriptError, message_of
+from .errors import ACTIONS, OVERFLOW, USER_STAGE, ScriptError, message_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def names_of(code: CodeType) -> set[str]:
 
 def load_source(context: Context) -> set[str]:
     """Run the generated text in the context's namespace, all its names bound; return the names."""
-    code = compile(context.program.source, "<user stage>", "exec")
+    code = compile(context.program.source, USER_STAGE, "exec")
     names = names_of(code)
     namespace = context.namespace
     for name in names:

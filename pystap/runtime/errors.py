@@ -5,6 +5,7 @@ from __future__ import annotations
 OVERFLOW = "Array overflow, check MAXMAPENTRIES"
 ACTIONS = "MAXACTION exceeded"
 NESTING = "MAXNESTING exceeded"
+USER_STAGE = "<user stage>"  # the file that the generated text says it is
 
 
 class ScriptError(Exception):
@@ -17,6 +18,20 @@ class ScriptError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.place}" if self.place else self.message
+
+
+def too_deep(error: RecursionError, source: str) -> ScriptError:
+    """MAXNESTING, near the innermost call in the generated text, which has the place of each such call behind it."""
+    from ast import literal_eval
+
+    lines, call = source.split("\n"), ""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == USER_STAGE:
+            _, mark, place = lines[trace.tb_lineno - 1].rpartition("  #@ ")
+            call = place if mark else call
+        trace = trace.tb_next
+    return ScriptError(NESTING, literal_eval(call) if call else "")
 
 
 class Quit(BaseException):

@@ -21,7 +21,7 @@ from ..program import STATE_RUNNING
 from .context import Context
 from .decode import Dispatcher, Strings
 from .env import load_source
-from .errors import NESTING, Quit, ScriptError
+from .errors import Quit, ScriptError, too_deep
 from .records import NAP, Records
 from .signals import Signals
 from .state import State
@@ -341,7 +341,7 @@ class Session:
     def _script_error(self, error: ScriptError | RecursionError, *, told: bool = True) -> None:
         """Report a run-time error, or just count it; the run ends when there are too many."""
         if isinstance(error, RecursionError):
-            error = ScriptError(NESTING)
+            error = too_deep(error, self.program.source)
         self.errors += 1
         if told:
             self.sink.message(f"ERROR: {error}\n")

@@ -232,10 +232,11 @@ class Body:
         return True
 
     def call(self, stmt: Call) -> None:
-        """A call of a script's function."""
+        """A call of a script's function. Its place stands behind it, for an error of calls that nest too deep."""
         args = ", ".join([self.read(a) for a in stmt.args])
         function: Function = stmt.func
-        self.set(stmt.dst, f"{self.unit.function_name(function.name)}({args})")
+        where = f"  #@ {text(place(stmt.span))}" if function.recursive else ""
+        self.set(stmt.dst, f"{self.unit.function_name(function.name)}({args}){where}")
 
     def fuses(self, op: Op, branch: If) -> bool:
         """Whether a comparison is there for the If behind it alone."""

@@ -210,6 +210,25 @@ def test_recursion_without_end_is_the_scripts_error() -> None:
     assert "MAXNESTING exceeded" in machine.text
 
 
+def test_recursion_without_end_is_near_the_innermost_call() -> None:
+    from pystap.ir.nodes import Call, Function
+    from pystap.runtime.errors import too_deep
+    from pystap.source import Source, Span
+
+    script = Source("it's\n.stp", "probe begin { again() }\nfunction again() { again() }")
+    label, at = Label("r"), [i for i in range(len(script.text)) if script.text.startswith("again()", i)]
+    recursive = Function("again", (), None, label, [], True)
+    recursive.body.append(Call(None, recursive, (), Span(script, at[2], at[2] + 7)))
+    again = function(recursive.body, (), None, label, "again", "function")
+    machine = Machine(
+        [again, function([Call(None, recursive, (), Span(script, at[0], at[0] + 7))], name="main")]
+    )
+    with pytest.raises(RecursionError) as caught:
+        machine.call("main")
+    error = too_deep(caught.value, machine.program.source)
+    assert str(error) == "MAXNESTING exceeded near identifier 'again' at it's\n.stp:2:20"
+
+
 def nested(kind: str, depth: int) -> list[Stmt]:
     """say(1) inside so many constructs."""
     body: list[Stmt] = [say(1)]
