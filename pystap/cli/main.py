@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
@@ -16,8 +17,9 @@ _UNWRITABLE = (5, 9, 27, 28, 122)  # EIO EBADF EFBIG ENOSPC EDQUOT: output that 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; never raises, never shows a traceback (PYSTAP_DEBUG=1 does)."""
     words = sys.argv[1:] if argv is None else argv
-    _open_closed()
     try:
+        _take_interrupts()
+        _open_closed()
         status = _main(words)
         sys.stdout.flush()
         return status
@@ -59,6 +61,12 @@ def _bug(error: Exception) -> int:
     return 1
 
 
+def _take_interrupts() -> None:
+    """From now on Ctrl-C is a KeyboardInterrupt again: `__main__` had it end the process."""
+    if _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+
+
 def main_and_leave() -> None:
     """Run the command and leave the process at once: tearing down the interpreter takes 10 ms.
 
@@ -66,13 +74,16 @@ def main_and_leave() -> None:
     """
     import gc
 
-    gc.disable()
-    status = main()
+    status = 130
     try:
+        gc.disable()
+        status = main()
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
         status = status or 1
+    except KeyboardInterrupt:  # in the last moment, or the first
+        pass
     os._exit(status)
 
 
