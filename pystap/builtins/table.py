@@ -182,6 +182,7 @@ BPFTRACE: dict[str, Builtin] = {
     "kstack_text": Builtin("bs*", "s", "u"),  # frames, mode (bpftrace perf raw build_id), indent
     "ustack_text": Builtin("bis*", "s", "u"),  # frames, process id, mode, indent
     "text_bytes": Builtin("s", "b", "u"),  # the bytes of a constant
+    "text_room": Builtin("si", "b", "u"),  # a string in so many bytes, cut or with zeros behind it
     "buf_cut": Builtin("bi", "b", "u"),  # the first bytes
     "buf_part": Builtin("bii", "b", "u"),  # so many bytes from a place on
     "buf_word": Builtin("bii", "i", "u"),  # an unsigned number at a place, of so many bytes

@@ -179,8 +179,8 @@ class Global(Node):
     into a full array drops the oldest element, otherwise it is a run-time error (SystemTap)
     or a warning (bpftrace: `full` = "warn").
     initial: int or str for scalars. display: what sema wants of automatic printing at the end
-    ("unread" SystemTap's, "map" bpftrace's, "" none); fmt: hints for printing (per language);
-    internal: staging's own, always in the kernel.
+    ("unread" SystemTap's, "map" bpftrace's, "flag" whether the map of that name is set, "" none);
+    fmt: hints for printing (per language); internal: staging's own, always in the kernel.
     """
 
     name: str

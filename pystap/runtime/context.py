@@ -103,20 +103,21 @@ class Context:
         self.sink.message(text + "\n")
 
     def warn(self, text: str) -> None:
-        """A warning of the script."""
+        """A warning of the script; bpftrace's begins with its place and the word."""
         if self.options.warnings:
-            self.sink.message(f"WARNING: {text}\n")
+            self.sink.message(text + "\n" if self.lang == "bt" else f"WARNING: {text}\n")
 
     def warn_once(self, key: str, text: str) -> None:
         """A warning of the runtime."""
         if key not in self.warned:
             self.warned.add(key)
-            self.warn(text)
+            if self.options.warnings:
+                self.sink.message(f"WARNING: {text}\n")
 
     def map_full(self, index: int) -> None:
         """bpftrace: an insert into a full map is left out."""
         name = self.specs[index].name
-        self.warn_once(f"full {index}", f"map {name} is full: new keys are left out (raise max_map_keys)")
+        self.warn_once(f"full {index}", f"Map full; can't update element of {name} (raise max_map_keys)")
 
     def raise_site(self, number: int, address: int) -> None:
         """Raise the error that a captured read of an address met: 1 + number of its site."""

@@ -71,9 +71,11 @@ class Printing:
                 self._stp_global(spec, state.value(spec.index))
             return
         first = True
+        flags = {spec.name: state.value(spec.index) for spec in specs if spec.display == "flag"}
         for spec in sorted(specs, key=lambda s: s.name):
             value = state.value(spec.index)
-            if _untouched(spec, value):
+            flag = flags.get(spec.name + ".set")
+            if spec.display == "flag" or (_untouched(spec, value) if flag is None else not flag):
                 continue
             if first and ending and not self._context.sink.structured:
                 self._context.sink.emit("\n\n")
@@ -175,12 +177,12 @@ class Printing:
 
 
 def _untouched(spec: GlobalSpec, value: Any) -> bool:
-    """Whether a map was never given anything that bpftrace would print. A count or a number is 0 then."""
+    """Whether a map was never given anything that bpftrace would print; a count is shown always."""
     if spec.keys and spec.stat_kind in ("hist", "lhist"):
         return not any(one.count for one in value.values())
-    if spec.keys or spec.value in ("str", "tuple", "buf"):
+    if spec.keys or spec.value != "stat":
         return not value
-    return spec.value == "stat" and spec.stat_kind not in ("count", "sum") and not value.count
+    return spec.stat_kind != "count" and not value.count
 
 
 def _rows(spec: GlobalSpec, stat: Stat) -> list[tuple[int | None, int | None, int]]:

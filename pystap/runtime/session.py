@@ -447,4 +447,4 @@ class Session:
         """Say how the command of -c ended, if it did badly."""
         status = child.poll()
         if status and self.program.lang == "stp":
-            self.context.warn(f"the command ended with status {status}")
+            self.context.warn_once("command", f"the command ended with status {status}")

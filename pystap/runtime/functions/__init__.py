@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _AREAS: dict[str, str] = {
     "strings": (
         "strlen substr stringat isinstr str_find str_replace strtol text_str text_strn json_text toupper tolower buf_str "
-        "text_of_int struct_text address_of args_text str_trailer text_bytes buf_cut strncmp buf_quoted wide_text "
+        "text_of_int struct_text address_of args_text str_trailer text_bytes text_room buf_cut strncmp buf_quoted wide_text "
         "word_at env_text buf_part buf_word word_bytes"
     ),
     "matching": "tokenize str_match matched",

@@ -129,6 +129,7 @@ def str_trailer(text: str, room: int, trailer: str) -> str:
 PURE: dict[str, Callable[..., Any]] = {
     "str_trailer": str_trailer,
     "text_bytes": lambda text: text.encode("latin-1"),
+    "text_room": lambda text, size: text.encode("latin-1")[: max(size, 0)].ljust(max(size, 0), b"\0"),
     "buf_part": lambda data, start, size: data[start : start + size],
     "buf_word": lambda data, start, size: wrap(int.from_bytes(data[start : start + size], "little")),
     "word_bytes": lambda value, size: (value & (1 << 8 * size) - 1).to_bytes(size, "little"),

@@ -147,6 +147,7 @@ def _undefined(unit: Unit) -> None:
 
 def _module(unit: Unit, handlers: list[ir.Handler]) -> ir.Module:
     globals_ = [info.finish(unit) for info in unit.maps.values() if info.used]
+    globals_ += [info.set_flag for info in unit.maps.values() if info.used and info.set_flag is not None]
     if unit.elapsed is not None:
         globals_.append(unit.elapsed)
         handlers.insert(0, _start(unit.elapsed))

@@ -114,7 +114,12 @@ def element_of(body: Body, value: Val, index: int) -> Val:
 
 def tuple_index(body: Body, e: ast.TupleIndex) -> Val:
     """`base.0`."""
-    value = body.value(e.base)
+    if isinstance(e.base, ast.Variable):
+        from .expr import variable_as_is
+
+        value = variable_as_is(body, e.base)
+    else:
+        value = body.value(e.base)
     if value.type.kind == "none":
         return UNKNOWN
     if value.type.kind != "tuple":
@@ -242,11 +247,24 @@ def cast(body: Body, e: ast.Cast) -> Val:
             return value
         operand, _ = _address_like(body, value, e)
         return Val(T("ptr", 8, False, target.ctype, space=_space(body, type)), [operand])
+    if target.kind == "array" and not target.ctype.count:
+        target = _as_long(target, type)
     if target.kind == "array" and type.kind == "int":
         return _spread(body, target, value, e)
+    if target.kind == "array" and type.kind == "str":
+        return Val(
+            target, [body.b.op("call", (body.ops(value)[0], Const(size_of(target))), "text_room", BUF)]
+        )
     if target.kind == type.kind and types.merge(target, type) is not None:
         return Val(target, body.ops(value), value.mem, value.const)
     raise later(f"a cast of {name(type)} to {name(target)}", e.span)
+
+
+def _as_long(target: T, type: T) -> T:
+    """Return the array type of `(int8[])value`: as many elements as the value has room for."""
+    inner = target.ctype.type
+    made: T = target.replace(ctype=ctypes_.Made.array(inner, max(1, size_of(type) // max(1, sizeof(inner)))))
+    return made
 
 
 def _spread(body: Body, target: T, value: Val, e: ast.Cast) -> Val:

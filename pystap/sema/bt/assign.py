@@ -128,6 +128,9 @@ def map_store(body: Body, info: MapInfo, keys: list[Operand], value: Val, span: 
     ops = body.ops(value)
     whole = ops[0] if len(ops) == 1 else body.b.op("tuple", tuple(ops), None, TUPLE)
     body.b.do("set", (*keys, whole), info.glob)
+    flag = info.flag(body.unit, bool(value.const))
+    if flag is not None:
+        body.b.do("set", (Const(1),), flag)
 
 
 def map_add(body: Body, info: MapInfo, keys: list[Operand], amount: Operand, type: T, span: Span) -> None:
@@ -137,6 +140,13 @@ def map_add(body: Body, info: MapInfo, keys: list[Operand], amount: Operand, typ
     if info.value.kind == "stat":
         raise error("E253", f"'{info.text}' holds {info.value.note}()", span)
     body.b.do("add_to", (*keys, amount), info.glob)
+    _added(body, info, isinstance(amount, Const) and amount.value > 0)
+
+
+def _added(body: Body, info: MapInfo, up: bool) -> None:
+    flag = info.flag(body.unit, up)
+    if flag is not None:
+        body.b.do("add_to", (Const(1),), flag)
 
 
 def push(body: Body, info: MapInfo, keys: list[Operand], call: ast.Call) -> None:
@@ -175,6 +185,7 @@ def push(body: Body, info: MapInfo, keys: list[Operand], call: ast.Call) -> None
         info.value = stat
     if info.meet_value(body.unit, stat, call.span):
         body.b.do("push", (*keys, operand), info.glob)
+        _added(body, info, True)
 
 
 def _agree(info: MapInfo, slot: str, value: object, span: Span) -> None:
@@ -411,7 +422,9 @@ def inc_dec(body: Body, e: ast.IncDec, *, wanted: bool = True) -> Val:
         return UNKNOWN
     if not wanted:
         body.b.do("add_to", (*keys, Const(step)), info.glob)
+        _added(body, info, step > 0)
         return Val(types.VOID, [])
+    _added(body, info, step > 0)
     attr = (info.glob, "new" if e.prefix else "old")
     return Val(info.value, [body.b.op("add_fetch", (*keys, Const(step)), attr, I64)])
 

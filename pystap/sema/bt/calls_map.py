@@ -34,13 +34,19 @@ def _nothing() -> Val:
 
 def clear(body: Body, call: ast.Call) -> Val:
     """`clear(@m)`: no elements."""
-    body.b.do("clear", (), whole(body, call).glob)
+    info = whole(body, call)
+    body.b.do("clear", (), info.glob)
+    _unset(body, info)
     return _nothing()
 
 
 def zero(body: Body, call: ast.Call) -> Val:
     """`zero(@m)`: all values 0."""
-    body.b.do("zero", (), whole(body, call).glob)
+    info = whole(body, call)
+    body.b.do("zero", (), info.glob)
+    if not info.doubtful:  # it may be 0 now, and is there
+        info.doubtful = True
+        body.unit.dirty = body.unit.dirty or info.plain
     return _nothing()
 
 
@@ -62,7 +68,15 @@ def delete(body: Body, call: ast.Call) -> Val:
         return _nothing()
     was = body.b.op("has", tuple(keys), info.glob, I64)  # dropped later when nobody uses it
     body.b.do("delete", tuple(keys), info.glob)
+    _unset(body, info)
     return Val(BOOL, [was])
+
+
+def _unset(body: Body, info: MapInfo) -> None:
+    """A map without keys isn't there any more."""
+    flag = info.flag(body.unit, True)
+    if flag is not None:
+        body.b.do("clear", (), flag)
 
 
 def _with_key(body: Body, call: ast.Call) -> assign.Place:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...ir.nodes import STR, Const
 from ...lang.bt import ast
+from ..build import wrap
 from . import types
 from .body import error
 from .calls_text import pointer_of
@@ -33,20 +34,34 @@ def expression(body: Body, text: str, call: ast.Call) -> Val:
 
 
 def memcmp(body: Body, call: ast.Call) -> Val:
-    """`memcmp(a, b, n)`: 0 where n bytes are the same."""
+    """`memcmp(a, b, n)`: 0 where n bytes are the same; else -1 or 1, as the first that differ are ordered."""
     size = body.constant(call.args[2], "the number of bytes of memcmp()")  # type: ignore[arg-type]
     if not 1 <= size <= MOST_COMPARED:
         raise error("E207", f"memcmp() compares 1 to {MOST_COMPARED} bytes, not {size}", call.args[2].span)
     places = [_place(body, node) for node in call.args[:2]]
-    result: Operand = Const(0)
+    result: Operand | None = None
     at = 0
     while at < size:
         step = next(n for n in (8, 4, 2, 1) if n <= size - at)
-        one, two = (_word(body, place, at, step) for place in places)
-        differ = body.b.op("ne", (one, two))
-        result = differ if at == 0 else body.b.op("or", (result, differ))
+        one, two = (_in_order(body, _word(body, place, at, step), step) for place in places)
+        order = body.b.op("sub", (body.b.op("ugt", (one, two)), body.b.op("ult", (one, two))))
+        if result is None:
+            result = order
+        else:  # what differs first counts
+            same = body.b.op("eq", (result, Const(0)))
+            result = body.b.op("add", (result, body.b.op("mul", (same, order))))
         at += step
+    assert result is not None
     return Val(INT64, [result])
+
+
+def _in_order(body: Body, word: Operand, size: int) -> Operand:
+    """The word whose first byte counts most."""
+    if size == 1:
+        return word
+    if isinstance(word, Const):
+        return Const(wrap(int.from_bytes((word.value & (1 << 8 * size) - 1).to_bytes(size, "little"), "big")))
+    return body.call(f"bswap{8 * size}", word)
 
 
 def _place(body: Body, node: ast.Expr | ast.Type) -> tuple[Operand, str] | bytes:
@@ -62,8 +77,6 @@ def _place(body: Body, node: ast.Expr | ast.Type) -> tuple[Operand, str] | bytes
 
 def _word(body: Body, place: tuple[Operand, str] | bytes, at: int, size: int) -> Operand:
     if isinstance(place, bytes):
-        from ..build import wrap
-
         return Const(wrap(int.from_bytes(place[at : at + size].ljust(size, b"\0"), "little")))
     mem = Mem(place[0], at, "", place[1], "memcmp()")
     return body.ops(Val(T("int", size, False), None, mem))[0]

@@ -25,9 +25,9 @@ AF_INET, AF_INET6 = 2, 10
 def str_(body: Body, call: ast.Call) -> Val:
     """`str(pointer [, length])`: of so many bytes the last is the NUL; of a positional parameter its text."""
     first = call.args[0]
-    if isinstance(first, ast.Positional):
-        params = body.unit.options.args
-        return string(latin(params[first.index - 1]) if first.index <= len(params) else "")
+    given = _positional(body, first)
+    if given is not None:
+        return given if len(call.args) == 1 else _cut_text(body, call, given)
     size, cut = _length(body, call)
     value = body.coerced(body.value(first))
     type = value.type
@@ -45,6 +45,35 @@ def str_(body: Body, call: ast.Call) -> Val:
     if cut is not None:
         text = body.text_call("substr", text, Const(0), cut)
     return Val(T("str", size), [text])
+
+
+def _positional(body: Body, node: ast.Expr | ast.Type) -> Val | None:
+    """Return the text of a positional parameter, or of what `$1 + 2` leaves of it."""
+    skip = 0
+    if isinstance(node, ast.Binary) and node.op == "+":
+        one, other = node.left, node.right
+        if isinstance(other, ast.Positional):
+            one, other = other, one
+        if not isinstance(one, ast.Positional) or not isinstance(other, ast.Integer):
+            return None
+        node, skip = one, other.value
+    if not isinstance(node, ast.Positional):
+        return None
+    params = body.unit.options.args
+    text = latin(params[node.index - 1]) if node.index <= len(params) else ""
+    if skip > len(text):
+        words = f"${node.index} has {len(text)} characters, so {skip} can't be left out"
+        raise error("E207", words, node.span)
+    return string(text[skip:])
+
+
+def _cut_text(body: Body, call: ast.Call, given: Val) -> Val:
+    """`str($1, length)`."""
+    size, cut = _length(body, call)
+    if cut is None:
+        assert isinstance(given.const, str)
+        return string(given.const[: size - 1])
+    return Val(given.type, [body.text_call("substr", body.ops(given)[0], Const(0), cut)])
 
 
 def _length(body: Body, call: ast.Call) -> tuple[int, Operand | None]:
@@ -93,6 +122,9 @@ def buf(body: Body, call: ast.Call) -> Val:
         raise error("E202", "buf() of a pointer needs a length", call.span)
     if not 1 <= size <= 4096:
         raise error("E207", f"buf() can hold 1 to 4096 bytes, not {size}", call.span)
+    if value.type.kind == "str" and (value.mem is None or value.mem.space == BYTES):
+        room = Const(size) if operand is None else operand
+        return Val(T("buffer", size), [body.b.op("call", (body.ops(value)[0], room), "text_room", BUF)])
     address, space = pointer_of(body, value, first)
     load = Load(0, size, False, "zero", "", space, first.span.text[:60])
     if operand is None:

@@ -7,6 +7,7 @@ from ...lang.bt import ast
 from ..build import latin
 from . import ctypes_, types
 from .body import error
+from .output import place_of_message
 from .types import BOOL
 from .values import Val, number, string
 
@@ -55,11 +56,9 @@ def assert_(body: Body, call: ast.Call) -> Val:
     """`assert(condition, "text")`: ends the run with status 1 unless it holds."""
     words = latin(body.literal(call.args[1], "the message"))
     operand, _ = body.truth(call.args[0])  # type: ignore[arg-type]
-    where = call.span
-    line, column = where.source.position(where.start)
     _, els = body.b.branch(operand)
     before = body.b.into(els)
-    text = latin(f"{where.source.name}:{line}:{column}: ERROR: assert failed: ") + words
+    text = latin(place_of_message(call.span, "log")) + "assert failed: " + words
     body.b.do("log", (Text(text),))
     body.b.do("exit", (Const(1),))
     body.b.leave(body.label)

@@ -108,8 +108,8 @@ def expand(body: Body, bound: Any) -> Val:
     return value
 
 
-def variable(body: Body, e: ast.Variable) -> Val:
-    """`$x` that is read."""
+def variable_as_is(body: Body, e: ast.Variable) -> Val:
+    """`$x` that is read; an aggregate in it stays one."""
     bound = body.scope.bound("$" + e.name)
     if bound is not None:
         return expand(body, bound)
@@ -131,8 +131,19 @@ def variable(body: Body, e: ast.Variable) -> Val:
     return Val(var.type, list(var.locals), None, None, var.element)
 
 
+def variable(body: Body, e: ast.Variable) -> Val:
+    """`$x` as a value; an aggregate in a loop's (key, value) is the number that it stands for."""
+    value = variable_as_is(body, e)
+    if value.element is None or value.type.kind != "tuple":
+        return value
+    kept = value.type.elems[0]
+    number_ = body.coerced(value.element)
+    ops = [*(value.ops or ()), *body.ops(number_)]
+    return Val(T("tuple", elems=(kept, number_.type)), ops)
+
+
 def positional(body: Body, e: ast.Positional) -> Val:
-    """`$1`: a number; as argument of `str` it is text (see calls)."""
+    """`$1`: a number, or the text that is none; as argument of `str` it is text (see calls)."""
     params = body.unit.options.args
     if e.index > len(params):
         return number(0)
@@ -140,8 +151,7 @@ def positional(body: Body, e: ast.Positional) -> Val:
     try:
         value = int(given.replace("_", ""), 0)
     except ValueError:
-        hint = f"for its text write str(${e.index})"
-        raise error("E260", f"argument ${e.index} is not a number: '{given}'", e.span, hint) from None
+        return string(latin(given))
     return number(wrap(value) if value >= 1 << 64 or value < -(1 << 63) else value)
 
 

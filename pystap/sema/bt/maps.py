@@ -32,8 +32,19 @@ class MapInfo:
     """One map. It lives through all passes, so that a later pass knows what an earlier one found out."""
 
     __slots__ = (
-        *("capacity", "declared", "glob", "hist_log", "key_span", "keys", "linear", "name", "span"),
-        *("unknown", "used", "value", "value_span", "wrap", "written"),
+        *(
+            "capacity",
+            "declared",
+            "doubtful",
+            "glob",
+            "hist_log",
+            "key_span",
+            "keys",
+            "linear",
+            "name",
+            "plain",
+        ),
+        *("set_flag", "span", "unknown", "used", "value", "value_span", "wrap", "written"),
     )
 
     def __init__(self, name: str, span: Span, capacity: int) -> None:
@@ -51,13 +62,37 @@ class MapInfo:
         self.unknown = False  # read in this pass before its type was known
         self.written = False
         self.used = False
+        # A map without keys is printed at the end if it was given a value. Its value tells that, unless it may be
+        # given 0 or "": then it is doubtful, and a global beside it says whether it was.
+        self.doubtful = False
+        self.plain = False  # written in this pass without that global
+        self.set_flag: Global | None = None
         self.glob = Global("@" + name, (), "i64")
 
     def begin_pass(self) -> None:
         """Forget what belongs to one pass alone."""
         self.unknown = False
         self.used = False
+        self.plain = False
+        self.set_flag = None
         self.glob = Global("@" + self.name, (), "i64")
+
+    def flag(self, unit: Unit, sure: bool) -> Global | None:
+        """Return the global that a write has to set, too; sure: what is written is neither 0 nor ""."""
+        value = self.value
+        if self.keys or (value.kind not in ("none", "stat") and parts(value) not in (("i64",), (STR,))):
+            return None
+        if value.note in ("hist", "lhist"):  # an empty one is nothing to look at
+            return None
+        if not self.doubtful:
+            if sure:
+                self.plain = True
+                return None
+            self.doubtful = True
+            unit.dirty = unit.dirty or self.plain
+        if self.set_flag is None:
+            self.set_flag = Global(f"{self.text}.set", (), "i64", initial=0, display="flag")
+        return self.set_flag
 
     @property
     def text(self) -> str:
@@ -158,7 +193,7 @@ def _listed(keys: list[T]) -> str:
 
 
 def _widened(value: T) -> T:
-    """Return the type that a map's integers have: 64 bits."""
-    if value.note or value.ctype is not None:
+    """Return the type that a map's integers have: 64 bits; truth stays truth."""
+    if value.note or value.ctype is not None or value.kind == "bool":
         return value
     return types.INT64 if value.signed else types.UINT64

@@ -186,15 +186,22 @@ def printf(body: Body, call: ast.Call) -> Val:
     return Val(types.VOID, [])
 
 
+def place_of_message(span: Span, op: str) -> str:
+    """Return a message's beginning: the file ("stdin" for -e), the line and its columns, or the lines."""
+    source = span.source
+    line, column = source.position(span.start)
+    last, end = source.position(span.end)
+    name = "stdin" if source.name.startswith("<") else source.name
+    columns = f"{line}:{column}-{end}" if line == last else f"{line}-{last}"
+    return f"{name}:{columns}: {'ERROR' if op == 'log' else 'WARNING'}: "
+
+
 def _line(body: Body, call: ast.Call, op: str) -> Val:
     format_, ops = formatted(body, call)
     last = format_.parts[-1] if format_.parts else ""
     if isinstance(last, str) and last.endswith("\n"):
         format_ = irf.Format((*format_.parts[:-1], last[:-1]))
-    if op == "log":
-        where = call.span
-        line, column = where.source.position(where.start)
-        format_ = irf.Format((latin(f"{where.source.name}:{line}:{column}: ERROR: "), *format_.parts))
+    format_ = irf.Format((latin(place_of_message(call.span, op)), *format_.parts))
     body.b.do(op, (body.b.op("sprintf", tuple(ops), format_, STR),))
     return Val(types.VOID, [])
 

@@ -244,9 +244,23 @@ def test_maps_at_the_end_come_after_empty_lines_and_sorted_by_name() -> None:
     specs = (glob("@b", 0, "user"), glob("@a", 1, "user", ("i64",)), glob("@e", 2, "user", ("i64",)))
     ctx = context(Door(), program("", lang="bt", globals=specs))
     state = State(ctx)
+    ctx.namespace["_g0"] = 7
     ctx.namespace["_g1"].update({1: 2})
     Printing(ctx).display(specs, state)
-    assert ctx.sink.text == "\n\n@a[1]: 2\n\n@b: 0\n"  # type: ignore[attr-defined]
+    assert ctx.sink.text == "\n\n@a[1]: 2\n\n@b: 7\n"  # type: ignore[attr-defined]
+
+
+def test_a_map_without_keys_is_shown_where_it_is_set() -> None:
+    names = ("@a", "@b", "@b.set", "@c", "@c.set")
+    specs = tuple(
+        glob(name, n, "user", display="flag" if name.endswith(".set") else "map")
+        for n, name in enumerate(names)
+    )
+    ctx = context(Door(), program("", lang="bt", globals=specs))
+    state = State(ctx)
+    ctx.namespace.update({"_g0": 0, "_g1": 0, "_g2": 1, "_g3": 5, "_g4": 0})
+    Printing(ctx).display(specs, state)
+    assert ctx.sink.text == "\n\n@b: 0\n"  # type: ignore[attr-defined]
 
 
 # -- aggregates

@@ -14,7 +14,7 @@ from pystap.diag import render
 from pystap.ir.nodes import Module
 from pystap.ir.printer import module_text
 
-from .tools import attempt, begin, errors, module
+from .tools import attempt, begin, errors, module, unflagged
 
 MAPS = ("@a", "@b", "@c", "@d")
 
@@ -79,7 +79,7 @@ class Script:
 
 def written(made: Module, since: str) -> list[str]:
     """The IR of the handler behind a mark, without the numbers of temporaries."""
-    rows = [row.split() for row in module_text(made).split("\n")]
+    rows = [row.split() for row in unflagged(module_text(made).split("\n"))]
     at = next(n for n, row in enumerate(rows) if since in row)
     names: dict[str, str] = {}
     out = []
@@ -264,7 +264,7 @@ def test_every_effect_is_in_the_ir(seed: int) -> None:
         return
     assert made is not None
     found: dict[str, int] = {}
-    for row in module_text(made).split("\n"):
+    for row in unflagged(module_text(made).split("\n")):
         words = row.split()
         at = words[2] if words[1:2] == ["="] else words[0] if words else ""
         found[at] = found.get(at, 0) + 1
@@ -293,3 +293,26 @@ def test_a_map_of_a_branch_that_never_runs_is_empty() -> None:
     assert any("print_map (@x)" in row for row in module_text(made).split("\n"))
     assert "push" not in module_text(made)
     assert [code for code, _ in errors("BEGIN { if (0) { @x = @y; } print(@x); }")] == ["E205"]
+
+
+def flags(body: str) -> list[str]:
+    """The names of the globals that tell whether a map is set."""
+    return [g.name for g in module(f"BEGIN {{ {body} }}").globals if g.display == "flag"]
+
+
+def test_only_a_map_whose_0_can_mean_two_things_has_a_flag() -> None:
+    assert flags('@a = 1; @b++; @c += 2; @d = "x"; @e[1] = cpu; @f = count(); @g = (1, 2); clear(@b);') == []
+    assert flags("@a = 0; @b--; @c += cpu; @d = comm; @e = 1; zero(@e); @f = sum(1); zero(@f);") == [
+        f"@{word}.set" for word in "abcdef"
+    ]
+
+
+def test_every_write_of_a_flagged_map_sets_its_flag() -> None:
+    rows = module_text(module("BEGIN { @a = 1; @a++; @a = cpu; clear(@a); delete(@a); }")).split("\n")
+    assert [row.split()[0] for row in rows if row.split()[1:2] == ["@a.set"]] == [
+        "set",
+        "add_to",
+        "set",
+        "clear",
+        "clear",
+    ]

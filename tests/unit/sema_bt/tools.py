@@ -63,13 +63,20 @@ def lines(text: str) -> list[str]:
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
+def unflagged(rows: list[str]) -> list[str]:
+    """The rows without those of the globals that tell whether a map without keys is set (`@x.set`)."""
+    return [
+        row for row in rows if not any(w[:1] == "@" and w.rstrip(":").endswith(".set") for w in row.split())
+    ]
+
+
 def handler(made: Module, number: int = -1) -> list[str]:
-    """Return the IR of one handler, a line each, with its indentation by 4."""
+    """Return the IR of one handler, a line each, with its indentation by 4; without flags."""
     one: Handler = made.handlers[number]
     text = module_text(Module(made.lang, [], [], [one]))
     rows = text.split("\n")
     at = next(n for n, row in enumerate(rows) if row.startswith("handler"))
-    return [row[4:] for row in rows[at + 1 :] if row.strip()]
+    return unflagged([row[4:] for row in rows[at + 1 :] if row.strip()])
 
 
 def begin(body: str, *args: str, **more: object) -> list[str]:
