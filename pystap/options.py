@@ -19,7 +19,7 @@ class Options(Node):
 
     stage: STAGE_AUTO, or STAGE_MIRROR to run every handler's body in the user stage. args: the words after the
     script. target_pid: of -x, or of the held command of -c. timeout: seconds of -T. output: path of -o.
-    max_action: most loop turns of one user handler, None for no limit. max_log: bytes that the
+    max_action: most loop turns of one run, None for as many as the stage can bear. max_log: bytes that the
     loops of one run in the kernel may log for the user stage. buffer: bytes of each CPU's ring (a power of two).
     overrides: (name, text) of -G; defines: (name, text) of -D. format: "text" or "json".
     display_globals: print what SystemTap calls unread globals (bpftrace: maps) at the end. standins: let

@@ -9,7 +9,7 @@ import sys
 _MEANING: tuple[tuple[str, str], ...] = (
     ("tp_btf", "kernel.trace, netdev.*, syscall.*, scheduler.*: tracepoints with types, at 0.1 ms to detach"),
     ("raw_tracepoint", "tracepoints without types"),
-    ("tracepoint_perf", "tracepoint:subsystem:event by perf events"),
+    ("tracepoint_perf", "system calls, where tasks in the kernel are preempted anywhere"),
     ("fentry", "kernel.function, fentry: functions with typed arguments"),
     ("kprobe", "kernel.function, kprobe: functions"),
     ("kretprobe", "kernel.function(..).return, kretprobe"),

@@ -31,10 +31,8 @@ LEAVE_NONE, LEAVE_OWN, LEAVE_ERROR, LEAVE_FINAL, LEAVE_FIRST = range(5)  # LEAVE
 
 def max_action(options: Any) -> int:
     """How many turns a run may make."""
-    own = getattr(options, "max_action", None)
-    if own is None and hasattr(options, "define"):
-        own = options.define("MAXACTION", MAX_ACTION)
-    return max(1, min(int(own or MAX_ACTION), _MOST))
+    own: int = MAX_ACTION if options.max_action is None else options.max_action
+    return min(own, _MOST)
 
 
 def code_of(lo: Select, label: Label) -> int:

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from ebpf_rig import Const, Event, Field, If, Label, Op, RecordPlan, Rig, Text, handler, i64, string, target
+from ebpf_rig import (
+    Const,
+    Event,
+    Field,
+    If,
+    Label,
+    Op,
+    Options,
+    RecordPlan,
+    Rig,
+    Text,
+    handler,
+    i64,
+    string,
+    target,
+)
 
 from pystap.backend.ebpf import TooBig
 from pystap.ir.nodes import Leave, Loop, Try
@@ -67,6 +82,14 @@ def test_loop_that_never_ends_is_an_error():
     rig.run()
     assert rig.error is not None
     assert rig.error[0].startswith("MAXACTION exceeded")
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_no_turn_allowed_is_no_turn(most):
+    label = Label("l")
+    rig = Rig([handler(Loop(label, [Leave(label)]))], options=Options(max_action=most))
+    rig.run()
+    assert (rig.error is None) == (most == 1)
 
 
 @pytest.mark.parametrize("signed", [True, False])
