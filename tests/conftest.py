@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+pytest.register_assert_rewrite("tests.kit")
+
 # The calls of workloads are counted. Where these aren't set, a Python or a shell that starts looks its user up, over a
 # socket to nscd; a `python3` that a version manager put in the path may be a chain of shells.
 os.environ.setdefault("HOME", "/")

@@ -27,14 +27,10 @@ from pystap.ir.nodes import (
     Text,
     Try,
 )
+from tests.kit.arithmetic import BINARY, M64, UNARY, Fault, quotient, s64
 
-M64 = (1 << 64) - 1
 LONGEST = 511
 EMPTY: dict[str, Any] = {"i64": 0, "str": "", "buf": b""}
-
-
-class Fault(Exception):
-    """A run-time error of the script."""
 
 
 class Gone(Exception):
@@ -45,46 +41,11 @@ class Gone(Exception):
         self.label = label
 
 
-def s64(value: int) -> int:
-    """As a signed 64-bit number."""
-    value &= M64
-    return value - (1 << 64) if value >> 63 else value
-
-
-def divide(a: int, b: int) -> int:
-    """C's quotient."""
-    if b == 0:
-        raise Fault("division by 0")
-    return (abs(a) // abs(b)) * (1 if (a < 0) == (b < 0) else -1)
-
-
-BINARY: dict[str, Any] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "and": lambda a, b: a & b,
-    "or": lambda a, b: a | b,
-    "xor": lambda a, b: a ^ b,
-    "shl": lambda a, b: a << (b & 63),
-    "shr": lambda a, b: (a & M64) >> (b & 63),
-    "sar": lambda a, b: a >> (b & 63),
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "ult": lambda a, b: (a & M64) < (b & M64),
-    "ule": lambda a, b: (a & M64) <= (b & M64),
-    "ugt": lambda a, b: (a & M64) > (b & M64),
-    "uge": lambda a, b: (a & M64) >= (b & M64),
-    "sdiv_or_error": divide,
-    "smod_or_error": lambda a, b: a - b * divide(a, b),
+TEXTS: dict[str, Any] = {
     "str_eq": lambda a, b: a == b,
     "str_ne": lambda a, b: a != b,
     "str_cmp": lambda a, b: (a > b) - (a < b),
 }
-UNARY: dict[str, Any] = {"neg": lambda a: -a, "not": lambda a: ~a, "lnot": lambda a: a == 0}
 
 
 class Meaning:
@@ -199,6 +160,8 @@ class Meaning:
         name, args = op.name, [self.value(a) for a in op.args]
         if name in BINARY:
             result: Any = s64(int(BINARY[name](*args)))
+        elif name in TEXTS:
+            result = s64(int(TEXTS[name](*args)))
         elif name in UNARY:
             result = s64(int(UNARY[name](*args)))
         else:
@@ -366,7 +329,7 @@ class Meaning:
         if not samples:
             raise Fault("empty aggregate")
         if name == "avg":
-            return divide(s64(sum(samples)), len(samples))
+            return quotient(s64(sum(samples)), len(samples))
         return min(samples) if name == "min" else max(samples)
 
 

@@ -11,9 +11,10 @@ from pystap.options import Options
 from pystap.runtime.session import Session
 from pystap.sema.target import Target
 from pystap.source import Source
+from tests.kit.sink import ListSink
 
 from .meaning import Meaning
-from .vmdoor import BTF, Calls, ListSink, TaskWorld, VmDoor
+from .vmdoor import BTF, Calls, TaskWorld, VmDoor
 
 TARGET = 1000
 LSEEK, GETPPID = 8, 110

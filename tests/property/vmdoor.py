@@ -14,7 +14,6 @@ from pystap.kernel.cpus import possible_cpus
 from pystap.program import Program
 from pystap.runtime.calls import KernelCalls
 from pystap.runtime.door import Door
-from pystap.sinks.base import Sink
 
 from .scripts import IN_PROCESS, SOMEWHERE
 
@@ -26,28 +25,6 @@ MEMORY = bytes(range(1, 40)) + b"\0" + bytes(24)
 _REGISTERS = {"rdi": 112, "rsi": 104, "rdx": 96, "r10": 56, "r8": 72, "r9": 64, "orig_rax": 120}
 _ARGS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 M64 = (1 << 64) - 1
-
-
-class ListSink(Sink):
-    """Keeps what was printed (`text`) and what was said on standard error (`said`)."""
-
-    def __init__(self) -> None:
-        super().__init__(-1)
-        self.terminal = False
-        self.written: list[str] = []
-        self.said: list[str] = []
-
-    @property
-    def text(self) -> str:
-        """All that was printed."""
-        return "".join([*self.written, *self.parts])
-
-    def flush(self) -> None:
-        self.written += self.parts
-        self.parts.clear()
-
-    def message(self, text: str) -> None:
-        self.said.append(text)
 
 
 class MapView:

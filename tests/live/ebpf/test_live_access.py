@@ -6,11 +6,11 @@ import random
 
 import pytest
 from ebpf_live import Live, kernel_btf, live_target
-from ebpf_rig import Event, Field, Op, RecordPlan, handler, i64
 
 from pystap.backend.ebpf.target import Target
 from pystap.ir.ops import Load
 from pystap.kernel.prog import VerifierError
+from tests.kit.ebpf_rig import Event, Field, Op, RecordPlan, handler, i64
 
 CASES = [
     ("net_dev_queue", 0, "sk_buff"),

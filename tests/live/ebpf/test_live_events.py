@@ -9,7 +9,17 @@ import threading
 
 import pytest
 from ebpf_live import Live, kernel_btf, live_target
-from ebpf_rig import (
+
+from pystap.ir.nodes import Label as NewLabel
+from pystap.ir.nodes import Leave, Loop
+from pystap.ir.ops import Load
+from pystap.kernel.features import Features
+from pystap.kernel.prog import test_run as run_program
+from pystap.program import CTL_EXIT
+from pystap.staging.plan import RecordLocal
+from pystap.types.hist import log_bucket
+from pystap.types.stat import load_max, load_min
+from tests.kit.ebpf_rig import (
     Const,
     Event,
     Field,
@@ -25,16 +35,6 @@ from ebpf_rig import (
     i64,
     string,
 )
-
-from pystap.ir.nodes import Label as NewLabel
-from pystap.ir.nodes import Leave, Loop
-from pystap.ir.ops import Load
-from pystap.kernel.features import Features
-from pystap.kernel.prog import test_run as run_program
-from pystap.program import CTL_EXIT
-from pystap.staging.plan import RecordLocal
-from pystap.types.hist import log_bucket
-from pystap.types.stat import load_max, load_min
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 GETPGID, GETPPID = 121, 110
@@ -301,7 +301,7 @@ def test_arithmetic_on_typed_pointers():
         body.append(Op(None, "put", (out,), Field(16 + 8 * n, "i64", 8)))
     import time
 
-    from ebpf_model import BINARY, s64
+    from tests.kit.ir_model import BINARY, s64
 
     with Live([(Event("tp_btf", "sched_switch"), [handler(*body)], {})]) as live:
         for _ in range(20):

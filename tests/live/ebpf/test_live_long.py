@@ -6,14 +6,13 @@ import struct
 
 import pytest
 from ebpf_live import Live
-from ebpf_model import Model, s64
-from ebpf_rig import Const, Event, Global, If, Op, handler, i64
-from long_bodies import act_long
-from test_ebpf_globals import shape
-from test_ebpf_random import VALUES, make
 from test_live_random import Drawing, run_live
 
 from pystap.kernel.prog import test_run as run_program
+from tests.kit.ebpf_bodies import VALUES, make
+from tests.kit.ebpf_rig import Const, Event, Global, If, Op, handler, i64, shape
+from tests.kit.ir_model import Model, s64
+from tests.kit.long_bodies import act_long
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -7,11 +7,11 @@ import struct
 
 import pytest
 from ebpf_live import Live, Options
-from ebpf_model import Model, s64
-from ebpf_rig import Event
-from test_ebpf_random import VALUES, make
 
 from pystap.kernel.prog import test_run as run_program
+from tests.kit.ebpf_bodies import VALUES, make
+from tests.kit.ebpf_rig import Event
+from tests.kit.ir_model import Model, s64
 
 EDGES = [63, 64, 255, 1 << 31, (1 << 63) - 1, -(1 << 63)]
 

@@ -16,10 +16,11 @@ from pystap.options import Options
 from pystap.runtime.door import Door
 from pystap.runtime.session import Session
 from pystap.source import Source
+from tests.kit.sink import ListSink
 from tests.property import run
 from tests.property.run import LSEEK, Event, Result, plain
 from tests.property.scripts import EDGES, IN_PROCESS, NUMBERS, script
-from tests.property.vmdoor import MEMORY, ListSink
+from tests.property.vmdoor import MEMORY
 
 TARGET = live_target()
 _PR_SET_NAME = 15

@@ -6,8 +6,9 @@ import itertools
 import struct
 
 import pytest
-from ebpf_model import BINARY, UNARY, Fault, extend, s64
-from ebpf_rig import Const, Field, Op, RecordPlan, Rig, handler, i64, target
+
+from tests.kit.ebpf_rig import Const, Field, Op, RecordPlan, Rig, handler, i64, target
+from tests.kit.ir_model import BINARY, UNARY, Fault, extend, s64
 
 EDGES = [
     0,

@@ -6,42 +6,26 @@ import random
 import struct
 
 import pytest
-from ebpf_rig import CTL_GEN, Const, Global, Op, Rig, Shape, Stat, Text, handler, i64, string
 
 from pystap.bpf.vm.machine import World
 from pystap.types.hist import hist_bucket, linear_bucket, log_bucket
 from pystap.types.stat import load_max, load_min
-
-FRONT = 256
-
-
-def shape(kind, size):
-    made = Shape()
-    made.kind, made.size = kind, size
-    return made
-
-
-def table(rig, name, generation=0, value_size=8):
-    """{key: [value bytes]} of a delta array over all CPUs."""
-    found = {}
-    spec = next(h.spec for h in rig.homes.values() if h.spec.name == name)
-    front = rig.maps[name + ".front"]
-    for slot in range(generation * FRONT, (generation + 1) * FRONT):
-        for raw in front.get_all(slot):
-            if struct.unpack_from("<Q", raw)[0] == 2:
-                found.setdefault(raw[8 : 8 + spec.key_size], []).append(raw[8 + spec.key_size :])
-    hashed = rig.maps[f"{name}.{generation}"]
-    for key in hashed.keys():  # noqa: SIM118
-        found.setdefault(key, []).extend(hashed.get_all(key))
-    return found
-
-
-def counted(rig, name, generation=0):
-    return {
-        key: total
-        for key, values in table(rig, name, generation).items()
-        if (total := sum(struct.unpack_from("<q", v)[0] for v in values))
-    }
+from tests.kit.ebpf_rig import (
+    CTL_GEN,
+    FRONT,
+    Const,
+    Global,
+    Op,
+    Rig,
+    Stat,
+    Text,
+    counted,
+    handler,
+    i64,
+    shape,
+    string,
+    table,
+)
 
 
 def test_delta_scalar_and_generations():
@@ -292,7 +276,7 @@ def test_shared_scalar():
         Op(now, "get", (), glob),
         Op(None, "set", (Const(-1),), glob),
     ]
-    from ebpf_rig import Field, RecordPlan
+    from tests.kit.ebpf_rig import Field, RecordPlan
 
     body += [Op(None, "reserve", (), RecordPlan(1, 40))]
     body += [Op(None, "put", (v,), Field(16 + 8 * n, "i64", 8)) for n, v in enumerate((old, new, now))]
@@ -305,7 +289,7 @@ def test_shared_scalar():
 
 def test_shared_array():
     """Each operation against a dict, with keys that come and go."""
-    from ebpf_rig import Field, If, RecordPlan
+    from tests.kit.ebpf_rig import Field, If, RecordPlan, shape
 
     glob = Global("m", ("i64", "str"), "i64", capacity=50)
     what, key, value, result = i64("w"), i64("k"), i64("v"), i64("r")

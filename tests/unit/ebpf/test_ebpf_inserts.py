@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 
 import pytest
-from ebpf_rig import Const, Global, Op, Rig, Shape, handler, i64
+
+from tests.kit.ebpf_rig import Const, Global, Op, Rig, Shape, handler, i64
 
 ROOM = 2
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ebpf_rig import (
+
+from pystap.backend.ebpf import TooBig
+from pystap.ir.nodes import Leave, Loop, Try
+from pystap.ir.ops import Load
+from pystap.types.stat import load_max, load_min, store_max, store_min
+from tests.kit.ebpf_rig import (
     Const,
     Event,
     Field,
@@ -19,11 +24,6 @@ from ebpf_rig import (
     string,
     target,
 )
-
-from pystap.backend.ebpf import TooBig
-from pystap.ir.nodes import Leave, Loop, Try
-from pystap.ir.ops import Load
-from pystap.types.stat import load_max, load_min, store_max, store_min
 
 
 def test_too_much_stack():

@@ -5,7 +5,12 @@ from __future__ import annotations
 import struct
 
 import pytest
-from ebpf_rig import (
+
+from pystap.backend.ebpf.target import from_tables
+from pystap.bpf.vm.machine import World
+from pystap.ir.ops import Load
+from pystap.program import CTL_REALTIME
+from tests.kit.ebpf_rig import (
     CRED,
     OFFSETS,
     PARENT,
@@ -22,11 +27,6 @@ from ebpf_rig import (
     put_task,
     target,
 )
-
-from pystap.backend.ebpf.target import from_tables
-from pystap.bpf.vm.machine import World
-from pystap.ir.ops import Load
-from pystap.program import CTL_REALTIME
 
 SKB = 0xFFFF888000100000
 DEV = 0xFFFF888000200000
@@ -167,7 +167,7 @@ def test_load_in_try():
 
 def test_interface_name_in_registers():
     """A char array by plain loads: as a key, compared, in the record; padded where junk follows the NUL."""
-    from ebpf_rig import Const, Shape, Text, string
+    from tests.kit.ebpf_rig import Const, Shape, Text, string
 
     world, tgt = with_memory(())
     for number, raw in enumerate(
@@ -299,7 +299,7 @@ def test_system_call(by_record):
 @pytest.mark.parametrize("numbers", [[], [5], [0, 1, 2], [1, 3, 5, 7, 9, 11, 200, 201, 202, 400], [-1, 7]])
 @pytest.mark.parametrize("compat", [0, 2])
 def test_numbers_of_the_event(numbers, compat):
-    from ebpf_rig import Const
+    from tests.kit.ebpf_rig import Const
 
     glob = Global("n", (), "i64")
     world = World()
@@ -320,7 +320,7 @@ def test_numbers_of_the_event(numbers, compat):
 
 
 def test_code_outside_the_state_running_does_nothing():
-    from ebpf_rig import Const
+    from tests.kit.ebpf_rig import Const
 
     glob = Global("n", (), "i64")
     rig = Rig([handler(Op(None, "add_to", (Const(1),), glob))], globs=[(glob, "delta", [], False)])
@@ -333,9 +333,8 @@ def test_code_outside_the_state_running_does_nothing():
 
 def test_what_one_branch_has_tested_or_fetched_isnt_known_in_another():
     """Pointer tests, the current task, elements of maps: each path makes its own."""
-    from ebpf_rig import Const, Label, Scope
-
     from pystap.ir.nodes import Leave, Try
+    from tests.kit.ebpf_rig import Const, Label, Scope
 
     world, tgt = with_memory(())
     tgt = from_tables(OFFSETS, features=("direct",), **TABLES)

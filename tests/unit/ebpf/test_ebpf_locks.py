@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 
 import pytest
-from ebpf_rig import Const, Global, If, Op, Rig, handler, i64
 
 from pystap.backend.ebpf import locks
 from pystap.ir.nodes import Label, Scope
 from pystap.program import CPU_SKIPPED_OTHER, CTL_LOCK
+from tests.kit.ebpf_rig import Const, Global, If, Op, Rig, handler, i64
 
 N = Global("n", (), "i64")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 
 import pytest
-from ebpf_rig import CTL_ERROR, Const, Field, If, Label, Local, Op, Options, Rig, Text, handler, i64
 
 from pystap.ir.nodes import Leave, Loop
 from pystap.staging.plan import LogEntry, LogLoop, LogPlan, RecordPlan
+from tests.kit.ebpf_rig import CTL_ERROR, Const, Field, If, Label, Local, Op, Options, Rig, Text, handler, i64
 
 HEAD = 32  # header, used, inside
 

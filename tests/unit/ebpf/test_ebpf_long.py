@@ -5,7 +5,13 @@ from __future__ import annotations
 import struct
 
 import pytest
-from ebpf_rig import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pystap.bpf import insn as I
+from pystap.bpf.object import from_prog
+from tests.kit.ebpf_bodies import VALUES, check, make
+from tests.kit.ebpf_rig import (
     CTL_GEN,
     Const,
     Event,
@@ -17,18 +23,14 @@ from ebpf_rig import (
     Rig,
     Stat,
     Text,
+    counted,
     handler,
     i64,
+    shape,
     string,
+    table,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from long_bodies import act_long
-from test_ebpf_globals import counted, shape, table
-from test_ebpf_random import VALUES, check, make
-
-from pystap.bpf import insn as I
-from pystap.bpf.object import from_prog
+from tests.kit.long_bodies import act_long
 
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 

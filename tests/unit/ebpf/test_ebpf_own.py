@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import struct
 
-import ebpf_rig
 import pytest
-from ebpf_rig import Const, Event, Global, Op, Rig, Stat, handler, i64, target
-from test_ebpf_globals import shape, table
 
 from pystap.bpf.object import from_prog
 from pystap.staging.merge import Users
 from pystap.staging.plan import KernelProgram
 from pystap.types.stat import load_max, load_min
+from tests.kit import ebpf_rig
+from tests.kit.ebpf_rig import Const, Event, Global, Op, Rig, Stat, handler, i64, shape, table, target
 
 STX_ATOMIC = 0xDB
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import struct
 
-from ebpf_rig import CTL_EXIT, Const, Field, Global, If, Label, Op, RecordPlan, Rig, Scope, Text, handler, i64
-
 from pystap.ir.nodes import Leave
+from tests.kit.ebpf_rig import (
+    CTL_EXIT,
+    Const,
+    Field,
+    Global,
+    If,
+    Label,
+    Op,
+    RecordPlan,
+    Rig,
+    Scope,
+    Text,
+    handler,
+    i64,
+)
 
 A, B = Field(16, "i64", 8), Field(24, "i64", 8)
 

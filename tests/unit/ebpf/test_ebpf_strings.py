@@ -6,7 +6,10 @@ import itertools
 import struct
 
 import pytest
-from ebpf_rig import (
+
+from pystap.ir.ops import Load
+from pystap.staging.plan import RecordLocal
+from tests.kit.ebpf_rig import (
     PARENT,
     TASK,
     Const,
@@ -23,9 +26,6 @@ from ebpf_rig import (
     string,
     target,
 )
-
-from pystap.ir.ops import Load
-from pystap.staging.plan import RecordLocal
 
 AT = 0xFFFF800000100000
 OTHER = 0xFFFF800000200000
@@ -131,7 +131,7 @@ def test_command_name(comm):
 
     world = World(comm=comm)
     rig = Rig([handler(*body)], sizes={name: 16}, world=world)
-    from ebpf_rig import put_task
+    from tests.kit.ebpf_rig import put_task
 
     put_task(world, TASK, 1, 1, comm)
     world.task = TASK

@@ -27,35 +27,10 @@ from pystap.program import (
 )
 from pystap.runtime.context import Context
 from pystap.runtime.door import Door
-from pystap.sinks.base import Sink
+from tests.kit.sink import ListSink
 
 CPUS = len(possible_cpus())
 SLOTS, STRIDE = 4, 64  # of collected scalars
-
-
-class ListSink(Sink):
-    """Keeps what was printed and what was said on standard error, in order."""
-
-    def __init__(self, terminal: bool = False) -> None:
-        super().__init__(os.open(os.devnull, os.O_WRONLY))
-        self.terminal = terminal
-        self.written: list[str] = []
-        self.said: list[str] = []
-        self.flushes = 0
-
-    @property
-    def text(self) -> str:
-        """All that was printed."""
-        return "".join([*self.written, *self.parts])
-
-    def flush(self) -> None:
-        self.flushes += 1
-        self.written += self.parts
-        self.parts.clear()
-
-    def message(self, text: str) -> None:
-        self.flush()
-        self.said.append(text)
 
 
 class FakeMap:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from pystap.backend.python import generate
@@ -33,29 +32,8 @@ from pystap.runtime.env import load_source
 from pystap.runtime.errors import ScriptError
 from pystap.runtime.numbers import wrap
 from pystap.runtime.state import State
-from pystap.sinks.base import Sink
 from pystap.staging.plan import Home, Staged, UserFunction
-
-
-class ListSink(Sink):
-    """Keeps what was printed (`text`), and what was said on standard error (`said`)."""
-
-    def __init__(self) -> None:
-        super().__init__(os.open(os.devnull, os.O_WRONLY))
-        self.said: list[str] = []
-        self.written: list[str] = []
-
-    @property
-    def text(self) -> str:
-        """All that was printed."""
-        return "".join([*self.written, *self.parts])
-
-    def flush(self) -> None:
-        self.written += self.parts
-        self.parts.clear()
-
-    def message(self, text: str) -> None:
-        self.said.append(text)
+from tests.kit.sink import ListSink
 
 
 def spec_of(glob: Global, index: int, home: str = "user", **more: Any) -> GlobalSpec:

@@ -54,6 +54,9 @@ def put_task(world, address, tgid, pid, comm, cred=CRED, parent=PARENT):
     return world.add_kernel(address, bytes(data))
 
 
+FRONT = 256  # slots of a front table
+
+
 class Options:
     def __init__(self, max_action=1000):
         self.max_action = max_action
@@ -161,3 +164,32 @@ __all__ = [
     "Stat",
     "Text",
 ]
+
+
+def shape(kind, size):
+    made = Shape()
+    made.kind, made.size = kind, size
+    return made
+
+
+def table(rig, name, generation=0):
+    """{key: [value bytes]} of a delta array over all CPUs."""
+    found = {}
+    spec = next(h.spec for h in rig.homes.values() if h.spec.name == name)
+    front = rig.maps[name + ".front"]
+    for slot in range(generation * FRONT, (generation + 1) * FRONT):
+        for raw in front.get_all(slot):
+            if struct.unpack_from("<Q", raw)[0] == 2:
+                found.setdefault(raw[8 : 8 + spec.key_size], []).append(raw[8 + spec.key_size :])
+    hashed = rig.maps[f"{name}.{generation}"]
+    for key in hashed.keys():  # noqa: SIM118
+        found.setdefault(key, []).extend(hashed.get_all(key))
+    return found
+
+
+def counted(rig, name, generation=0):
+    return {
+        key: total
+        for key, values in table(rig, name, generation).items()
+        if (total := sum(struct.unpack_from("<q", v)[0] for v in values))
+    }

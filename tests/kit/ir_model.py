@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from pystap.backend.ebpf.loops import EXCEEDED
 from pystap.ir.nodes import Const, If, Leave, Loop, Op, Scope, Try
-
-M64 = (1 << 64) - 1
-
-
-def s64(v):
-    v &= M64
-    return v - (1 << 64) if v >> 63 else v
-
-
-class Fault(Exception):
-    """A run-time error."""
+from tests.kit.arithmetic import BINARY, UNARY, Fault, s64
 
 
 class Gone(Exception):
@@ -23,55 +13,6 @@ class Gone(Exception):
     def __init__(self, label):
         super().__init__()
         self.label = label
-
-
-def div(a, b):
-    q = abs(a) // abs(b)
-    return q if (a < 0) == (b < 0) else -q
-
-
-def mod(a, b):
-    r = abs(a) % abs(b)
-    return -r if a < 0 else r
-
-
-def _checked(f):
-    def g(a, b):
-        if b == 0:
-            raise Fault("division by 0")
-        return f(a, b)
-
-    return g
-
-
-BINARY = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "and": lambda a, b: a & b,
-    "or": lambda a, b: a | b,
-    "xor": lambda a, b: a ^ b,
-    "shl": lambda a, b: a << (b & 63),
-    "shr": lambda a, b: (a & M64) >> (b & 63),
-    "sar": lambda a, b: a >> (b & 63),
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "ult": lambda a, b: (a & M64) < (b & M64),
-    "ule": lambda a, b: (a & M64) <= (b & M64),
-    "ugt": lambda a, b: (a & M64) > (b & M64),
-    "uge": lambda a, b: (a & M64) >= (b & M64),
-    "sdiv_or_error": _checked(div),
-    "smod_or_error": _checked(mod),
-    "sdiv_or_zero": lambda a, b: div(a, b) if b else 0,
-    "smod_or_zero": lambda a, b: mod(a, b) if b else a,
-    "udiv_or_zero": lambda a, b: (a & M64) // (b & M64) if b else 0,
-    "umod_or_zero": lambda a, b: (a & M64) % (b & M64) if b else a,
-}
-UNARY = {"neg": lambda a: -a, "not": lambda a: ~a, "lnot": lambda a: a == 0}
 
 
 def extend(name, value, bits):
