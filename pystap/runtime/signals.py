@@ -9,12 +9,16 @@ import _signal  # type: ignore[import-not-found]
 import os
 
 from .errors import Quit
+from .timers import now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+# One wish may come as two signals: `timeout` has its child end, and then its group; where a terminal is closed the shell
+# and the kernel both say so, with any time between.
+AT_ONCE = 50_000_000
 _ENDING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
 
@@ -27,7 +31,7 @@ class Signals:
         self._old: dict[int, Any] = {}
         self._old_wakeup = -1
         self._pending: list[str | None] = []
-        self._requests = 0
+        self._asked = 0  # when the end was asked for first
         self._functions: dict[int, str] = {}
         for name, function in functions.items():
             number = getattr(_signal, name if name.startswith("SIG") else "SIG" + name, None)
@@ -48,15 +52,16 @@ class Signals:
         if function is not None:
             self._pending.append(function)
             return
-        self._requests += 1
-        if self._requests > 1:
+        if not self._asked:
+            self._asked = now()
+            self._pending.append(None)
+        elif number != _signal.SIGHUP and now() - self._asked > AT_ONCE:
             raise Quit
-        self._pending.append(None)
 
     @property
     def ending(self) -> bool:
         """Whether the end has been asked for."""
-        return self._requests > 0
+        return self._asked != 0
 
     def take(self) -> Iterator[str | None]:
         """The functions of the signals that have come since; None for a request to end."""

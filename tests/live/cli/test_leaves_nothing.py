@@ -72,10 +72,26 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
         objects = held(tracer.process.pid)
         tracer.interrupt()
         assert_gone({"link_id": objects["link_id"]})  # everything is detached before the end handlers run
-        tracer.finish()
+        tracer.interrupt(signal.SIGHUP)  # a terminal that is closed may say so twice: that is no impatience
+        while tracer.process.poll() is None:
+            tracer.interrupt()
+            time.sleep(0.01)
+        tracer.wait()
     assert tracer.status == 1
     assert "WARNING: interrupted a second time" in tracer.err
     assert_gone(objects)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_wish_in_two_signals(number: signal.Signals) -> None:
+    """As `timeout` sends them: the run still ends in order."""
+    other = signal.SIGHUP if number == signal.SIGHUP else signal.SIGINT
+    script = 'global n probe end { while (n < 1000000) n++ println("ended") }'
+    with Tracer("-DMAXACTION=1000000000000", "-e", script) as tracer:
+        os.kill(tracer.process.pid, number)
+        os.kill(tracer.process.pid, other)
+        tracer.wait()
+    assert tracer.clean() == "ended\n"
 
 
 # A start that fails on the way: the second of two programs doesn't attach.
