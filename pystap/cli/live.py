@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..btf import Btf
     from ..debuginfo import DebugInfo, LibraryMissing
+    from ..kernel.features import Features
     from ..sema.target import Target
 
 
@@ -25,18 +26,14 @@ class LiveFeatures:
 
     def __init__(self, btf: Btf) -> None:
         self._btf = btf
-        self._known: dict[str, bool] = {}
-        self._features: object | None = None
+        self._features: Features | None = None
 
     def __call__(self, name: str) -> bool:
-        if name not in self._known:
+        if self._features is None:
             from ..kernel.features import Features
 
-            if self._features is None:
-                self._features = Features(self._btf)
-            assert isinstance(self._features, Features)
-            self._known[name] = self._features.has(name)[0]
-        return self._known[name]
+            self._features = Features(self._btf, remember=True)
+        return self._features.has(name)[0]
 
 
 class LiveSymbols:
@@ -148,15 +145,17 @@ def live_target(*, types: bool = True) -> Target:
 
     A kernel without any is a target with `untyped`: what needs types says so where it needs them.
     """
+    from .. import codeindex
     from ..btf.cache import open_btf
-    from ..codeindex import use_cache
+    from ..kernel import boot
     from ..kernel.cpus import possible_cpus
     from ..kernel.functions import Functions
     from ..kernel.target import config, machine, preemptible, release
     from ..sema.target import Target
 
     btf, untyped = _types() if types else (open_btf(_NO_TYPES, None, b""), "")
-    use_cache(cache_dir())
+    for cached in (codeindex, boot):
+        cached.use_cache(cache_dir())
     return Target(
         btf=btf,
         features=LiveFeatures(btf),

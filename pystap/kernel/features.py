@@ -1,7 +1,8 @@
 """What this kernel can do, found by trying it; never by its version.
 
 `Features.has(name)` tries once and remembers: (works, why not). Trying means doing it: a program that
-attaches for a moment, to an event that hardly ever happens or to this process alone.
+attaches for a moment, to an event that hardly ever happens or to this process alone. Detaching takes the
+kernel long: with `remember`, what has worked once since it was booted isn't tried again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 
 from ..bpf import consts_gen as abi
+from . import boot
 from .prog import VerifierError
 from .sys import KernelError, bpf, mount_detached
 
@@ -16,17 +18,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..btf import Btf
 
+_KEPT = "features"
 _CAPABILITIES = ((21, "CAP_SYS_ADMIN"), (38, "CAP_PERFMON"), (39, "CAP_BPF"))
 
 
 class Features:
     """The kernel's features; those that name kernel types or functions need its BTF."""
 
-    __slots__ = ("_btf", "_known")
+    __slots__ = ("_btf", "_kept", "_known")
 
-    def __init__(self, btf: Btf | None = None) -> None:
+    def __init__(self, btf: Btf | None = None, *, remember: bool = False) -> None:
         self._btf = btf
         self._known: dict[str, tuple[bool, str]] = {}
+        self._kept: list[str] | None = None
+        if remember:
+            found = boot.kept(_KEPT)
+            self._kept = found[0][: found[1]].decode("ascii").split() if found is not None else []
+            self._known = dict.fromkeys(self._kept, (True, ""))
 
     def names(self) -> tuple[str, ...]:
         """The features that `has` knows, in the order of a report."""
@@ -50,6 +58,9 @@ class Features:
             except (KernelError, OSError) as error:
                 found = (False, str(error))
             self._known[name] = found
+            if found[0] and self._kept is not None:
+                self._kept.append(name)
+                boot.keep(_KEPT, " ".join(self._kept).encode("ascii"))
         return found
 
 
@@ -88,13 +99,8 @@ def _private_lockdown() -> str:
 
 def missing_capabilities() -> list[str]:
     """Of the capabilities that tracing needs, those that this process hasn't."""
-    effective = 0
-    try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-            for line in file:
-                if line.startswith("CapEff:"):
-                    effective = int(line.split()[1], 16)
-    except OSError:
+    effective = boot.effective_capabilities()
+    if effective is None:
         return []
     if effective >> 21 & 1:  # CAP_SYS_ADMIN stands for the others
         return []

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 
+from . import boot
 from .modules import ModuleFiles, loaded_modules
 from .symbols import Kallsyms, kallsyms
 from .sys import KernelError, mount_detached
@@ -43,12 +44,23 @@ _CLOSED = (
     ("__entry_text_start", "__entry_text_end", "it is part of the kernel's entry code"),
     ("_sinittext", "_einittext", "it belongs to the start of the kernel (__init) and is gone"),
 )
+_CLOSED_KEPT = "closed"
 
 
 class Functions:
     """The functions of the running kernel; `table` and `traceable` can be given, for tests."""
 
-    __slots__ = ("_black", "_loaded", "_matched", "_table", "_traceable", "files", "numbers")
+    __slots__ = (
+        "_black",
+        "_closed_parts",
+        "_live",
+        "_loaded",
+        "_matched",
+        "_table",
+        "_traceable",
+        "files",
+        "numbers",
+    )
 
     def __init__(
         self,
@@ -61,9 +73,11 @@ class Functions:
         self.files = files or ModuleFiles()
         self._matched: dict[tuple[str, str, Set[str] | None], list[Found]] = {}
         self._loaded = None if loaded is None else frozenset(loaded)
+        self._live = table is None  # the running kernel's, and not a table that was given
         self._table = table
-        self._traceable: frozenset[bytes] | bool | None = True if table is None else traceable
-        self._black: tuple[tuple[int, int], ...] | None = None if table is None else ()
+        self._traceable: frozenset[bytes] | bool | None = True if self._live else traceable
+        self._closed_parts: list[tuple[int, int, str]] | None = None
+        self._black: tuple[tuple[int, int], ...] | None = None if self._live else ()
 
     @property
     def table(self) -> Kallsyms | None:
@@ -210,12 +224,27 @@ class Functions:
             return "the kernel keeps probes out of it (NOKPROBE_SYMBOL)"
         return ""
 
-    def _closed(self) -> Iterable[tuple[int, int, str]]:
+    def _closed(self) -> list[tuple[int, int, str]]:
+        if self._closed_parts is None:
+            places = self._ends_of_closed()
+            self._closed_parts = [
+                (start, end, why)
+                for start, end, (_, _, why) in zip(places[::2], places[1::2], _CLOSED, strict=True)
+                if start and end
+            ]
+        return self._closed_parts
+
+    def _ends_of_closed(self) -> list[int]:
+        """The addresses of the symbols of _CLOSED, 0 for one that there isn't: each takes a search of all the text."""
+        found = boot.kept(_CLOSED_KEPT) if self._live else None
+        if found is not None:
+            return [int(word) for word in found[0][: found[1]].split()]
         table = self.table
-        for first, last, why in _CLOSED:
-            start, end = (table.address(first), table.address(last)) if table is not None else (None, None)
-            if start is not None and end is not None:
-                yield start, end, why
+        names = [name for first, last, _ in _CLOSED for name in (first, last)]
+        places = [(table.address(name) if table is not None else None) or 0 for name in names]
+        if self._live and table is not None:
+            boot.keep(_CLOSED_KEPT, " ".join(map(str, places)).encode("ascii"))
+        return places
 
 
 def is_copy(suffix: str) -> bool:

@@ -2,22 +2,27 @@
 
 Contract: nothing is read until something is asked; then the text is read once (50 ms for 120,000
 symbols) and kept as it is: the kernel's own symbols are sorted, so an address is found by halving the
-text, and a name by searching it. Modules' symbols come after them, in no order, and are sorted when one
-is first needed. Of several names of one address, the first counts, as in the kernel.
+text, and a name by searching it. They are the same until the next boot, and come from the user's cache in 2 ms.
+Modules' symbols come after them, in no order; where the cache had the kernel's, they are read when one is
+first needed, and sorted when an address is. Of several names of one address, the first counts, as in the kernel.
 """
 
 from __future__ import annotations
 
+from . import boot
 from .sys import KernelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Set
+    from collections.abc import Callable, Collection, Set
 
 _PATH = "/proc/kallsyms"
+_RESTRICT = "/proc/sys/kernel/kptr_restrict"
+_KEPT = "symbols"
 _HEX = 16
 _NAME_AT = _HEX + 3  # "ffffffff81000000 T name"
 _MODULE_PAGE = 4096
+_TELLING = 3  # letters at a name's begin that few share
 _FEW = 4  # names that are looked for one by one
 # What stands in the place of a module where the kernel has made the code itself.
 _NOBODY = frozenset({"bpf", "__builtin__ftrace", "__builtin__kprobes"})
@@ -40,31 +45,40 @@ class Symbol:
 
 
 class Kallsyms:
-    """One reading of the symbols."""
+    """One reading of the symbols: the kernel's own in `text` up to `end`, the modules' behind, or read by `more`."""
 
-    __slots__ = ("_aliases", "_kernel_end", "_modules", "_places", "_ranges", "_text")
+    __slots__ = ("_aliases", "_end", "_modules", "_more", "_places", "_ranges", "_text")
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, end: int | None = None, more: Callable[[], bytes] | None = None) -> None:
         self._text = text
         self._aliases: dict[str, str] | None = None
-        tab = text.find(b"\t")
-        # where the modules' part begins: at the line with the first tab
-        self._kernel_end = text.rfind(b"\n", 0, tab) + 1 if tab >= 0 else len(text)
+        self._end = _end_of_kernel(text) if end is None else end
+        self._more = more
         self._modules: list[tuple[int, str, str]] | None = None
         self._ranges: tuple[tuple[int, int], ...] = ()
         self._places: dict[tuple[str, str], list[int]] = {}  # what was asked for already
 
+    def _of_modules(self) -> tuple[bytes, int]:
+        """A text, and where the modules' symbols begin in it."""
+        if self._more is not None:
+            try:
+                self._text = self._more()
+                self._end = _end_of_kernel(self._text)
+            except KernelError:  # they are hidden by now
+                self._text = self._text[: self._end]
+            self._more = None
+        return self._text, self._end
+
     # -- names to addresses
 
     def addresses(self, name: str) -> list[int]:
-        """All addresses of a name: static functions may share one."""
-        text, wanted = self._text, b" " + name.encode("utf-8", "surrogateescape")
-        found, at, size = [], 0, len(wanted)
-        while (at := text.find(wanted, at)) >= 0:
-            if text[at + size : at + size + 1] in (b"\n", b"\t") and text[at - 2 : at - 1] == b" ":
-                found.append(int(text[at - 2 - _HEX : at - 2], 16))
-            at += size
-        return found
+        """All addresses of a name of the kernel's own, of modules' if it has none: static functions may share one."""
+        wanted = b" " + name.encode("utf-8", "surrogateescape")
+        return _addresses(self._text, wanted, 0, self._end) or self._addresses_in_modules(wanted)
+
+    def _addresses_in_modules(self, wanted: bytes) -> list[int]:
+        text, start = self._of_modules()
+        return _addresses(text, wanted, start, len(text))
 
     def address(self, name: str) -> int | None:
         """The first address of a name, or None."""
@@ -84,30 +98,22 @@ class Kallsyms:
         from re import MULTILINE, finditer
 
         own = not module
-        start, end = (0, self._kernel_end) if own else (self._kernel_end, len(self._text))
+        text, start = (self._text, 0) if own else self._of_modules()
+        end = self._end if own else len(text)
         tail = rb"$" if own else rb"\t\[(" + _expression(module) + rb")\]$"
         line = rb"^([0-9a-f]{16}) [tTwW] (" + _expression(pattern) + rb"(?:\.[^\t\n]*)?)" + tail
         found = []
         wanted = None if names is None else {name.encode("utf-8", "surrogateescape") for name in names}
-        # all the text for a pattern (50 ms), for a name alone the lines that begin with it
-        text = self._text[start:end] if any(c in pattern for c in "*?[") else self._lines(pattern, start, end)
-        for one in finditer(line, text, MULTILINE):
+        # the lines whose symbols begin as the pattern does; all the text (50 ms) where that may be anything
+        begin = _literal_part(pattern)
+        part = _lines(text, begin, start, end) if len(begin) >= _TELLING else text[start:end]
+        for one in finditer(line, part, MULTILINE):
             if wanted is not None and one[2].partition(b".")[0] not in wanted:
                 continue
             owner = "" if own else one[3].decode("utf-8", "surrogateescape")
             if owner not in _NOBODY:
                 found.append((int(one[1], 16), one[2].decode("utf-8", "surrogateescape"), owner))
         return found
-
-    def _lines(self, name: str, start: int, end: int) -> bytes:
-        """The lines of a part of the text whose symbol begins with a name."""
-        text, wanted = self._text, b" " + name.encode("utf-8", "surrogateescape")
-        found, at = [], start
-        while (at := text.find(wanted, at, end)) >= 0:
-            stop = text.find(b"\n", at) + 1 or len(text)
-            found.append(text[text.rfind(b"\n", 0, at) + 1 : stop])
-            at = stop
-        return b"".join(found)
 
     def places(self, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[int]]:
         """The addresses of (module, symbol) pairs, each with all that share the name, in order."""
@@ -136,7 +142,7 @@ class Kallsyms:
 
             self._aliases = {}
             same = rb"^([0-9a-f]{16}) [tTwW] ([^\t\n]+)\n(?:\1 [^\n]*\n)+"
-            for one in finditer(same, self._text[: self._kernel_end], MULTILINE):
+            for one in finditer(same, self._text[: self._end], MULTILINE):
                 names = [
                     line[_NAME_AT:].decode("utf-8", "surrogateescape") for line in one[0].split(b"\n")[:-1]
                 ]
@@ -169,7 +175,7 @@ class Kallsyms:
 
     def _in_kernel(self, address: int) -> Symbol | None:
         text, key = self._text, b"%016x" % address
-        low, high = 0, self._kernel_end  # a line that begins not after the address; one that does, or the end
+        low, high = 0, self._end  # a line that begins not after the address; one that does, or the end
         while True:
             middle = text.rfind(b"\n", low, (low + high) // 2) + 1
             if middle <= low:
@@ -190,7 +196,7 @@ class Kallsyms:
             low = before
         name = text[low + _NAME_AT : text.index(b"\n", low)].decode("utf-8", "surrogateescape")
         start = int(found, 16)
-        size = int(text[high : high + _HEX], 16) - start if high < self._kernel_end else 0
+        size = int(text[high : high + _HEX], 16) - start if high < self._end else 0
         return Symbol(name, start, address - start, size, "")
 
     def _in_modules(self, address: int) -> Symbol | None:
@@ -215,12 +221,44 @@ class Kallsyms:
 
     def _read_modules(self) -> list[tuple[int, str, str]]:
         found = []
-        for line in self._text[self._kernel_end :].decode("utf-8", "surrogateescape").split("\n"):
+        text, start = self._of_modules()
+        for line in text[start:].decode("utf-8", "surrogateescape").split("\n"):
             name, _, module = line[_NAME_AT:].partition("\t")
             if name:
                 found.append((int(line[:_HEX], 16), name, module.strip("[]")))
         found.sort(key=lambda one: one[0])  # stable: names of one address keep the kernel's order
         return found
+
+
+def _end_of_kernel(text: bytes) -> int:
+    """Where the modules' part begins: at the line with the first tab."""
+    tab = text.find(b"\t")
+    return text.rfind(b"\n", 0, tab) + 1 if tab >= 0 else len(text)
+
+
+def _addresses(text: bytes, wanted: bytes, start: int, end: int) -> list[int]:
+    found, at, size = [], start, len(wanted)
+    while (at := text.find(wanted, at, end)) >= 0:
+        if text[at + size : at + size + 1] in (b"\n", b"\t") and text[at - 2 : at - 1] == b" ":
+            found.append(int(text[at - 2 - _HEX : at - 2], 16))
+        at += size
+    return found
+
+
+def _literal_part(pattern: str) -> str:
+    """What stands in a shell pattern before its first special character."""
+    return pattern[: min(at if (at := pattern.find(c)) >= 0 else len(pattern) for c in "*?[")]
+
+
+def _lines(text: bytes, name: str, start: int, end: int) -> bytes:
+    """The lines of a part of the text whose symbol begins with a name."""
+    wanted = b" " + name.encode("utf-8", "surrogateescape")
+    found, at = [], start
+    while (at := text.find(wanted, at, end)) >= 0:
+        stop = text.find(b"\n", at) + 1 or len(text)
+        found.append(text[text.rfind(b"\n", 0, at) + 1 : stop])
+        at = stop
+    return b"".join(found)
 
 
 def _expression(pattern: str) -> bytes:
@@ -249,7 +287,7 @@ _loaded: list[Kallsyms] = []
 def kallsyms(*, fresh: bool = False) -> Kallsyms:
     """The symbols of the running kernel, read at the first call (`fresh`: now); `KernelError` if addresses are hidden."""
     if fresh or not _loaded:
-        _loaded.append(read_kallsyms())
+        _loaded.append((None if fresh else _kept()) or read_kallsyms())
         if len(_loaded) > 1:
             _loaded[-2] = _loaded[-1]  # an old text is of no use: what counts is how many there were
     return _loaded[-1]
@@ -262,6 +300,28 @@ def readings() -> int:
 
 def read_kallsyms() -> Kallsyms:
     """Read the symbols anew: modules may have been loaded since."""
+    text = _read()
+    end = _end_of_kernel(text)
+    known = boot.kept(_KEPT)
+    if known is None or known[1] != end:
+        boot.keep(_KEPT, text[:end])
+    return Kallsyms(text, end)
+
+
+def _kept() -> Kallsyms | None:
+    """The kernel's own as an earlier run has read them; not where they are to be hidden from everybody since."""
+    found = boot.kept(_KEPT)
+    if found is None:
+        return None
+    try:
+        with open(_RESTRICT, "rb") as file:
+            hidden = file.read().strip() == b"2"
+    except OSError:
+        hidden = False
+    return None if hidden else Kallsyms(*found, more=_read)
+
+
+def _read() -> bytes:
     try:
         with open(_PATH, "rb", buffering=1 << 20) as file:
             text = file.read()
@@ -269,7 +329,7 @@ def read_kallsyms() -> Kallsyms:
         raise KernelError(error.errno or 0, f"reading {_PATH}") from None
     if not text.strip(b"\n") or not _has_addresses(text):
         raise KernelError(1, f"reading addresses from {_PATH} (they are hidden: kernel.kptr_restrict)")
-    return Kallsyms(text)
+    return text
 
 
 def _has_addresses(text: bytes) -> bool:

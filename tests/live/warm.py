@@ -24,6 +24,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pystap.node
+
 ASK = "PYSTAP_TEST_WARM"  # in the environment: start tracers this way
 LONGEST = 1 << 17  # bytes of a request
 _servers: list[socket.socket] = []
@@ -144,15 +146,22 @@ def _become(what: dict[str, object], files: list[int]) -> None:
     os.environ.update(env)
 
 
+def _make_constructors(base: type) -> None:
+    """Do once what each class does with its first object."""
+    for cls in base.__subclasses__():
+        if cls.__init__ is pystap.node._first_init:
+            cls.__init__ = pystap.node._constructor(cls)
+        _make_constructors(cls)
+
+
 def main() -> None:
     """Import all of pystap, then serve; in a child, be pystap."""
     door = socket.socket(fileno=int(sys.argv[1]))
-    import pystap
-
     for module in pkgutil.walk_packages(pystap.__path__, "pystap."):
         # debuginfo's modules need a library that may be missing, and import it themselves
         if not module.name.endswith("__main__") and "debuginfo." not in module.name:
             __import__(module.name)
+    _make_constructors(pystap.node.Node)
     gc.freeze()  # no collection in a child writes to, and so copies, what all share
     words = _serve(door)
     sys.argv[1:] = words

@@ -24,7 +24,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
 )
 RANK = {part: rank for rank, line in enumerate(ORDER) for part in line}
 
-_MACHINE = {"program", "types", "btf", "bpf", "options", "node"}
+_MACHINE = {"program", "types", "btf", "bpf", "options", "node", "cachefile"}
 # Parts beside the compiler: all that they may import.
 BESIDE: dict[str, set[str]] = {
     "kernel": _MACHINE,
