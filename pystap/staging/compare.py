@@ -104,7 +104,7 @@ def _calls(text: str) -> list[int]:
     if known is not None:
         return [known]
     digits = text[len(_UNKNOWN) :] if text.startswith(_UNKNOWN) else ""
-    if not digits.lstrip("-").isdigit() or str(int(digits)) != digits:
+    if not digits.removeprefix("-").isdecimal() or str(int(digits)) != digits:
         return []
     return [] if int(digits) in X86_64.values() else [int(digits)]
 

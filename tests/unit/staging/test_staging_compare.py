@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 from staging_kit import BTF, Made
 
+from pystap.ir.nodes import Const, Local, Op, Stmt, Text
 from pystap.kernel.functions import Functions
 from pystap.kernel.symbols import Kallsyms
 from pystap.probes.syscall_numbers import X86_64
 from pystap.runtime.functions.syscall_names_gen import NAMES
 from pystap.sema.target import Target
+from pystap.staging.compare import Names, compare_words
+from tests.kit.ir_model import Model
 
 ALL = "probe syscall.*.return "
 HAVE = frozenset({"fentry", "fexit", "kprobe", "kretprobe", "kprobe_multi"})
@@ -46,7 +49,10 @@ def test_a_system_calls_name(condition: str, compared: str) -> None:
     assert made.notes("mirror") == []
 
 
-@pytest.mark.parametrize("name", ["no_such", "unknown_42", "unknown_", "unknown_x", "unknown_007", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["no_such", "unknown_42", "unknown_", "unknown_x", "unknown_007", "unknown_--5", "unknown_\\xb2", ""],
+)
 def test_what_no_number_is_rendered_to(name: str) -> None:
     assert (
         Made(f'global n {ALL} {{ if (name == "{name}") println(1); n++ }} probe end {{ println(n) }}').user
@@ -84,3 +90,21 @@ def test_what_pp_gives_of_functions() -> None:
     made, _ = many(text % place.replace('"', '\\"'))
     assert f" {cookie}\n" in made.kernel and "eq" in made.kernel
     assert made.notes("mirror") == []
+
+
+@pytest.mark.parametrize("operation", ["str_eq", "str_ne"])
+@pytest.mark.parametrize("numbers", [(), (3,), (3, 7), (3, 7, 9)])
+def test_one_text_of_several_numbers(operation: str, numbers: tuple[int, ...]) -> None:
+    word, text, same = Local("word", "i64"), Local("text", "str"), Local("same", "i64")
+    for given in (3, 7, 9, 11):
+        body: list[Stmt] = [
+            Op(word, "mov", (Const(given),)),
+            Op(text, "call", (word,), "function_place"),
+            Op(same, operation, (text, Text("here"))),
+        ]
+        assert compare_words(
+            body, Names("x86_64", {}, 100), ((1, "there"), *[(number, "here") for number in numbers])
+        )
+        model = Model(())
+        model.block([stmt for stmt in body if isinstance(stmt, Op) and stmt.dst is not text])
+        assert model.local[same] == (given in numbers) ^ (operation == "str_ne")
