@@ -80,6 +80,10 @@ def imports(path: Path) -> list[tuple[str, int]]:
                 found.append(("." + ".".join((*base, node.module)), node.lineno))
             else:
                 found += [("." + ".".join((*base, alias.name)), node.lineno) for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            asked = node.args[0]
+            if isinstance(asked, ast.Constant):
+                found.append((str(asked.value), node.lineno))
     return found
 
 
@@ -153,6 +157,8 @@ LIBRARIES: dict[tuple[str, str], str] = {
         "debuginfo",
         "elftools",
     ): "ELF and DWARF are read by pyelftools, for those who have debug information installed",
+    ("lang", "pycparser"): "embedded C is read by pycparser, for those who have such scripts",
+    ("kernel", "compression"): "Python's own from 3.14 on, for modules' files in .zst",
 }
 
 
