@@ -8,8 +8,6 @@ from staging_kit import BTF, Made
 from pystap.ir.nodes import Const, Local, Op, Stmt, Text
 from pystap.kernel.functions import Functions
 from pystap.kernel.symbols import Kallsyms
-from pystap.probes.syscall_numbers import X86_64
-from pystap.runtime.functions.syscall_names_gen import NAMES
 from pystap.sema.target import Target
 from pystap.staging.compare import Names, compare_words
 from tests.kit.ir_model import Model
@@ -25,10 +23,6 @@ def many(text: str) -> tuple[Made, dict[str, int]]:
     known = Functions(Kallsyms("".join(lines).encode()), loaded=())
     target = Target(BTF, release="6.18.0", features=HAVE.__contains__, functions=known)
     return Made(text, target=target), known.numbers
-
-
-def test_the_numbers_are_those_that_are_rendered() -> None:
-    assert {number: name for name, number in X86_64.items()} == NAMES["x86_64"]
 
 
 @pytest.mark.parametrize(
