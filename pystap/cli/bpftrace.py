@@ -43,6 +43,7 @@ _VALUES: dict[str, tuple[str, ...] | None] = {
     "--traceable-functions": None,
     "--no-feature": None,
 }
+_MOST_PIDS = 4194304
 _NO_LLVM = "there is no LLVM in pystap: -d codegen prints the programs"
 _REFUSED: dict[str, str] = {
     "--emit-elf": "-d dis prints the programs",
@@ -185,6 +186,8 @@ def _option(name: str, value: str | None, words: list[str], at: int, out: list[s
     if name in _WORDS:
         out += _word(name, value)
         return at
+    if name == "-p" and not (value.isascii() and value.isdigit() and 1 <= int(value) <= _MOST_PIDS):
+        raise fail("E903", f"-p takes a process id, 1 to {_MOST_PIDS}, not '{value}'")
     ours = _VALUES[name]
     if ours is not None:
         out += [*ours, value]

@@ -46,9 +46,38 @@ usage: pystap [OPTIONS] SCRIPT [ARGUMENTS]     run a SystemTap or bpftrace scrip
   -V, -h         version; this text
 """
 
+BPFTRACE = """\
+USAGE:
+    bpftrace [OPTIONS] FILE [ARGUMENTS]         run a script; - reads it from the standard input
+    bpftrace [OPTIONS] -e TEXT [ARGUMENTS]      run a script given as text
+    bpftrace -l[v] [PATTERN | FILE | -e TEXT]   list probes; with their arguments
+
+OPTIONS:
+    -c COMMAND        start the command, trace until it ends; its process is cpid
+    -p PID            trace until that process ends
+    -o FILE           write the output there
+    -f text|json      the output's format
+    -B none|line|full  how output is buffered
+    -q                less words
+    -v                say what each pass does and how long it takes
+    -k                errors of helpers are warnings
+    --unsafe          allow what can do harm: system(), signal()
+    --no-warnings     no warnings
+    --dry-run         do all but run
+    --fmt             print the script, well laid out
+    --mode codegen|format   compile or lay out only
+    -d ast|types|codegen|dis   print what a pass made
+    --info            what this kernel and this user can do
+    -V, --version; -h, --help   the version; this text
+
+Settings are read from the environment, too: BPFTRACE_MAX_STRLEN=200 and so on. This is pystap: no LLVM, no libbpf.
+"""
+
 
 def text(args: Arguments) -> str:
-    """Return the help: of the tool that was named, else of the command."""
+    """Return the help: of the tool that was named, of bpftrace's command line, else of the command."""
+    if args.fields.get("lang") == "bt" and args.file is None:
+        return BPFTRACE
     from .toolbox import names, summary, tool, usage
 
     if args.file is not None and tool(args.file) is not None:

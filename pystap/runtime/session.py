@@ -154,7 +154,8 @@ class Session:
         self._handlers(self.program.begin)
         if self._over() and not self.failed:
             self._say_attached()
-        self.sink.flush()
+        if self._over() or not self.sink.structured:  # lines of JSON come behind the one of what is attached
+            self.sink.flush()
         if not self._over():
             self._start()
             self.sink.flush()
@@ -219,7 +220,7 @@ class Session:
         count = len(program.begin) + len(program.end) + len(program.timers) + len(program.signals)
         count += sum([max(1, len(p.handlers)) for p in program.progs])
         if self.sink.structured:
-            self.sink.event("attached_probes", {"probes": count})
+            self.sink.first("attached_probes", {"probes": count})
         else:
             self.sink.message(f"Attached {count} probe{'s' if count != 1 else ''}\n")
 

@@ -45,6 +45,9 @@ class Sink:
     def event(self, kind: str, data: Any, **more: Any) -> None:
         """A structured event, for sinks that are structured."""
 
+    def first(self, kind: str, data: Any) -> None:
+        """An event that belongs before what is still held, for sinks that are structured."""
+
     def begin(self, kind: str) -> None:
         """What is emitted until `end` is one event of this kind, for sinks that are structured."""
 

@@ -49,6 +49,13 @@ class JsonSink(Sink):
         """One line."""
         self.lines.append(self._encode({"type": kind, **more, "data": clean(data)}) + "\n")
 
+    def first(self, kind: str, data: Any) -> None:
+        """One line, before all that wasn't written yet."""
+        held = self.lines[:]
+        self.lines.clear()
+        self.event(kind, data)
+        self.lines += held
+
     def flush(self) -> None:
         """Write the lines."""
         if self.lines:

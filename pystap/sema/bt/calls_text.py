@@ -35,7 +35,7 @@ def str_(body: Body, call: ast.Call) -> Val:
         return UNKNOWN
     if type.kind == "str":
         text = body.ops(value)[0]
-        if cut is None and len(call.args) > 1:
+        if cut is None and (len(call.args) > 1 or type.size > size):
             cut = Const(size - 1)
     else:
         address, space = pointer_of(body, value, first)

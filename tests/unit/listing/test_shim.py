@@ -63,6 +63,8 @@ def test_they_run(tmp_path: Path) -> None:
     assert "println" in done.stdout
     done = subprocess.run(["bpftrace", "--version"], env=env, cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.startswith("pystap ")
+    done = subprocess.run(["bpftrace", "-h"], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith("USAGE:") and "-p PID" in done.stdout
     done = subprocess.run(["bpftrace", "-d", "all", "x"], env=env, capture_output=True, text=True)
     assert done.returncode == 1
     assert "error[E401]" in done.stderr
@@ -139,6 +141,9 @@ def test_settings_of_the_environment(
         ("-x", "E901"),
         ("--nosuch", "E901"),
         ("-p", "E902"),
+        ("-p 0 x", "E903"),
+        ("-p 99999999 x", "E903"),
+        ("-pabc x", "E903"),
     ],
 )
 def test_bpftrace_refusals(words: str, code: str) -> None:
