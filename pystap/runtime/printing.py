@@ -116,10 +116,11 @@ class Printing:
             else:
                 sink.emit(f"{name}: {self._text(spec, number, div)}\n")
             return
-        elements = [(key, text.bt_number(one, kind)) for key, one in value.items()]
-        unsigned = spec.fmt is not None and spec.fmt[1] in ("uint", "ptr") and spec.value != "stat"
-        elements.sort(key=lambda e: _order(e[1], unsigned))
-        if top > 0:
+        elements = [(key, text.bt_number(one, kind)) for key, one in sorted(value.items(), key=_by_key)]
+        hint = spec.fmt[1] if spec.fmt is not None and spec.value != "stat" else "int"
+        if hint in ("int", "uint", "bool") or hint[0] == "enum":  # what else there is goes by its key alone
+            elements.sort(key=lambda e: _order(e[1], hint == "uint"))
+        if top > 0 and kind != "stats":
             elements = elements[-top:]
         if sink.structured:
             sink.event(
@@ -163,7 +164,8 @@ class Printing:
             else:
                 sink.emit(f"{name}: \n{text.bt_hist(rows, log, div)}")
             return
-        elements = sorted([e for e in value.items() if e[1].count], key=lambda e: stat_or_0(e[1], "count"))
+        elements = sorted([e for e in value.items() if e[1].count], key=_by_key)
+        elements.sort(key=lambda e: stat_or_0(e[1], "count"))
         if top > 0:
             elements = elements[-top:]
         if sink.structured:
@@ -189,6 +191,14 @@ def _rows(spec: GlobalSpec, stat: Stat) -> list[tuple[int | None, int | None, in
     if spec.linear is not None:
         return text.bt_lhist_rows(stat.buckets_linear, *spec.linear)
     return text.bt_hist_rows(stat.buckets_log, spec.hist_log or 0)
+
+
+def _by_key(element: tuple[Any, Any]) -> Any:
+    """Sort by key; numbers without a sign."""
+    key = element[0]
+    if isinstance(key, tuple):
+        return [part & MASK if isinstance(part, int) else part for part in key]
+    return key & MASK if isinstance(key, int) else key
 
 
 def _order(value: Any, unsigned: bool) -> Any:

@@ -173,7 +173,7 @@ def bt_hist(rows: list[tuple[int | None, int | None, int]], log: bool, div: int 
     """The box of a histogram, with an empty line after it."""
     if not rows:
         return ""
-    counts = [count // div for _, _, count in rows]
+    counts = [count for _, _, count in rows]
     most = max(counts) or 1
     show = scaled if log else str
     out = []
@@ -187,6 +187,6 @@ def bt_hist(rows: list[tuple[int | None, int | None, int]], log: bool, div: int 
         else:
             label = f"[{show(low)}, {show(high)})"
         bar = "@" * (count * BT_WIDTH // most)
-        out.append(f"{label:<16}{count:>8} |{bar:<{BT_WIDTH}}|\n")
+        out.append(f"{label:<16}{count // div:>8} |{bar:<{BT_WIDTH}}|\n")
     out.append("\n")
     return "".join(out)

@@ -60,7 +60,9 @@ def hist_range(bucket: int, bits: int) -> tuple[int | None, int]:
 
 def linear_buckets(low: int, high: int, step: int, kind: str) -> int:
     """Return how many linear buckets there are, with the two for what lies outside."""
-    return -(-(high - low) // step) + (3 if kind == "stat" else 2)
+    if kind == "stat":
+        return -(-(high - low) // step) + 3
+    return (high - low) // step + 2  # what is left of the range, if it isn't so many whole steps, is above
 
 
 def linear_bucket(value: int, low: int, high: int, step: int, kind: str) -> int:
