@@ -22,4 +22,4 @@ def test_the_map_that_was_full_is_named(tmp_path: Path) -> None:
     done = run("-q", "-c", f"{sys.executable} {tmp_path}/calls.py", str(tmp_path / "maps.bt"))
     done.clean()
     assert done.err.count("WARNING: Map full; can't update element of @") == 1
-    assert "WARNING: Map full; can't update element of @m68 is full: " in done.err
+    assert "WARNING: Map full; can't update element of @m68 (raise" in done.err
