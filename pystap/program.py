@@ -23,6 +23,7 @@ CTL_REALTIME = 16  # u64, CLOCK_REALTIME - CLOCK_MONOTONIC, ns
 CTL_EXIT = 24  # u64, set not 0 by exit() in the kernel stage: 1 + exit code
 CTL_ERROR = 32  # u64, 0, or 1 + number of the error site; the first error wins (cmpxchg)
 CTL_ERROR_ARG = 40  # u64, what the message needs (an address)
+CTL_ERRORS = 48  # u64, forgiven errors (MAXERRORS) of runs without a record that could say so
 CTL_ZERO = 56  # u64, 0 for ever: what is combined with it, the verifier takes for unknown
 CTL_LOCK = 64  # u64, 0, or 1 + number of the CPU whose run holds the lock (R5); on a cache line of its own
 CTL_SIZE = 128  # what GlobalSpecs have there follows: shared scalars, 8 bytes each, and marks of arrays
@@ -39,7 +40,8 @@ OWN_FRAMES = 4
 # A record: header, then the fields of its RecordSpec.
 REC_SEQ = 0  # u64
 REC_ID = 8  # u32, number of the RecordSpec
-REC_FLAGS = 12  # u32: 1 = the run ended in an error (site and argument are in the control block)
+REC_FLAGS = 12  # u32: 1 = the run ended in an error (site and argument are in the control block); a forgiven
+# one (MAXERRORS) is here: 2 * (1 + number of the error site) + 1
 REC_HEADER = 16
 
 

@@ -82,12 +82,12 @@ def make_runner(
     function: Callable[..., object],
     strings: Strings,
     exiting: list[int] | None,
-    failed: Callable[[], None] | None,
+    failed: Callable[[int], None] | None,
 ) -> Callable[[Iterable[Record]], None]:
     """What runs a function for each of some records of one spec.
 
     exiting: becomes not empty when the function calls exit(), None if it never does; failed: raises the
-    error of a run that ended in one in the kernel stage, None if none can.
+    error of a run that ended in one in the kernel stage, by the record's flags; None if none can.
     """
     names = [f"v{i}" for i in range(len(spec.fields))]
     args = [f"S[{n}]" if f.type == "str" else n for n, f in zip(names, spec.fields, strict=True)]
@@ -95,8 +95,10 @@ def make_runner(
     if failed is not None:
         lines.append("  if flags & 1:")
         if spec.inside >= 0:  # in a loop, whose turns come before the error
-            lines.append(f"   if v{spec.inside}: until_it_failed(function, ({', '.join(args)},), failed)")
-        lines.append("   failed()")
+            lines.append(
+                f"   if v{spec.inside}: until_it_failed(function, ({', '.join(args)},), failed, flags)"
+            )
+        lines.append("   failed(flags)")
     lines.append(f"  function({', '.join(args)})")
     if exiting is not None:
         lines.append("  if exiting: return")
@@ -107,7 +109,7 @@ def make_runner(
 
 
 def until_it_failed(
-    function: Callable[..., object], args: tuple[Any, ...], failed: Callable[[], None]
+    function: Callable[..., object], args: tuple[Any, ...], failed: Callable[[int], None], flags: int
 ) -> None:
     """Run a function as far as the kernel stage got; an error of its own comes before the kernel's, which is forgotten."""
     from .errors import ScriptError
@@ -119,7 +121,7 @@ def until_it_failed(
         pass
     except ScriptError as error:
         try:
-            failed()
+            failed(flags)
         except ScriptError:
             pass
         raise error
@@ -136,7 +138,7 @@ class Dispatcher:
         namespace: dict[str, Any],
         strings: Strings,
         exiting: list[int],
-        failed: Callable[[], None],
+        failed: Callable[[int], None],
         can_exit: bool,
     ) -> None:
         self._exiting = exiting

@@ -13,6 +13,7 @@ from ..program import (
     CPU_SKIPPED_OTHER,
     CTL_ERROR,
     CTL_ERROR_ARG,
+    CTL_ERRORS,
     CTL_EXIT,
     CTL_GEN,
     CTL_REALTIME,
@@ -362,6 +363,10 @@ class Door:
     def full(self, spec: GlobalSpec) -> bool:
         """Whether the kernel map of an array was full, if that is no error."""
         return bool(self.words[spec.offset >> 3])
+
+    def errors(self) -> int:
+        """How many errors of the kernel stage no record told of; with MAXERRORS, which makes `error` one of them."""
+        return self.words[CTL_ERRORS >> 3]
 
     def clear_error(self) -> None:
         """Forget an error, so that the next one is seen (MAXERRORS)."""

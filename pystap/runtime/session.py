@@ -68,6 +68,7 @@ class Session:
         self.signals = Signals({**asked, **dict(program.signals)})
         self.dispatcher: Dispatcher | None = None
         self.errors = 0
+        self._forgiven = 0  # of the kernel stage, without a record
         self.failed = False
         self.stopping = False
         self._unread = False  # nobody reads the output any more
@@ -281,6 +282,8 @@ class Session:
         """See whether the kernel stage has ended the run, by exit() or an error."""
         if self.door.state != STATE_RUNNING:
             self.stopping = True
+        if self.options.maxerrors:
+            self._forgive()
 
     def _tick(self) -> None:
         """Run the timers that are due."""
@@ -343,16 +346,33 @@ class Session:
         """Report a run-time error, or just count it; the run ends when there are too many."""
         if isinstance(error, RecursionError):
             error = too_deep(error, self.program.source)
-        self.errors += 1
         if told:
             self.sink.message(f"ERROR: {error}\n")
+        self._count_errors(1)
+
+    def _count_errors(self, count: int) -> None:
+        self.errors += count
         if self.errors > self.options.maxerrors:
             self.failed = True
             self.stopping = True
             self.door.stop()
 
-    def _kernel_error(self) -> None:
-        """Raise what the kernel stage reported with a record. It keeps only one error of those that come together."""
+    def _forgive(self) -> None:
+        """Report errors of the kernel stage that end their run alone and have no record: one of them, and the number."""
+        found = self.door.error()
+        if found is not None:
+            self.door.clear_error()
+            self._forgiven += 1
+            self._script_error(self.context.site_error(*found), told=not self.failed)
+        more = self.door.errors() - self._forgiven
+        if more > 0:
+            self._forgiven += more
+            self._count_errors(more)
+
+    def _kernel_error(self, flags: int) -> None:
+        """Raise what the kernel stage reported with a record. It keeps only one error of those that end the run together."""
+        if flags > 1:
+            raise self.context.site_error((flags >> 1) - 1, 0)
         found = self.door.error()
         if found is None:
             raise ScriptError("a run-time error at the same time as another")
@@ -384,9 +404,11 @@ class Session:
         door.stop()
         door.quiesce()
         self._drain_rest()
-        if not self.failed and door.error() is not None:
+        if self.options.maxerrors:
+            self._forgive()
+        elif not self.failed and door.error() is not None:
             try:
-                self._kernel_error()
+                self._kernel_error(0)
             except ScriptError as error:
                 self._script_error(error)
         door.detach()

@@ -125,7 +125,7 @@ class Splitter:
     def _fault_in_order(self, op: Op, kernel: list[Stmt], user: list[Stmt]) -> None:
         """The kernel ends the run at a fault; the user stage raises it behind what it did before.
 
-        So it is with all errors where some are forgiven: what the kernel stage itself reports ends the tracing.
+        So it is with all errors where some are forgiven.
         """
         end = self._end(op)
         if op.name == "raise":

@@ -29,6 +29,7 @@ SCENARIOS = (
 CHECKS = (
     "tests/guest/inside/check_kernel.py",
     "tests/live/rules/test_ends.py",
+    "tests/live/rules/test_forgiven.py",
     "tests/live/rules/test_rules.py",
     "tests/live/rules/test_threads.py",
     "tests/live/ebpf/test_live_events.py",

@@ -58,8 +58,9 @@ FRONT = 256  # slots of a front table
 
 
 class Options:
-    def __init__(self, max_action=1000):
+    def __init__(self, max_action=1000, maxerrors=0):
         self.max_action = max_action
+        self.maxerrors = maxerrors
 
 
 class Rig:

@@ -85,10 +85,14 @@ class Func:
             return False
         over = self.new_label()
         self.goto(over)
-        self._main += self._tail
-        self._tail.clear()
+        self.write_tail()
         self.label(over)
         return True
+
+    def write_tail(self) -> None:
+        """Write what lies behind the rest here; labels in it can't be jumped to any more."""
+        self._main += self._tail
+        self._tail.clear()
 
     def code(self) -> list[Lir]:
         """All instructions."""

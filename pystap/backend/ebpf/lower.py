@@ -83,6 +83,12 @@ class State:
         self.lock = fn.vreg()  # whether the run held the lock when it met its error
         self.faults: dict[tuple[int, int | None, int, int], int] = {}
 
+    def forget_errors(self) -> None:
+        """Begin a handler with errors of its own."""
+        self.error = self.fn.new_label()
+        self.error_recs = set()
+        self.faults = {}
+
 
 class Lower:
     """See the module."""

@@ -170,8 +170,8 @@ def _append_long(lo: Lower, value: Any, field: Field, to: int, place: int, at: i
         fn.alu(I.ADD, at, length)
 
 
-def submit(lo: Lower, flags: int = 0) -> None:
-    """Hand the record over, if one is reserved here. Afterwards none is."""
+def submit(lo: Lower, flags: int | None = None) -> None:
+    """Hand the record over, with flags in a register, if one is reserved here. Afterwards none is."""
     fn = lo.fn
     state = lo.rec_state
     if state == NONE:
@@ -179,8 +179,8 @@ def submit(lo: Lower, flags: int = 0) -> None:
     none = fn.new_label()
     if state != HELD:
         fn.jumpi(I.JEQ, lo.held, 0, none)  # 6.1 follows both ways from a test of the record's address
-    if flags:
-        fn.sti(4, lo.rec, REC_FLAGS, flags)
+    if flags is not None:
+        fn.stx(4, lo.rec, REC_FLAGS, flags)
     fn.mov(I.R1, lo.rec)
     fn.const(I.R2, 0)
     fn.call("ringbuf_submit", 2)

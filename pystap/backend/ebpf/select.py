@@ -9,6 +9,7 @@ from ...ir.walk import statements
 from ...program import (
     CTL_ERROR,
     CTL_ERROR_ARG,
+    CTL_ERRORS,
     CTL_EXIT,
     CTL_GEN,
     CTL_STATE,
@@ -32,7 +33,7 @@ from . import (
     syscalls,
     texts,
 )
-from .lower import MAYBE, SH_LOCALS, Lower, Mem
+from .lower import HELD, MAYBE, SH_LOCALS, SH_TURNS, Lower, Mem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Select(Lower):
             run = body[at : at + 1] if scope else body[at:]
             if ends:
                 self.still_running()
+            if at and self.census.loops:  # each handler has MAXACTION turns
+                self.store_shared(SH_TURNS, self.fn.imm(0))
             self.one_run(run)
             ends = ends or any(isinstance(stmt, Op) and stmt.name == "exit" for stmt in statements(run))
             at = at + 1 if scope else len(body)
@@ -86,6 +89,11 @@ class Select(Lower):
         self.block(body)
         self.arrive(self.run_end)
         records.submit(self)
+        if self.options.maxerrors:  # an error ends this handler alone
+            fn.goto(self.run_skipped)
+            fn.write_tail()  # jumps go forward only
+            self.error_exit()
+            self.state.forget_errors()
         fn.label(self.run_skipped)
 
     def go(self, label: int) -> None:
@@ -160,12 +168,33 @@ class Select(Lower):
         self.fn.goto(self.run_skipped)
 
     def error_exit(self) -> None:
-        """The first error wins; what the run has put down so far still comes out."""
+        """The first error wins, unless it is forgiven; what the run has put down so far still comes out."""
         state, fn = self.state, self.fn
-        if not state.error_recs:
+        recs = state.error_recs
+        if not recs:
             return
-        fn.cold()
+        self.rec_state = recs.pop() if len(recs) == 1 else MAYBE
+        if not self.options.maxerrors:
+            fn.cold()
         fn.label(state.error)
+        flags = fn.imm(1)
+        if self.options.maxerrors:
+            flags = self.forgiven_error()
+        else:
+            self.tell_error(ends=True)
+        if "lock" in self.census.names:
+            free = fn.new_label()
+            fn.jumpi(I.JEQ, state.lock, 0, free)
+            locks.release(self)
+            fn.label(free)
+        records.submit(self, flags)
+        if not self.options.maxerrors:
+            fn.exit(self.verdict)
+            fn.warm()
+
+    def tell_error(self, *, ends: bool) -> None:
+        """Put an error in the control block, if none is there; ends: it ends the tracing."""
+        state, fn = self.state, self.fn
         base = fn.vreg()
         fn.ld_value(base, "ctl", 0)
         fn.const(I.R0, 0)
@@ -173,18 +202,26 @@ class Select(Lower):
         late = fn.new_label()
         fn.jumpi(I.JNE, I.R0, 0, late)
         fn.stx(8, base, CTL_ERROR_ARG, state.what)
-        fn.sti(4, base, CTL_STATE, STATE_ERROR)
+        if ends:
+            fn.sti(4, base, CTL_STATE, STATE_ERROR)
         fn.label(late)
-        if "lock" in self.census.names:
-            free = fn.new_label()
-            fn.jumpi(I.JEQ, state.lock, 0, free)
-            locks.release(self)
-            fn.label(free)
-        recs = state.error_recs
-        self.rec_state = recs.pop() if len(recs) == 1 else MAYBE
-        records.submit(self, flags=1)
-        fn.exit(self.verdict)
-        fn.warm()
+        if not ends:
+            fn.atomic(I.A_ADD, 8, base, CTL_ERRORS, fn.imm(1))
+
+    def forgiven_error(self) -> int:
+        """Tell an error that ends its run alone: the run's record does, if there is one. Return its flags."""
+        fn = self.fn
+        told = fn.new_label()
+        if self.rec_state == MAYBE:
+            fn.jumpi(I.JNE, self.held, 0, told)
+        if self.rec_state != HELD:
+            self.tell_error(ends=False)
+        fn.label(told)
+        flags = fn.vreg()
+        fn.mov(flags, self.state.site)
+        fn.alui(I.LSH, flags, 1)
+        fn.alui(I.OR, flags, 1)
+        return flags
 
     # -- statements
 

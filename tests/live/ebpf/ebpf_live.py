@@ -33,7 +33,7 @@ def live_target(*features):
 
 class Options:
     def __init__(self, max_action=1000):
-        self.max_action = max_action
+        self.max_action, self.maxerrors = max_action, 0
 
 
 class Live:

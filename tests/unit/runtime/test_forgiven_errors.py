@@ -8,7 +8,7 @@ import pytest
 from runtime_kit import FakeDoor, ListSink, program, record_spec, timer
 
 from pystap.options import Options
-from pystap.program import RecordSpec
+from pystap.program import CTL_ERROR, CTL_ERROR_ARG, CTL_ERRORS, REC_FLAGS, RecordSpec
 from pystap.runtime.session import Session
 
 SOURCE = """
@@ -98,3 +98,27 @@ def test_errors_of_the_kernel_stage_that_come_together() -> None:
     text, said = run(one, go)
     assert text == "6;error"
     assert said == ["ERROR: it broke at 0x0 near here\n", SAID % 2]
+
+
+def test_forgiven_errors_of_the_kernel_stage() -> None:
+    """Records tell of theirs; of the others one is told, and all are counted."""
+    one = spec(True)
+
+    def go(door: FakeDoor) -> None:
+        for value in (0, 2, 4):
+            door.record(0, one, value)
+            if value == 2:
+                raw = bytearray(door.rings[0].queue[-1])
+                raw[REC_FLAGS] = 3
+                door.rings[0].queue[-1] = bytes(raw)
+        door.words[CTL_ERROR >> 3] = 1
+        door.words[CTL_ERROR_ARG >> 3] = 16
+        door.words[CTL_ERRORS >> 3] = 3
+        door.stop()
+
+    assert run(one, go, 10) == (
+        "0;4;end",
+        ["ERROR: it broke at 0x0 near here\n", "ERROR: it broke at 0x10 near here\n", SAID % 4],
+    )
+    text, said = run(one, go, 3)
+    assert (text, said[-1]) == ("0;4;error", SAID % 4)

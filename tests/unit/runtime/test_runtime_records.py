@@ -106,7 +106,7 @@ def dispatcher(namespace: dict[str, Any], *specs: Any, exiting: list[int] | None
     """A Dispatcher of functions that the test wrote."""
     out = exiting if exiting is not None else []
 
-    def failed() -> None:
+    def failed(_: int) -> None:
         raise ScriptError("failed in the kernel")
 
     return Dispatcher(program("", specs), namespace, Strings(), out, failed, can_exit=True)

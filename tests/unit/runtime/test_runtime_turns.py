@@ -53,7 +53,7 @@ class Run:
                     raise what
                 self.out.append(word)
 
-        def failed() -> None:
+        def failed(_: int) -> None:
             self.errors += 1
             raise ScriptError("in the kernel")
 
