@@ -127,6 +127,12 @@ class Session:
         except Quit:
             self.failed = True
             self._say_interrupted()
+        except Exception:  # what was printed until then isn't lost with it
+            try:
+                self.sink.flush()
+            except OSError:  # it was this
+                pass
+            raise
         finally:
             self.signals.restore()
             self.close()

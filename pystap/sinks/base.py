@@ -11,9 +11,17 @@ if TYPE_CHECKING:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write all of the data, however the kernel takes it."""
+    """Write all of the data, however the kernel takes it; also where others made the file one that doesn't wait."""
     while data:
-        written = os.write(fd, data)
+        try:
+            written = os.write(fd, data)
+        except BlockingIOError:
+            from select import poll
+
+            waiting = poll()
+            waiting.register(fd, 4)  # POLLOUT
+            waiting.poll()
+            continue
         if written == len(data):
             return
         data = data[written:]

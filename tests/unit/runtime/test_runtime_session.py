@@ -396,3 +396,26 @@ def test_losses_are_an_event_of_json(tmp_path: Any) -> None:
         {"type": "attached_probes", "data": {"probes": 0}},
         {"type": "lost_events", "data": {"events": 4}},
     ]
+
+
+def test_what_was_printed_before_a_failure_comes_out(tmp_path: Any) -> None:
+    """The kernel refuses something while a handler runs, say."""
+    from pystap.kernel.sys import KernelError
+    from pystap.sinks import open_sink
+
+    sink = open_sink(Options(output=str(tmp_path / "out")))
+    session = Session(
+        program(SOURCE + "def bad():\n    tick()\n    refuse()\n", begin=("bad",)),
+        FakeDoor(),
+        sink,
+        Options(),
+    )
+
+    def refuse() -> None:
+        raise KernelError(12, "updating a map")
+
+    session.context.namespace["refuse"] = refuse
+    with pytest.raises(KernelError):
+        session.run()
+    assert (tmp_path / "out").read_text() == "tick;"
+    sink.close()

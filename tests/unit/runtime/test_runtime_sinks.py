@@ -49,10 +49,13 @@ def test_a_closed_pipe_is_reported_and_can_be_abandoned() -> None:
     sink.close()
 
 
-def test_a_pipe_that_takes_little_at_a_time_gets_everything() -> None:
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_pipe_that_takes_little_at_a_time_gets_everything(waits: bool) -> None:
+    """The process that it is shared with may have made it one that doesn't wait."""
     import threading
 
     read, write = os.pipe()
+    os.set_blocking(write, waits)
     got: list[bytes] = []
 
     def reader() -> None:
