@@ -24,7 +24,10 @@ def whole(body: Body, call: ast.Call) -> MapInfo:
         bound = body.scope.bound("@" + node.name)
         target = bound.node if bound is not None else node
         assert isinstance(target, ast.Map)
-        return body.unit.map(target.name, node.span)
+        info = body.unit.map(target.name, node.span)
+        if info.value.kind == "none":
+            body.unit.missing(info, node.span)
+        return info
     raise error("E251", f"{call.name}() needs a map", node.span, f"{call.name}(@name)")
 
 

@@ -30,6 +30,7 @@ def call_macro(body: Body, word: str, args: Sequence[ast.Expr | ast.Type], span:
         raise _no_fit(overloads, args, span)
     if body.scope.depth >= DEEPEST or ("()", word) in body.scope.place:
         raise error("E267", f"the macro '{word}' uses itself", span)
+    _own_maps_only(macro)
     binds: dict[str, Bound] = {}
     for parameter, arg in zip(macro.parameters, args, strict=True):
         assert isinstance(arg, ast.Expr)
@@ -41,6 +42,21 @@ def call_macro(body: Body, word: str, args: Sequence[ast.Expr | ast.Type], span:
     value = expr.block_value(body, macro.body)
     body.scope, body.loops = outer, loops
     return value
+
+
+def _own_maps_only(macro: ast.Macro) -> None:
+    """Refuse a macro that uses a map which isn't passed to it."""
+    known = {p.name for p in macro.parameters if p.sigil == "@"}
+    todo: list[object] = [macro.body]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (tuple, list)):
+            todo += node
+        elif isinstance(node, ast.Syntax):
+            if isinstance(node, (ast.Map, ast.MapAccess)) and node.name not in known:
+                words = f"a macro can only use maps that are passed to it, and @{node.name} isn't"
+                raise error("E257", words, node.span, f"macro {macro.name}(..., @{node.name})")
+            todo += [getattr(node, name) for name in type(node)._fields]
 
 
 def _bound(body: Body, arg: ast.Expr) -> Bound:
