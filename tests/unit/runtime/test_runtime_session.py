@@ -15,6 +15,7 @@ from runtime_kit import FakeDoor, ListSink, glob, program, record_spec, timer
 from pystap.options import Options
 from pystap.program import CTL_STATE, STATE_RUNNING, STATE_STARTING, STATE_STOPPING, Program
 from pystap.runtime.session import Session
+from pystap.runtime.signals import AT_ONCE
 
 SAY = record_spec(0, "say", "i64")
 SOURCE = """
@@ -173,10 +174,15 @@ def test_records_that_come_between_the_last_look_and_the_stop_are_not_lost() -> 
 
 
 def test_a_second_signal_ends_at_once() -> None:
-    source = SOURCE + "import time\ndef forever():\n    while True: time.sleep(0.01)\n"
-    later(0.05, lambda: os.kill(os.getpid(), signal.SIGINT))
-    later(0.15, lambda: os.kill(os.getpid(), signal.SIGINT))
-    status, text, _, door = run(program(source, begin=("begin", "forever"), end=("end",)))
+    source = SOURCE + (
+        "import os, time\n"
+        "def impatient():\n"
+        "    os.kill(os.getpid(), 2)\n"
+        f"    time.sleep({2 * AT_ONCE / 1e9})\n"
+        "    os.kill(os.getpid(), 2)\n"
+        "    _emit('never;')\n"
+    )
+    status, text, _, door = run(program(source, begin=("begin", "impatient"), end=("end",)))
     assert (status, text) == (1, "begin;")
     assert door.closed
 
