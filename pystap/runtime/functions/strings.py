@@ -131,7 +131,9 @@ PURE: dict[str, Callable[..., Any]] = {
     "text_bytes": lambda text: text.encode("latin-1"),
     "text_room": lambda text, size: text.encode("latin-1")[: max(size, 0)].ljust(max(size, 0), b"\0"),
     "buf_part": lambda data, start, size: data[start : start + size],
-    "buf_word": lambda data, start, size: wrap(int.from_bytes(data[start : start + size], "little")),
+    "buf_word": lambda data, start, size: wrap(
+        int.from_bytes(data[max(start, 0) : max(start + size, 0)], "little")
+    ),
     "word_bytes": lambda value, size: (value & (1 << 8 * size) - 1).to_bytes(size, "little"),
     "buf_cut": lambda data, count: data[:count] if count >= 0 else data,
     "json_text": json_text,

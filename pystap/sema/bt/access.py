@@ -6,7 +6,7 @@ from ...btf import BtfError, FieldError, type_name
 from ...btf import types as bt
 from ...btf.layout import field_path, sizeof
 from ...diag import did_you_mean
-from ...ir.nodes import BUF, Const
+from ...ir.nodes import BUF, I64, Const
 from ...lang.bt import ast
 from ..build import wrap
 from . import ctypes_, types
@@ -177,9 +177,12 @@ def _element(body: Body, mem: Mem, element: bt.Type, count: int, e: ast.Index) -
         # a member of an array of structs is read from the element: its own offset counts from there
         base, off = mem.base, wrap(mem.off + known.const * size)
         return Val(type, None, Mem(base, off, mem.struct, mem.space, what))
-    if mem.space == BYTES:
-        raise later("an index that isn't constant into an array that isn't in memory", e.index.span)
     scaled = at if size == 1 else body.b.op("mul", (at, Const(size)))
+    if mem.space == BYTES:
+        if type.kind not in ("int", "bool"):
+            raise later("an index that isn't constant into such an array that isn't in memory", e.index.span)
+        word = body.b.op("call", (mem.base, body.b.offset(scaled, mem.off), Const(size)), "buf_word", I64)
+        return Val(type, [body.b.op("sext", (word,), 8 * size) if type.signed and size < 8 else word])
     base = body.b.op("add", (mem.base, scaled))
     if mem.off:
         base = body.b.offset(base, mem.off)
@@ -304,6 +307,8 @@ def _to_number(body: Body, target: T, value: Val, e: ast.Cast) -> Val:
             raise error("E251", f"{name(type)} doesn't fit an integer", e.span)
         whole = Val(T("int", size_of(type), False), None, value.mem)
         return _cut(body, target, Val(whole.type, body.ops(whole)), e)
+    if type.kind == "str" and target.kind == "bool":
+        return Val(target, [body.b.op("ne", (body.call("strlen", body.ops(value)[0]), Const(0)))])
     if not is_number(type):
         hint = "a string becomes a number only by a positional parameter" if type.kind == "str" else ""
         raise error("E251", f"{name(type)} can't be cast to {name(target)}", e.span, hint)

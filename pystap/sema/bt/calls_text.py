@@ -178,6 +178,8 @@ def macaddr(body: Body, call: ast.Call) -> Val:
         value.type.kind != "ptr" and size_of(value.type) != 6
     ):
         raise error("E251", f"macaddr() needs an array of 6 bytes, not {name(value.type)}", node.span)
+    if value.type.kind == "array" and (value.mem is None or value.mem.space == BYTES):
+        return Val(MAC, body.ops(value))
     address, space = pointer_of(body, value, node)
     load = Load(0, 6, False, "zero", "", space, node.span.text[:60])
     return Val(MAC, [body.b.op("load_buf", (address,), load, BUF)])
@@ -231,7 +233,9 @@ def strncmp(body: Body, call: ast.Call) -> Val:
     """`strncmp(a, b, n)`: 0 when the first n bytes are equal."""
     one = body.string_of(call.args[0], "strncmp()")  # type: ignore[arg-type]
     two = body.string_of(call.args[1], "strncmp()")  # type: ignore[arg-type]
-    count = body.number_of(call.args[2], "strncmp()")[0]  # type: ignore[arg-type]
+    count, length = body.number_of(call.args[2], "strncmp()")  # type: ignore[arg-type]
+    if isinstance(length.const, int) and length.const < 0:
+        raise error("E207", f"strncmp() compares 0 or more characters, not {length.const}", call.args[2].span)
     return Val(INT64, [body.call("strncmp", one, two, count)])
 
 
@@ -340,6 +344,18 @@ def ppid(body: Body, call: ast.Call) -> Val:
     return Val(types.UINT32, body.ops(member(body, node)))  # type: ignore[arg-type]
 
 
+def pcomm(body: Body, call: ast.Call) -> Val:
+    """`pcomm([task])`: the name of the process, of the current task or another."""
+    if not call.args:
+        return BUILTINS["pcomm"](body, call)
+    from .access import member
+
+    node = call.args[0]
+    for word in ("group_leader", "comm"):
+        node = ast.Member(call.span, node, word, True, call.span)  # type: ignore[arg-type]
+    return member(body, node)  # type: ignore[arg-type]
+
+
 def _space(space: str) -> Callable[[Body, ast.Call], Val]:
     """`kptr(p)`, `uptr(p)`: the pointer, of that address space."""
 
@@ -399,6 +415,7 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "pid": (0, 1, process),
     "tid": (0, 1, process),
     "comm": (0, 1, comm),
+    "pcomm": (0, 1, pcomm),
     "ppid": (0, 1, ppid),
     "kptr": (1, 1, _space("kernel")),
     "uptr": (1, 1, _space("user")),

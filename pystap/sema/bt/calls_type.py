@@ -48,8 +48,10 @@ def static_assert(body: Body, call: ast.Call) -> Val:
 
 
 def fail(body: Body, call: ast.Call) -> Val:
-    """`fail("text")`: a mistake wherever it is compiled."""
-    raise error("E266", body.literal(call.args[0], "the message"), call.span)
+    """`fail("format", ...)`: a mistake wherever it is compiled; its values are known then."""
+    from .output import known_text
+
+    raise error("E266", known_text(body, call), call.span)
 
 
 def assert_(body: Body, call: ast.Call) -> Val:

@@ -65,6 +65,10 @@ def identifier(body: Body, e: ast.Identifier) -> Val:
 
         known = find(body.unit, word)
     if known is None:
+        from .calls import FUNCTIONS
+
+        if word in FUNCTIONS and not FUNCTIONS[word][0]:
+            return body.value(ast.Call(e.span, word, ()))
         raise error("E259", f"unknown name '{word}'", e.span, _hint(body, word))
     value, enum = known
     type = T("int", enum.size, enum.signed, enum) if enum is not None else types.of_literal(value)

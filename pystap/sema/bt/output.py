@@ -176,6 +176,21 @@ def _bool_text(body: Body, operand: Operand) -> Operand:
     return result
 
 
+def known_text(body: Body, call: ast.Call) -> str:
+    """Return the text of `f(format, args...)` whose arguments are known when the script is compiled."""
+    text = body.literal(call.args[0], f"the format of {call.name}()")
+    values: list[object] = []
+    for arg in call.args[1:]:
+        known = body.value(arg).const
+        if not isinstance(known, (int, str)):
+            raise error("E258", f"{call.name}() needs what is known when the script is compiled", arg.span)
+        values.append(known)
+    try:
+        return text % tuple(values)
+    except (TypeError, ValueError):
+        raise error("E272", f"the format of {call.name}() doesn't fit its arguments", call.span) from None
+
+
 # ---- the functions ------------------------------------------------------------------------
 
 
