@@ -310,6 +310,8 @@ def _set(option: str, field: str, value: str, args: Arguments) -> None:
     elif field in ("output", "command"):
         fields[field] = value
     elif field == "script":
+        if args.script is not None:
+            raise fail("E903", "one script can be given, by one -e", None, "-E TEXT adds another one")
         args.script = value
     elif field == "listing":
         args.listing, args.pattern = option, value

@@ -104,6 +104,7 @@ def test_target_process() -> None:
         (["--quiet=1"], "E902", "'--quiet'"),
         (["-p6", "a"], "E903", "from 1 to 5"),
         (["-p0", "a"], "E903", "from 1 to 5"),
+        (["-e", "a", "-e", "b"], "E903", "one script"),
         (["-px", "a"], "E903", "'x'"),
         (["-x", "0", "a"], "E903", "-x"),
         (["-x", "bash", "a"], "E903", "'bash'"),
