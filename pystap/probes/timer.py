@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ir.nodes import Event
-from .base import Context, Env, Resolved, bare, number_of, point_text, unknown
+from .base import Context, Env, Resolved, bare, number_of, point_text, unknown, wrong_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ def _randomize(parts: Sequence[Part], env: Env) -> int:
         return 0
     if parts[2].name != "randomize" or len(parts) > 3:
         raise unknown(parts, ("randomize",), 2 if parts[2].name != "randomize" else 3)
-    return number_of(parts[2], 0)
+    most = number_of(parts[2], 0)
+    if most > number_of(parts[1]):
+        raise wrong_argument(parts[2], f"is no more than the timer's interval, {parts[1].arg}")
+    return most
 
 
 def _profile(parts: Sequence[Part], env: Env, text: str) -> Resolved:
