@@ -90,7 +90,7 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
     returns = _returns(parts, env, 2)
     pattern = parts[1].name
     if pattern in ("*", "**"):
-        return [_event(None, "", returns, point_text(parts))]
+        return [_event(None, "", returns, point_text(parts), parts[0].name)]
     if env.target.arch != "x86_64":
         raise fail("E401", f"not supported yet: system calls by name on {env.target.arch}", parts[1].span)
     if has_glob(pattern):
@@ -102,7 +102,8 @@ def resolve(parts: Sequence[Part], env: Env) -> list[Resolved]:
         hints = (f"did you mean '{near}'?",) if near else ()
         raise fail("E305", f"there is no system call '{pattern}'", parts[1].span, *hints)
     alike = names[0] if len(names) == 1 or not has_glob(pattern) else ""
-    return [_event([X86_64[n] for n in names], alike, returns, point_text(parts))]
+    family = parts[0].name if has_glob(pattern) else ""
+    return [_event([X86_64[n] for n in names], alike, returns, point_text(parts), family)]
 
 
 def _returns(parts: Sequence[Part], env: Env, at: int) -> bool:
@@ -119,7 +120,7 @@ def _any(parts: Sequence[Part], env: Env) -> Resolved:
     return _event(None, "", returns, point_text(parts))
 
 
-def _event(numbers: list[int] | None, name: str, returns: bool, text: str) -> Resolved:
+def _event(numbers: list[int] | None, name: str, returns: bool, text: str, family: str = "") -> Resolved:
     kind = "sys_exit" if returns else "sys_enter"
     variables = [Variable("id", "sys_nr")]
     if returns:
@@ -133,6 +134,7 @@ def _event(numbers: list[int] | None, name: str, returns: bool, text: str) -> Re
         name=name,
         function=name and f"sys_{name}",
         returns=returns,
+        of_call=_by_number(family, returns) if family else None,
     )
     make = _prologue(name, returns)
     provides = tuple(make)
@@ -144,6 +146,12 @@ def _event(numbers: list[int] | None, name: str, returns: bool, text: str) -> Re
         lambda used: _text(make, used),
         provides,
     )
+
+
+def _by_number(family: str, returns: bool) -> dict[str, tuple[str, str]]:
+    """Return what stands around a call's name in the words of a pattern's handler."""
+    point = (family + ".", ".return" if returns else "")
+    return {"pp": point, "pn": point, "ppfunc": ("sys_", "")}
 
 
 def _parameters(name: str) -> list[Variable]:

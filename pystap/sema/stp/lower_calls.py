@@ -210,6 +210,8 @@ def _words(lo: Lower, e: ast.Call) -> Operand:
             return Text("")
         word = "ppfunc"
     around = context.of_call.get(word)
+    if word == "pn" and probe.components != probe.point.components:
+        around = None  # an alias has a name of its own
     if around is not None:
         name = lo.b.op("call", (lo.b.op("sys_nr", ()),), "syscall_name", STR)
         return _around(lo, name, around)
@@ -222,7 +224,7 @@ def _words(lo: Lower, e: ast.Call) -> Operand:
         return of_function(lo, word, context.of_function[word])
     text = {
         "pp": probe.resolved.text,
-        "pn": probe.point.text,
+        "pn": probe.called,
         "ppfunc": context.function,
         "probemod": context.module,
         "probe_type": probe.resolved.type,

@@ -133,7 +133,8 @@ class Derived:
     """A handler to be: one event, and the blocks of aliases and script that run at it, in order."""
 
     __slots__ = (
-        *("body", "components", "conditions", "entry", "epilogues", "offered", "parts", "point", "resolved"),
+        *("body", "called", "components", "conditions", "entry", "epilogues", "offered", "parts", "point"),
+        "resolved",
     )
 
     def __init__(self, point: ast.ProbePoint, resolved: Resolved) -> None:
@@ -144,6 +145,9 @@ class Derived:
         self.conditions: list[tuple[FileScope, ast.Expr]] = []
         self.body = Body(resolved.context, self)
         self.components: tuple[ast.Component, ...] = point.components  # what it is when aliases are expanded
+        self.called = (
+            point.text
+        )  # what pn() says: the script's words, with the alias's name where these are a pattern
         self.offered: set[str] = set(
             resolved.provides
         )  # variables that its kind and aliases have, wanted or not
