@@ -44,8 +44,8 @@ def number(lo: Lower, e: ast.Number) -> Operand:
 
 
 def string(lo: Lower, e: ast.String) -> Operand:
-    """A literal."""
-    return Text(latin(e.value))
+    """A literal: it ends at a NUL, as C's, and has no more bytes than a string has room for."""
+    return Text(latin(e.value).partition("\0")[0][: lo.unit.options.maxstringlen - 1])
 
 
 # Globals of SystemTap's library that scripts read: what vm_fault_contains() takes.

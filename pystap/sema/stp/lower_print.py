@@ -107,7 +107,9 @@ def _joined(lo: Lower, e: ast.Print) -> tuple[list[str | Directive], list[Operan
         if number and delimiter:
             parts.append(delimiter)
         value = next(values)
-        if isinstance(value, Text):
+        if isinstance(arg, ast.String):
+            parts.append(latin(arg.value).partition("\0")[0])  # nothing keeps it: it may be long
+        elif isinstance(value, Text):
             parts.append(value.value)
         else:
             parts.append(Directive("s" if value.type == STR else "d"))
