@@ -109,7 +109,8 @@ STRINGS: dict[str, Builtin] = {
     "json_text": Builtin("s", "s", "u"),  # a JSON string, with its quotes; what is not UTF-8 is replaced
     "tokenize": Builtin("ss", "s", "u", "state"),
     "str_match": Builtin("ss", "i", "u", "state"),  # =~ with a constant pattern; sets matched()
-    "matched": Builtin("i", "s", "u", "state"),
+    "matched": Builtin("i", "s", "u", "state fault"),
+    "match_groups": Builtin("", "i", "u", "state fault"),
     "toupper": Builtin("s", "s", "u"),
     "tolower": Builtin("s", "s", "u"),
     "buf_str": Builtin("b", "s", "u"),  # bytes up to the first NUL

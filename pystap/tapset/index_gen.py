@@ -456,7 +456,7 @@ FUNCTIONS: dict[str, int] = {
     "nfs3_cmode": 29,
     "nfs4_ctype": 29,
     "nfsderror": 29,
-    "ngroups": 65,
+    "ngroups": 56,
     "ns_egid": 65,
     "ns_euid": 65,
     "ns_gid": 65,

@@ -20,7 +20,7 @@ _AREAS: dict[str, str] = {
         "text_of_int struct_text address_of args_text str_trailer text_bytes text_room buf_cut strncmp buf_quoted wide_text "
         "word_at env_text buf_part buf_word word_bytes"
     ),
-    "matching": "tokenize str_match matched",
+    "matching": "tokenize str_match matched match_groups",
     "clock": "ktime_ns boottime_ns realtime_ns tai_ns jiffies cycles random_u32 ctime tz_ctime strftime strftime_boot "
     "tz_gmtoff tz_name",
     "net": "bswap16 bswap32 bswap64 ntohs ntohl ntohll htons htonl htonll ip4_text ip6_text mac_text macaddr_text",

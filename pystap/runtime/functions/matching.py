@@ -6,6 +6,8 @@ expressions and for what Python's backslashes and `(?` add.
 
 from __future__ import annotations
 
+from ..errors import ScriptError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +99,12 @@ def _bracket(pattern: str, at: int) -> tuple[str, int]:
 def bind(context: Context) -> dict[str, Callable[..., Any]]:
     """The bodies, with their state."""
     state = Matching()
-    return {"str_match": state.str_match, "matched": state.matched, "tokenize": state.tokenize}
+    return {
+        "str_match": state.str_match,
+        "matched": state.matched,
+        "match_groups": state.match_groups,
+        "tokenize": state.tokenize,
+    }
 
 
 class Matching:
@@ -113,18 +120,24 @@ class Matching:
         found = self._compiled.get(pattern)
         if found is None:
             found = self._compiled[pattern] = _compiled(pattern)
-        match = found.search(text)
-        if match is None:
-            return 0
-        self._last = match
-        return 1
+        self._last = found.search(text)
+        return 0 if self._last is None else 1
 
-    def matched(self, number: int) -> str:
-        """A group of the last match, "" if there is none."""
-        match = self._last
-        if match is None or not 0 <= number <= match.re.groups:
-            return ""
+    def matched(self, number: int, place: str) -> str:
+        """A group of the last match, "" if that took no part in it."""
+        match = self._match(place)
+        if not 0 <= number <= match.re.groups:
+            raise ScriptError(f"the regular expression has no subexpression {number}", place)
         return match.group(number) or ""
+
+    def match_groups(self, place: str) -> int:
+        """How many groups the expression of the last match has."""
+        return self._match(place).re.groups
+
+    def _match(self, place: str) -> Match[str]:
+        if self._last is None:
+            raise ScriptError("the last =~ matched nothing", place)
+        return self._last
 
     def tokenize(self, text: str, delimiters: str) -> str:
         """The next token of a string; of the last one, if this is empty."""

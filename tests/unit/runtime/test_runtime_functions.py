@@ -172,7 +172,14 @@ def test_regular_expressions(text: str, pattern: str, result: int) -> None:
 
 def test_matched_groups() -> None:
     assert call("str_match", "key=value", "([a-z]+)=([a-z]+)") == 1
-    assert [call("matched", n) for n in (0, 1, 2, 3)] == ["key=value", "key", "value", ""]
+    assert [call("matched", n, "here") for n in (0, 1, 2)] == ["key=value", "key", "value"]
+    assert call("match_groups", "here") == 2
+    with pytest.raises(ScriptError, match="no subexpression 3"):
+        call("matched", 3, "here")
+    assert call("str_match", "key", "=") == 0
+    for name, args in (("matched", (0,)), ("match_groups", ())):
+        with pytest.raises(ScriptError, match="matched nothing"):
+            call(name, *args, "here")
 
 
 def test_a_broken_expression_matches_itself() -> None:
