@@ -130,6 +130,13 @@ class Parser(PointParser):
         init: Number | String | None = None
         if self.accept("="):
             first = self.tok
+            if size is not None or wrap:
+                self.report(
+                    "E133",
+                    "an array has no first value",
+                    self.since(first),
+                    "set its elements in 'probe begin'",
+                )
             if self.kind == "str":
                 init = self._parse_string("")
             elif self.kind in ("num", "-"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ...diag import CompileError, Diagnostic
 from ...lang.stp import ast
-from . import check_access, check_calls, check_expr, check_stmt
+from . import check_access, check_calls, check_expr, check_stmt, iterated
 from .points import add_probes
 from .prologue import complete
 from .symbols import Body, Var
@@ -41,6 +41,7 @@ def run(unit: Unit) -> None:
                     _handlers(unit, added, pending)
     _settle(unit, pending)
     _unused_functions(unit)
+    iterated.run(unit)
     if not unit.bag.errors:
         from .warn import run as warn
 

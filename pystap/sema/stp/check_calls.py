@@ -207,6 +207,8 @@ def print_(c: Checker, e: ast.Print) -> T:
                 c.error("E208", f"a histogram can't be given to {e.kind}", arg.span, f"print({arg.op}(...))")
             continue
         type = c.expr(arg)
+        if not type.find().kind:
+            c.unit.printed.append((type, arg))
         if type.find().kind == STAT:
             c.error(
                 "E215", "a statistic can't be printed as it is", arg.span, "print(@count(...)), @sum, ..."

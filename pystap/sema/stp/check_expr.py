@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...diag import Diagnostic
 from ...lang.stp import ast
+from ...lang.stp.regexes import fault
 from .symbols import GlobalVar, Var
 from .types import LONG, STAT, STRING, T_LONG, T_STRING, T, flow, unify, want
 
@@ -40,6 +41,10 @@ def name(c: Checker, e: ast.Name) -> T:
 def scalar(c: Checker, var: GlobalVar, span: Span) -> bool:
     """Settle that a global has no index."""
     if var.keys is None:
+        if var.decl.size is not None or var.decl.wrap:
+            words = f"the array '{var.name}' is used without an index"
+            notes: tuple[tuple[str, Span | None], ...] = (("it is declared as an array here", var.decl.span),)
+            c.bag.add(Diagnostic("E203", words, span, notes=notes))
         var.keys = []
         var.arity_span = span
         return True
@@ -205,6 +210,9 @@ def binary(c: Checker, e: ast.Binary) -> T:
 def regex(c: Checker, e: ast.Regex) -> T:
     """`=~`, `!~`: of a string."""
     want(c.bag, c.expr(e.left), STRING, e.left.span)
+    words = fault(e.pattern.value)
+    if words:
+        c.error("E219", f"this is no regular expression: {words}", e.pattern.span)
     return T_LONG
 
 

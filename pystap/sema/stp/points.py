@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .unit import Unit
 
     Parts = tuple[ast.Component, ...]
-    Match = tuple[FileScope, ast.Alias, Parts]
+    Match = tuple[FileScope, ast.Alias, Parts, ast.ProbePoint]  # the rest behind the alias's name, and that
 
 DEEPEST = 32
 _NONE = "this probe point is optional, and not there: the handler could never run"
@@ -39,10 +39,9 @@ def run(unit: Unit) -> None:
 
 
 def _missing(unit: Unit) -> None:
-    """Tell of handlers with optional points that aren't there: an error when the script traces no event at all."""
-    traces = any(not derived.resolved.event.user for derived in unit.probes)
+    """Tell of handlers with optional points that aren't there: an error when no probe of the script is."""
     for words, span in unit.missing:
-        if traces:
+        if unit.probes:
             unit.bag.warn("W307", words, span)
         else:
             unit.bag.error("E307", words, span)
@@ -148,9 +147,12 @@ def _resolve(unit: Unit, parts: Parts, user: ast.ProbePoint, depth: int) -> list
         return [_derive(unit, user, parts, r) for r in _resolve_kind(unit, parts, user.span)]
     out: list[Derived] = []
     absent: Diagnostic | None = None
-    for place, alias, rest in matches:
+    for place, alias, rest, name in matches:
         try:
             found = _resolve_list(unit, place, alias.points, rest, user, depth + 1)
+            if depth == 0 and any(has_glob(p.name) for p in parts):
+                for derived in found:
+                    derived.called = point_text(name.components + rest)
         except CompileError as error:
             if len(matches) == 1:
                 raise
@@ -257,7 +259,7 @@ def _script_matches(unit: Unit, parts: Parts) -> list[Match]:
         for name, alias in scope.aliases:
             rest = _match(tuple((c.name, c.arg) for c in name.components), parts)
             if rest is not None:
-                out.append((use(unit, scope) if scope is not unit.scope else scope, alias, rest))
+                out.append((use(unit, scope) if scope is not unit.scope else scope, alias, rest, name))
     return out
 
 
@@ -282,7 +284,7 @@ def _library_matches(unit: Unit, parts: Parts) -> list[Match]:
 def _named(unit: Unit, dotted: str, rest: Parts) -> list[Match]:
     scope = alias_scope(unit, dotted)
     return [
-        (scope, alias, rest)
+        (scope, alias, rest, name)
         for name, alias in scope.aliases
         if ".".join(c.name for c in name.components) == dotted
     ]

@@ -37,7 +37,7 @@ class Unit:
             "module",
             "options",
         ),
-        *("probes", "scope", "target"),
+        *("printed", "probes", "scope", "target"),
     )
 
     def __init__(self, file: ast.File, target: Target, options: Options, bag: Bag) -> None:
@@ -59,4 +59,5 @@ class Unit:
         ] = []  # returns whose entries' values are wanted, and those
         self.entry_points: dict[tuple[str, str], list[Resolved]] = {}  # see entry.py
         self.missing: list[tuple[str, Span]] = []  # handlers without an event, in words
+        self.printed: list[tuple[T, ast.Expr]] = []  # what is printed by its type, not known yet
         self.module: Module | None = None

@@ -204,8 +204,8 @@ def points(draw: st.DrawFn) -> object:
 
 alias_name = b(ast.ProbePoint, tup(b(ast.Component, names | members), 1))
 type_ = some(st.sampled_from(["long", "string"]))
-variable = b(
-    ast.Global, names, some(st.integers(1, 10**6)), st.booleans(), some(number | string), st.booleans()
+variable = b(ast.Global, names, some(st.integers(1, 10**6)), st.booleans(), st.none(), st.booleans()) | b(
+    ast.Global, names, st.none(), st.just(False), some(number | string), st.booleans()
 )
 function = st.builds(
     lambda n, p, body, t, prio, priv: ast.Function(S, n, p, body, S, t, prio, priv),

@@ -110,8 +110,8 @@ def test_mistakes(text: str, code: str, hint: str) -> None:
 @pytest.mark.parametrize(
     "text, code, hint",
     [
-        ("probe syscall.openat { println(filname) }", "W201", "did you mean 'filename'?"),
-        ("probe syscall.read.return { println(retvl) }", "W201", "did you mean 'retval'?"),
+        ("probe syscall.openat { println(filname) }", "E213", "did you mean 'filename'?"),
+        ("probe syscall.read.return { println(retvl) }", "E213", "did you mean 'retval'?"),
         ('probe begin { println("a" + 1) }', "E201", "strings are joined with '.'"),
         ('probe begin { println("a" . 1) }', "E201", "sprint(1) is a string"),
     ],

@@ -9,7 +9,7 @@ END = 'probe end { foreach (k in t) printf("%d", t[k]) println(n) }'
 
 
 def made(body: str) -> Made:
-    return Made(f"global t, n, m\n{EVENT} {{ {body} }}\n{END} probe end {{ println(m) }}")
+    return Made(f"global t, n = 0, m = 0\n{EVENT} {{ {body} }}\n{END} probe end {{ println(m) }}")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_forms(body: str, mode: str | None) -> None:
 
 
 def test_scalars() -> None:
-    script = made("if (!n) n = gettimeofday_ns()")
+    script = Made(f"global n\n{EVENT} {{ if (!n) n = gettimeofday_ns() }} probe end {{ println(n) }}")
     assert script.home("n") == "shared"
     assert [op.attr[1] for op in script.ops("insert")] == ["zero"]
 

@@ -131,7 +131,7 @@ def test_a_handler_without_output_has_no_record() -> None:
 
 
 def test_a_handler_that_does_nothing_is_not_attached() -> None:
-    made = Made(f"global n\n{EVENT} {{ x = offset }}\nprobe begin {{ println(n) }}")
+    made = Made(f"global n = 0\n{EVENT} {{ x = offset }}\nprobe begin {{ println(n) }}")
     assert made.staged.kernel == []
     assert made.notes("empty")
 

@@ -9,7 +9,7 @@ from pystap.ir.nodes import Op
 from pystap.ir.walk import statements
 
 HEAD = "global n, m, t, last\n"
-END = 'probe end { printf("%d %d %d", n, m, last) foreach (k in t) println(t[k]) }\n'
+END = 'probe end { printf("%d %d %d", n, m, last) foreach (k in t) printf("%d", t[k]) }\n'
 OTHER = "probe syscall.getppid "
 TICK = "probe timer.s(1) "
 
