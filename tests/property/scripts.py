@@ -52,6 +52,7 @@ class Maker:
         self.pointers: list[str] = []  # that loops around carry from turn to turn
         self.may_exit = False
         self.kernel = False
+        self.changing = list(TABLES)  # tables that no foreach goes through
 
     def pick(self, things: list[Any]) -> Any:
         return things[self.draw(st.integers(0, len(things) - 1))]
@@ -159,7 +160,7 @@ class Maker:
         return f"@{self.pick(['count', 'sum'])}({self.pick(['agg', 'aggs[1]'])})"
 
     def _i_call(self, depth: int) -> str:
-        if not self.functions:
+        if not self.functions or "t0" not in self.changing:  # functions may change it
             return self._i_const(depth)
         return f"{self.pick(self.functions)}({self.int(depth)}, {self.str(depth)})"
 
@@ -255,17 +256,17 @@ class Maker:
         return str(self.pick([f"{name}++;", f"{name} += {self.int()};", f"{name}--;"]))
 
     def _table(self, depth: int) -> str:
-        name = self.pick(["t1", "t2"] if self.kernel else list(TABLES))
+        name = self.pick(["t1", "t2"] if self.kernel else self.changing)
         element = f"{name}[{self.keys(name, 1)}]"
         return str(self.pick([f"{element}++;", f"{element} += {self.int(1)};"]))
 
     def _set(self, depth: int) -> str:
-        name = self.pick([*NUMBER_GLOBALS, *TABLES])
+        name = self.pick([*NUMBER_GLOBALS, *self.changing])
         place = f"{name}[{self.keys(name, 1)}]" if name in TABLES else name
         return f"{place} = {self.int()};"
 
     def _delete(self, depth: int) -> str:
-        name = self.pick([*NUMBER_GLOBALS, *TABLES, "agg", "word"])
+        name = self.pick([*NUMBER_GLOBALS, *self.changing, "agg", "word"])
         keyed = name in TABLES and not self.chance(4)
         return f"delete {name}[{self.keys(name, 1)}];" if keyed else f"delete {name};"
 
@@ -336,7 +337,9 @@ class Maker:
         sign = self.pick(["+", "-"])
         limit = self.pick(["", " limit 2"])
         self.in_loop += 1
+        before, self.changing = self.changing, [name for name in self.changing if name != "t0"]
         body = self.block(depth, 2)
+        self.changing = before
         self.in_loop -= 1
         return f"foreach ({k}{sign} in t0{limit}) {body[:-1]} x += {k} ^ t0[{k}] }}"
 
@@ -398,7 +401,7 @@ REPORTS = [
     "delete aggs;",
     "foreach ([k, w] in t2) { x += t2[k, w] * (k + strlen(w)); } println(x);",
     "delete t2;",
-    "foreach (k in t0) delete t0[k];",
+    "delete t0;",
     't1["test"] = 3;',
     'delete t1["sshd"];',
     "n1 += 10;",
