@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-_CLASSES = ["alpha", "digit", "alnum", "upper", "lower", "space", "blank", "punct", "print", "graph", "cntrl", "xdigit"]
+_CLASSES = (
+    *("alpha", "digit", "alnum", "upper", "lower", "space"),
+    *("blank", "punct", "print", "graph", "cntrl", "xdigit"),
+)
 
 
 def fault(pattern: str) -> str:
