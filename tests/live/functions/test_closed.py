@@ -15,8 +15,9 @@ from tests.live.tracer import ROOT
 
 # Runs pystap; at the fifth function that is attached to, something happens.
 DRIVER = """
-import os, signal, sys
+import os, signal, sys, time
 from pystap.kernel.attach import functions
+from pystap.runtime.signals import AT_ONCE
 from pystap.kernel.sys import KernelError
 what, real, count = sys.argv[1], functions.attach_kprobe, 0
 def attach(*words, **named):
@@ -27,6 +28,7 @@ def attach(*words, **named):
             os.kill(os.getpid(), getattr(signal, what))
         elif what == "twice":
             os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(2 * AT_ONCE / 1e9)
             os.kill(os.getpid(), signal.SIGINT)
         elif what.isdecimal():
             raise KernelError(int(what), "attaching to a kprobe")
