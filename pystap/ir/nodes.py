@@ -180,7 +180,8 @@ class Global(Node):
     or a warning (bpftrace: `full` = "warn").
     initial: int or str for scalars. display: what sema wants of automatic printing at the end
     ("unread" SystemTap's, "map" bpftrace's, "flag" whether the map of that name is set, "" none);
-    fmt: hints for printing (per language); internal: staging's own, always in the kernel.
+    fmt: hints for printing (per language); parts: of a tuple, the types of its parts; internal: staging's own,
+    always in the kernel.
     """
 
     name: str
@@ -195,6 +196,7 @@ class Global(Node):
     fmt: Any = None
     internal: bool = False
     span: Span = NOWHERE
+    parts: tuple[str, ...] = ()
 
 
 class Event(Node):

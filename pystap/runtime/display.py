@@ -35,6 +35,21 @@ def width(hint: Any) -> int:
     return 1
 
 
+def blank(hint: Any) -> tuple[Any, ...]:
+    """The parts of a value that nobody has assigned."""
+    kind = hint[0] if isinstance(hint, tuple) else hint
+    if kind in ("tuple", "named"):
+        inner = hint[1] if kind == "tuple" else [h for _, h in hint[1]]
+        return tuple([part for one in inner for part in blank(one)])
+    if kind == "ustack":
+        return (0, b"")
+    if kind == "usym":
+        return (0, 0)
+    if kind in ("str", "inet"):
+        return ("",)
+    return (b"",) if kind in ("mac", "kstack", "buf", "array", "record") else (0,)
+
+
 def enumerators(text: str) -> dict[int, str]:
     """The names by value of "0=A;1=B"."""
     found = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import text
-from .display import Display
+from .display import Display, blank
 from .errors import ScriptError
 from .formatting import plain
 from .numbers import MASK
@@ -111,6 +111,8 @@ class Printing:
         event = "stats" if kind in ("stats", "avg") else "map"
         if not spec.keys:
             number = text.bt_number(value, kind)
+            if number == () and spec.fmt is not None:
+                number = blank(spec.fmt[1])
             if sink.structured:
                 sink.event(event, {name: self._data(spec, number, div)})
             else:

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 MISSING = {"i64": "0", "str": '""', "buf": 'b""', "tuple": "()", "stat": "None"}
 
 
+def missing(glob: Global) -> str:
+    """The value of an element that isn't there."""
+    if glob.parts:
+        return f"({', '.join([MISSING[part] for part in glob.parts])},)"
+    return MISSING[glob.value]
+
+
 def glob_of(op: Op) -> Global:
     """The global that an operation works on."""
     glob = op.attr[0] if type(op.attr) is tuple else op.attr
@@ -63,9 +70,10 @@ def _get(body: Body, op: Op) -> None:
     if op.dst is None:
         return
     if glob.keys:
-        body.set(op.dst, f"{state}.get({key(body, op, glob)}, {MISSING[glob.value]})")
+        body.set(op.dst, f"{state}.get({key(body, op, glob)}, {missing(glob)})")
     else:
-        body.set(op.dst, f"{state}.get()" if body.unit.shared(glob) else state)
+        value = f"{state}.get()" if body.unit.shared(glob) else state
+        body.set(op.dst, f"({value} or {missing(glob)})" if glob.parts else value)
 
 
 def _has(body: Body, op: Op) -> None:
@@ -242,7 +250,7 @@ def _zero(body: Body, op: Op) -> None:
     elif glob.value == "stat":
         body.line(f"for _e in {state}.values(): _e.reset()")
     else:
-        body.line(f"for _e in list({state}): {state}[_e] = {MISSING[glob.value]}")
+        body.line(f"for _e in list({state}): {state}[_e] = {missing(glob)}")
 
 
 def _size(body: Body, op: Op) -> None:

@@ -183,6 +183,7 @@ class MapInfo:
             return
         kinds = parts(value)
         glob.value = kinds[0] if len(kinds) == 1 else TUPLE
+        glob.parts = kinds if len(kinds) != 1 else ()
         if not glob.keys:
             glob.initial = {STR: ""}.get(glob.value, 0 if glob.value == "i64" else None)
 
