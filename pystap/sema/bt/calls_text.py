@@ -83,6 +83,8 @@ def _length(body: Body, call: ast.Call) -> tuple[int, Operand | None]:
         return most, None
     length, value = body.number_of(call.args[1], "a length")  # type: ignore[arg-type]
     if isinstance(value.const, int):
+        if value.const < 0:
+            raise error("E207", f"a length is 0 or more, not {value.const}", call.args[1].span)
         return max(1, min(most, value.const)), None
     # a length of 0 or less is no string at all, as 1 is
     return most, body.b.op("sub", (length, Const(1)))
@@ -156,9 +158,11 @@ def ntop(body: Body, call: ast.Call) -> Val:
         if family == AF_INET6:
             raise error("E251", "ntop(AF_INET6, ...) needs an array of 16 bytes", node.span)
         return Val(INET, [body.text_call("ip4_text", body.ops(value)[0])])
-    if type.kind not in ("array", "record", "str", "buffer"):
+    if type.kind not in ("array", "record", "str", "buffer") or (type.kind == "str" and value.mem is None):
         raise error("E251", f"ntop() needs an address, not {name(type)}", node.span)
     size = size_of(type)
+    if type.kind == "str":  # an array of characters, which is no text here
+        value = Val(T("buffer", size), None, value.mem)
     if size not in (4, 16) or (family and size != (4 if family == AF_INET else 16)):
         raise error("E251", f"ntop() needs an address of 4 or 16 bytes, not {size}", node.span)
     if size == 16:
