@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.live.cli.test_leaves_nothing import assert_gone, held
+from tests.live.leftovers import assert_gone, held
 from tests.live.network import Namespace, namespace
 from tests.live.tracer import PATIENCE, Tracer, run
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from pystap.kernel.objects import link_ids, map_ids, prog_ids
 from pystap.runtime.signals import AT_ONCE
+from tests.live.leftovers import KINDS, assert_gone, held
 from tests.live.tracer import PATIENCE, ROOT, Tracer
 
 SCRIPT = """
@@ -24,30 +22,6 @@ probe syscall.getppid { println(pid()) }
 probe timer.profile { n[0] <<< 1 }
 probe end { println("ended") }
 """
-KINDS = {"prog_id": prog_ids, "link_id": link_ids, "map_id": map_ids}
-
-
-def held(pid: int) -> dict[str, set[int]]:
-    """The ids of the BPF objects that a process has open."""
-    found: dict[str, set[int]] = {kind: set() for kind in KINDS}
-    for entry in os.listdir(f"/proc/{pid}/fdinfo"):
-        try:
-            text = Path(f"/proc/{pid}/fdinfo/{entry}").read_text()
-        except OSError:
-            continue
-        for kind, number in re.findall(r"^(prog_id|link_id|map_id):\s*(\d+)$", text, re.M):
-            found[kind].add(int(number))
-    return found
-
-
-def assert_gone(objects: dict[str, set[int]]) -> None:
-    """Wait until the kernel has none of them any more: it frees after a grace period."""
-    until = time.monotonic() + PATIENCE
-    while left := {
-        kind: ids & set(KINDS[kind]()) for kind, ids in objects.items() if ids & set(KINDS[kind]())
-    }:
-        assert time.monotonic() < until, left
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
@@ -104,7 +78,7 @@ def attach(self):
 Door.attach = attach
 close = Door.close
 def announce(self):
-    from tests.live.cli.test_leaves_nothing import held
+    from tests.live.leftovers import held
     import os, json
     if self.attachments:
         print(json.dumps({kind: sorted(ids) for kind, ids in held(os.getpid()).items()}), flush=True)

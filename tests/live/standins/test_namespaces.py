@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from tests.live.cli.test_leaves_nothing import assert_gone, held
+from tests.live.leftovers import assert_gone, held
 from tests.live.network import namespace
 from tests.live.standins.pair import MUTE, PING, THERE, pair
 from tests.live.tracer import PATIENCE, Tracer
