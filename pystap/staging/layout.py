@@ -157,20 +157,7 @@ class Layout:
         value_size = 8
         if glob.stat is not None:
             fields, value_size = stat_fields(glob.stat)
-        key_size = sum((p.size + 7) & ~7 for p in parts)
-        map_name, offset, front = "", 0, 0
-        if home == DELTA:
-            map_name = self._named(glob) if glob.keys else "delta"
-            if glob.keys:
-                front = FRONT_SLOTS
-            else:
-                offset, self.delta = self.delta, self.delta + value_size
-        elif home == SHARED:
-            map_name = self._named(glob) if glob.keys else "ctl"
-            if not glob.keys:
-                offset, self.ctl = self.ctl, self.ctl + value_size
-        if map_name and glob.keys and (glob.wrap or glob.full != "error"):
-            offset, self.ctl = self.ctl, self.ctl + 8
+        map_name, offset = self._place(glob, home, value_size)
         stat = glob.stat
         spec = GlobalSpec(
             name=glob.name,
@@ -180,7 +167,7 @@ class Layout:
             offset=offset,
             keys=glob.keys,
             key=parts,
-            key_size=key_size,
+            key_size=sum((p.size + 7) & ~7 for p in parts),
             value=glob.value,
             value_size=value_size,
             stat_fields=fields,
@@ -195,12 +182,27 @@ class Layout:
             display=glob.display,
             fmt=glob.fmt,
             resets=resets,
-            front=front,
+            front=FRONT_SLOTS if home == DELTA and glob.keys else 0,
         )
         self.specs.append(spec)
         if glob.keys and home != USER:
             self._maps(spec, glob.internal)
         return spec
+
+    def _place(self, glob: Global, home: str, size: int) -> tuple[str, int]:
+        """Return the map, and where in its element a scalar lies; of an array its mark of being full, in ctl."""
+        if home == USER:
+            return "", 0
+        if glob.keys:
+            offset = 0
+            if glob.wrap or glob.full != "error":
+                offset, self.ctl = self.ctl, self.ctl + 8
+            return self._named(glob), offset
+        if home == DELTA:
+            offset, self.delta = self.delta, self.delta + size
+            return "delta", offset
+        offset, self.ctl = self.ctl, self.ctl + size
+        return "ctl", offset
 
     def _named(self, glob: Global) -> str:
         """Return the name of a global's map: its own, and its number where something else is called so."""

@@ -148,17 +148,7 @@ class Preprocessor:
             if token[0] != "%)":
                 yield token
             return
-        token = next(raw)
-        params: list[str] | None = None
-        if token[0] == "(":
-            params = []
-            token = next(raw)
-            while token[0] not in (")", "%(", "eof"):
-                if token[0] != ",":
-                    params.append(str(token[1]))
-                token = next(raw)
-            if token[0] == ")":
-                token = next(raw)
+        params, token = self._parameters(raw)
         if token[0] != "%(":
             yield _error(
                 token, "E112", "the text of a macro stands between %( and %)", "@define NAME %( text %)"
@@ -170,7 +160,25 @@ class Preprocessor:
         if last[0] == "eof":
             yield _error(at, "E112", f"the definition of @{name[1]} is not closed", "close it with %)")
             yield last
-        elif any(t[0] == "@define" for t in body):
+        else:
+            yield from self._keep(name, params, body)
+
+    def _parameters(self, raw: Iterator[Token]) -> tuple[tuple[str, ...] | None, Token]:
+        """Take the parameters of a definition, if it has some; return the token behind them, too."""
+        token = next(raw)
+        if token[0] != "(":
+            return None, token
+        params = []
+        token = next(raw)
+        while token[0] not in (")", "%(", "eof"):
+            if token[0] != ",":
+                params.append(str(token[1]))
+            token = next(raw)
+        return tuple(params), next(raw) if token[0] == ")" else token
+
+    def _keep(self, name: Token, params: tuple[str, ...] | None, body: tuple[Token, ...]) -> Iterator[Token]:
+        """Add a macro, or return why not."""
+        if any(t[0] == "@define" for t in body):
             yield _error(name, "E112", "a macro cannot define macros")
             self.macros[name[1]] = Macro(_span(name), name[1], None, ())
         elif "@" + name[1] in AT_OPERATORS:
@@ -179,9 +187,7 @@ class Preprocessor:
             line = self.macros[name[1]].span.line
             yield _error(name, "E112", f"the macro @{name[1]} is defined already, in line {line}")
         else:
-            self.macros[name[1]] = Macro(
-                _span(name), name[1], None if params is None else tuple(params), body
-            )
+            self.macros[name[1]] = Macro(_span(name), name[1], params, body)
 
     def _body(self, raw: Iterator[Token]) -> tuple[tuple[Token, ...], Token]:
         """Take the tokens up to the `%)` that closes a definition."""
