@@ -12,10 +12,6 @@ from struct import Struct
 from ..bpf import consts_gen as abi
 from .sys import KernelError, address, bpf, object_name
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 INSN_SIZE = 8
 FUNC_INFO_SIZE = 8
 LINE_INFO_SIZE = 16
@@ -48,7 +44,6 @@ def load_program(
     prog_type: int,
     insns: bytes,
     *,
-    license: str = "GPL",
     name: str = "",
     expected_attach_type: int = 0,
     attach_btf_id: int = 0,
@@ -56,7 +51,6 @@ def load_program(
     btf_fd: int = 0,
     func_info: bytes = b"",
     line_info: bytes = b"",
-    fd_array: Sequence[int] = (),
     flags: int = 0,
     log: bool = True,
     log_level: int = 1,
@@ -65,20 +59,18 @@ def load_program(
     """Load a program and return its descriptor (close-on-exec); `VerifierError` if it is refused.
 
     attach_btf_obj_fd: the BTF of the module that `attach_btf_id` belongs to, 0 for vmlinux.
-    fd_array: map and module BTF descriptors that instructions name by their index here.
     log=False: a refusal is a plain `KernelError`, without loading again.
     log_to: gets the log of a program that loads, at `log_level`.
     """
-    code, licence = bytes(insns), license.encode() + b"\0"
+    code, licence = bytes(insns), b"GPL\0"  # as the helpers demand
     func, line = bytes(func_info), bytes(line_info)
-    fds = bytearray(b"".join([fd.to_bytes(4, "little") for fd in fd_array]))
     attr = bytearray(
         _LOAD.pack(
             *(prog_type, len(code) // INSN_SIZE, address(code), address(licence)),
             *(0, 0, 0, 0, flags, object_name(name), 0, expected_attach_type, btf_fd),
             *(FUNC_INFO_SIZE if func else 0, address(func) if func else 0, len(func) // FUNC_INFO_SIZE),
             *(LINE_INFO_SIZE if line else 0, address(line) if line else 0, len(line) // LINE_INFO_SIZE),
-            *(attach_btf_id, attach_btf_obj_fd, 0, address(fds)),
+            *(attach_btf_id, attach_btf_obj_fd, 0, 0),
         )
     )
     what = f"loading program {name or '(unnamed)'}"
