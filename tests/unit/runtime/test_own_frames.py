@@ -28,6 +28,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What the kernel lists: the first text at the first reading, and so on; the last one from then on."""
     listed: list[bytes] = []
     monkeypatch.setattr(kernel, "_loaded", [])
+    monkeypatch.setattr(kernel, "_kept", lambda: None)
 
     def read() -> kernel.Kallsyms:
         return kernel.Kallsyms(listed.pop(0) if len(listed) > 1 else listed[0])
@@ -70,6 +71,7 @@ def test_functions_of_modules_stay(texts: list[bytes]) -> None:
 
 def test_symbols_that_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "_loaded", [])
+    monkeypatch.setattr(kernel, "_kept", lambda: None)
 
     def read() -> kernel.Kallsyms:
         raise kernel.KernelError(1, "reading")
