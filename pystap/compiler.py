@@ -161,13 +161,16 @@ def _ebpf(c: Compilation) -> None:
     if zero is not None:
         c.staged.maps.append(zero)
 
+    options = c.options
+    if options.max_action is None and c.staged.lang == "bt":  # bpftrace has no such limit
+        options = options.replace(max_action=_MOST_TURNS)
     users = Users(c.staged.kernel)
 
     def attempt(group: list[KernelProgram]) -> None:
         assert c.staged is not None
         try:
             own = users.own(group)
-            c.progs.append(generate(merge(group), c.staged.homes, c.staged.errors, machine, c.options, own))
+            c.progs.append(generate(merge(group), c.staged.homes, c.staged.errors, machine, options, own))
         except TooBig as error:
             if len(group) == 1:
                 words = f"the kernel stage can't run this handler: {error.reason}"
@@ -220,6 +223,7 @@ PASSES: tuple[tuple[str, Callable[[Compilation], None], int], ...] = (
 
 
 _RECURSION = 12000  # the deepest tree that the parsers let through, some five calls a level
+_MOST_TURNS = 1 << 23  # what the kernel's bpf_loop allows
 TOO_BIG = "E321"
 MIRRORED = "W320"
 

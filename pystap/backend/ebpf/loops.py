@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 MAX_ACTION = 1000
 EXCEEDED = "MAXACTION exceeded"
 _DEEPEST = 6  # of 8 functions that the kernel allows
-_MOST = 1 << 23  # what bpf_loop allows
+_MOST = (1 << 23) - 1  # bpf_loop allows one more, which tells that it was too many
 LEAVE_NONE, LEAVE_OWN, LEAVE_ERROR, LEAVE_FINAL, LEAVE_FIRST = range(5)  # LEAVE_FINAL: no Try catches it
 
 
 def max_action(options: Any) -> int:
-    """How many turns a run may make."""
+    """How many turns the loops of a run may make."""
     own: int = MAX_ACTION if options.max_action is None else options.max_action
     return min(own, _MOST)
 
