@@ -91,6 +91,7 @@ OPS: dict[str, OpInfo] = {
         "*", "", "u", "output read", on_global=True
     ),  # bpftrace; attr (g,): operands top, div or none
     "print_value": OpInfo("a", "", "u", "output"),  # bpftrace print(expr); attr: display hint
+    "line": OpInfo("s", "", "u", "output"),  # SystemTap's log(): a newline is added where there is none
     "log": OpInfo("s", "", "u", "output"),  # to stderr with a newline
     "warn": OpInfo("s", "", "u", "output"),  # "WARNING: ..." to stderr
     # control

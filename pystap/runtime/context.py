@@ -98,6 +98,10 @@ class Context:
             self.exiting.append(code)
             self.door.stop()
 
+    def line(self, text: str) -> None:
+        """SystemTap's log(): a line of output."""
+        self.sink.emit(_ended(text))
+
     def log(self, text: str) -> None:
         """A line on standard error."""
         self.sink.message(text + "\n")
@@ -105,7 +109,7 @@ class Context:
     def warn(self, text: str) -> None:
         """A warning of the script; bpftrace's begins with its place and the word."""
         if self.options.warnings:
-            self.sink.message(text + "\n" if self.lang == "bt" else f"WARNING: {text}\n")
+            self.sink.message(text + "\n" if self.lang == "bt" else f"WARNING: {_ended(text)}")
 
     def warn_once(self, key: str, text: str) -> None:
         """A warning of the runtime."""
@@ -133,3 +137,8 @@ class Context:
         if "%" in message:
             message = message % (argument & (1 << 64) - 1)
         return ScriptError(message, site.place)
+
+
+def _ended(text: str) -> str:
+    """A message with a newline at its end."""
+    return text if text.endswith("\n") else text + "\n"

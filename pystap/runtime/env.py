@@ -53,6 +53,8 @@ def _bound(context: Context, name: str) -> Any:
         return context.sink.emit
     if name == "_exit":
         return context.exit
+    if name == "_line":
+        return context.line
     if name == "_log":
         return context.log
     if name == "_warn":

@@ -146,6 +146,7 @@ EMIT: dict[str, Emit] = {
     "load_str": _load,
     "load_buf": _load,
     "print_value": _print_value,
+    "line": _to("_line"),
     "log": _to("_log"),
     "warn": _to("_warn"),
     "exit": _to("_exit"),

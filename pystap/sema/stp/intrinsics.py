@@ -64,7 +64,7 @@ OTHERS: dict[str, tuple[str, str]] = {
     "exit": ("", ""),
     "abort": ("", ""),
     "error": ("s", ""),
-    "log": ("s", ""),
+    "line": ("s", ""),
     "guru": ("s", ""),
     "warn": ("s", ""),
 }

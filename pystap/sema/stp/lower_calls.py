@@ -294,7 +294,7 @@ _SPECIAL = {
     "guru": _guru,
     "exit": _exit,
     "abort": _abort,
-    **dict.fromkeys(("error", "log", "warn"), _message),
+    **dict.fromkeys(("error", "line", "warn"), _message),
 }
 
 TABLE: dict[type, Any] = {ast.Call: call}

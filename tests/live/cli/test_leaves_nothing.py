@@ -129,7 +129,7 @@ def test_output_that_nobody_reads() -> None:
 @pytest.mark.parametrize("event", ["timer.s(1000)", "syscall.sync", "end"])
 def test_a_reader_that_goes_while_nothing_is_printed(output: str, event: str) -> None:
     """`pystap ... | true` ends, quietly, with its end handlers."""
-    script = f'probe {event} {{ println("x") }} probe end {{ println("x"); log("ended") }}'
+    script = f'probe {event} {{ println("x") }} probe end {{ println("x"); warn("ended") }}'
     ours, theirs = os.pipe() if output == "pipe" else [one.detach() for one in socket.socketpair()]
     with subprocess.Popen(
         [sys.executable, "-m", "pystap", "-v", "-e", script],
@@ -146,7 +146,7 @@ def test_a_reader_that_goes_while_nothing_is_printed(output: str, event: str) ->
         assert tracer.poll() is None
         os.close(ours)
         assert tracer.wait(PATIENCE) == 1
-        assert tracer.stderr.read().splitlines()[:1] == ["ended"]
+        assert tracer.stderr.read().splitlines()[:1] == ["WARNING: ended"]
 
 
 def test_output_to_a_full_disk() -> None:

@@ -17,7 +17,7 @@ from .tools import attempt, begin, body_text, function_text, handler_text, lines
         ('print("é")', ['printf "\xc3\xa9"']),
         ("exit()", ["exit 0"]),
         ('error("x")', ['raise "x"']),
-        ('log("x") warn("y")', ['log "x"', 'warn "y"']),
+        ('log("x") warn("y")', ['line "x"', 'warn "y"']),
         ("x = -3 println(~x)", ["x = -3", "t1 = not x", 'printf "%d\\n" t1']),
         (
             "println(7 >> 1) println(7 >>> 1)",
