@@ -72,6 +72,7 @@ class Session:
         self.failed = False
         self.stopping = False
         self._unread = False  # nobody reads the output any more
+        self._command_failed = False
         self._changes = any(spec.changes for spec in program.records)  # runs do more than to make records
         self._dropping = True  # after exit() no record runs
         self._watch: Watch | None = None
@@ -138,7 +139,7 @@ class Session:
             self.close()
             if collecting:
                 gc.enable()
-        if self.failed or self._unread:
+        if self.failed or self._unread or self._command_failed:
             return 1
         return self.context.exiting[0] & 255 if self.context.exiting else 0
 
@@ -473,7 +474,8 @@ class Session:
         Printing(self.context).display(shown, self.state, ending=ending)
 
     def _reap(self, child: HeldCommand) -> None:
-        """Say how the command of -c ended, if it did badly."""
+        """Say how the command of -c ended, if it did badly: then the run has failed (error::pass5 of stap's manual)."""
         status = child.poll()
         if status and self.program.lang == "stp":
             self.context.warn_once("command", f"the command ended with status {status}")
+            self._command_failed = not self.signals.ending  # Ctrl-C is the command's, too

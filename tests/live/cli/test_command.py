@@ -53,6 +53,26 @@ def test_the_command_is_the_target() -> None:
         assert out == "100 1 1\n", stage
 
 
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        ("true", 0, ""),
+        ("false", 1, "WARNING: the command ended with status 1\n"),
+        ("sh -c 'kill -9 $$'", 1, "WARNING: the command ended with status 137\n"),
+    ],
+)
+def test_a_command_that_fails_fails_the_run(command: str, status: int, said: str) -> None:
+    done = run("-e", 'probe end { println("end") }', "-c", command)
+    assert (done.status, done.out, done.err) == (status, "end\n", said)
+
+
+def test_a_command_of_bpftrace_may_fail(tmp_path: Path) -> None:
+    script = tmp_path / "x.bt"
+    script.write_text('END { printf("end\\n"); }')
+    done = run(str(script), "-c", "false")
+    assert (done.status, done.out.splitlines()[0]) == (0, "end")
+
+
 def test_the_end_of_the_target_process_ends_the_run() -> None:
     with subprocess.Popen(["sleep", "1000"]) as sleeper:
         with Tracer(
