@@ -243,15 +243,16 @@ class Child:
         return os.WEXITSTATUS(raw) if pid else None
 
 
-def test_the_command_is_released_when_programs_run_and_its_end_ends_the_run() -> None:
-    child = Child(0.1, 3)
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_command_is_released_when_programs_run_and_its_end_ends_the_run(code: int) -> None:
+    child = Child(0.1, code)
     door, sink = FakeDoor(), ListSink()
     seen: list[int] = []
     door.on_go = lambda: seen.append(child.released)
     session = Session(program(SOURCE, (SAY,), end=("end",)), door, sink, Options(), child)  # type: ignore[arg-type]
-    assert session.run() == 0
+    assert session.run() == (1 if code else 0)
     assert (seen, child.released, sink.text) == ([0], 1, "end;")
-    assert "status 3" in sink.said[0]
+    assert bool(sink.said) == bool(code) and (not code or "status 3" in sink.said[0])
 
 
 def test_an_error_in_a_handler_ends_the_run_with_the_error_handlers() -> None:
