@@ -60,8 +60,13 @@ class Stat:
         count = self.count
         if not count:
             return 0
-        total = wrap(self.sum)
+        total = self.total
         return total // count if total >= 0 else -(-total // count)
+
+    @property
+    def total(self) -> int:
+        """The sum as 64 bits hold it, with the sign that the values have."""
+        return wrap(self.sum)
 
     @property
     def variance(self) -> int:
@@ -117,6 +122,11 @@ class FullStat(Stat):
             self.log = [a + b for a, b in zip(self.log, other.log, strict=True)]
         if other.linear:
             self.linear = [a + b for a, b in zip(self.linear, other.linear, strict=True)]
+
+    @property
+    def total(self) -> int:
+        """The sum as 64 bits hold it; one of numbers without a sign has none."""
+        return wrap(self.sum) if self.spec.signed else self.sum & MASK
 
     @property
     def variance(self) -> int:

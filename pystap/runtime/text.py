@@ -126,10 +126,10 @@ def bt_number(value: object, kind: str) -> object:
         return value
     stat: Stat = value  # type: ignore[assignment]
     if kind == "stats":
-        return {"count": stat.count, "average": stat.avg, "total": stat.sum}
+        return {"count": stat.count, "average": stat.avg, "total": stat.total}
     if kind in ("min", "max") and not stat.count:
         return 0
-    return getattr(stat, kind if kind in ("sum", "avg", "min", "max") else "count")
+    return getattr(stat, {"sum": "total", "avg": "avg", "min": "min", "max": "max"}.get(kind, "count"))
 
 
 def scaled(number: int) -> str:

@@ -34,7 +34,7 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     **calls_more.TABLE,
 }
 
-_LATER = "find dw_ustack override skboutput uaddr unwatch write_user typeinfo strcap tseries assert_str"
+_LATER = "dw_ustack override skboutput uaddr unwatch write_user typeinfo strcap tseries globmatch"
 LATER = frozenset(_LATER.split())
 _WHY = {
     "override": (

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..build import Operand
     from .body import Body
     from .maps import MapInfo
 
@@ -92,15 +93,38 @@ def _with_key(body: Body, call: ast.Call) -> assign.Place:
     return info, ops
 
 
+def _lookup(body: Body, call: ast.Call) -> tuple[MapInfo, list[Operand], Val]:
+    info, keys = _with_key(body, call)
+    if not info.keys:
+        raise error("E252", f"'{info.text}' has no keys", call.span)
+    return info, keys, Val(BOOL, [body.b.op("has", tuple(keys), info.glob, I64)])
+
+
 def has_key(body: Body, call: ast.Call) -> Val:
     """`has_key(@m, key)`."""
     try:
-        info, keys = _with_key(body, call)
+        return _lookup(body, call)[2]
     except assign.Given:
         return Val(BOOL, [Const(0)])
-    if not info.keys:
-        raise error("E252", f"'{info.text}' has no keys", call.span)
-    return Val(BOOL, [body.b.op("has", tuple(keys), info.glob, I64)])
+
+
+def find(body: Body, call: ast.Call) -> Val:
+    """`find(@m, key, $x)`: whether the element is there; $x gets its value then, and else keeps its own."""
+    node = call.args[2]
+    if not isinstance(node, ast.Variable):
+        raise error("E251", "the third argument of find() is a variable", node.span, "find(@name, key, $x)")
+    if body.scope.bound("$" + node.name) is None and body.scope.find(node.name) is None:
+        raise error("E250", f"undefined variable '${node.name}'", node.span, f"let ${node.name};")
+    try:
+        info, keys, there = _lookup(body, call)
+    except assign.Given:
+        return Val(BOOL, [Const(0)])
+    there = body.held(there)
+    then, _ = body.b.branch(body.ops(there)[0])
+    before = body.b.into(then)
+    assign.assign_variable(body, node.name, assign.element(body, info, keys, call.span), node.span)
+    body.b.into(before)
+    return there
 
 
 def len_(body: Body, call: ast.Call) -> Val:
@@ -136,6 +160,7 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "zero": (1, 1, zero),
     "delete": (1, 2, delete),
     "has_key": (2, 2, has_key),
+    "find": (3, 3, find),
     "len": (1, 1, len_),
     "exit": (0, 1, exit_),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...btf import types as bt
 from ...ir.nodes import Const, Text
 from ...lang.bt import ast
 from ..build import latin
@@ -44,6 +45,18 @@ def static_assert(body: Body, call: ast.Call) -> Val:
     if not value.const:
         words = body.literal(call.args[1], "the message") if len(call.args) == 2 else call.args[0].span.text
         raise error("E266", f"static assertion failed: {words}", call.span)
+    return Val(types.VOID, [])
+
+
+def assert_str(body: Body, call: ast.Call) -> Val:
+    """`assert_str(e)`: a mistake unless it is a string, or characters in memory."""
+    type = ctypes_.type_of(body, call.args[0])
+    inner = None
+    if type.kind in ("ptr", "array") and type.ctype is not None:
+        inner = body.unit.btf.resolve(type.ctype.type if type.kind == "array" else type.ctype)
+    characters = isinstance(inner, bt.Int) and inner.size == 1
+    if type.kind not in ("str", "none") and not characters:
+        raise error("E251", f"assert_str() needs a string, not {types.name(type)}", call.args[0].span)
     return Val(types.VOID, [])
 
 
@@ -141,6 +154,7 @@ TABLE: dict[str, tuple[int, int, Callable[[Body, ast.Call], Val]]] = {
     "is_literal": (1, 1, is_literal),
     "static_assert": (1, 2, static_assert),
     "assert": (2, 2, assert_),
+    "assert_str": (1, 1, assert_str),
     "fail": (1, 99, fail),
     "cgroupid": (1, 1, cgroupid),
     "default_str_length": (0, 0, default_str_length),

@@ -38,7 +38,7 @@ KEYS: dict[str, tuple[Any, Any]] = {
             "unstable_dw_ustack",
             "unstable_typeinfo",
             "unstable_import_statement",
-            "unstable_macro",
+            *("unstable_macro", "unstable_import", "unstable_map_decl", "unstable_addr"),
         ),
         (("error", "warn", "enable"), "warn"),
     ),
@@ -48,7 +48,8 @@ KEYS: dict[str, tuple[Any, Any]] = {
 # Settings of what there isn't here (LLVM, libbpf's logs, one program for each probe): any value does.
 _NOTHING = (
     "cache_user_symbols cpp_demangle lazy_symbolication log_size max_bpf_progs on_stack_limit show_debug_info "
-    "use_blazesym unstable_dw_ustack unstable_typeinfo unstable_import_statement unstable_macro"
+    "use_blazesym unstable_dw_ustack unstable_typeinfo unstable_import_statement unstable_macro "
+    "unstable_import unstable_map_decl unstable_addr"
 )
 MEANINGLESS = frozenset(_NOTHING.split())
 # Words of the environment that were names of settings once.
