@@ -41,6 +41,9 @@ class Actions:
     def system(self, command: str) -> None:
         """Run a shell command: SystemTap goes on meanwhile, bpftrace waits for its end."""
         context = self._context
+        if context.sink.structured:
+            self._gathered(command)
+            return
         context.sink.flush()
         files = [(os.POSIX_SPAWN_DUP2, context.sink.fd, 1)]
         argv = ["/bin/sh", "-c", command.encode("latin-1")]
@@ -49,6 +52,18 @@ class Actions:
             os.waitpid(pid, 0)
         else:
             context.children.append(pid)
+
+    def _gathered(self, command: str) -> None:
+        """Run it, and write what it prints as one event."""
+        get, put = os.pipe2(os.O_CLOEXEC)
+        argv = ["/bin/sh", "-c", command.encode("latin-1")]
+        files = [(os.POSIX_SPAWN_DUP2, put, 1)]
+        pid = os.posix_spawn("/bin/sh", argv, os.environ, file_actions=files)  # type: ignore[arg-type]
+        os.close(put)
+        with open(get, "rb") as out:
+            text = out.read().decode("latin-1")
+        os.waitpid(pid, 0)
+        self._context.sink.event("syscall", text)
 
     def ftrace(self, text: str) -> None:
         """Write to the kernel's trace buffer."""

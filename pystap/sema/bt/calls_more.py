@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.nodes import STR, Const
+from ...ir.nodes import STR, Const, Text
 from ...lang.bt import ast
 from ..build import wrap
 from . import types
@@ -121,8 +121,9 @@ def percpu_kaddr(body: Body, call: ast.Call) -> Val:
 
 
 def path(body: Body, call: ast.Call) -> Val:
-    """`path(file->f_path)`: the name of a file with its folders."""
+    """`path(file->f_path)`: the name of a file with its folders; of none, and of what can't be read, ""."""
     from ...ir.nodes import Call
+    from ...ir.ops import Load
     from .worked import library_function
 
     node = call.args[0]
@@ -134,7 +135,12 @@ def path(body: Body, call: ast.Call) -> Val:
         raise error("E251", f"path() needs a struct path, not {name(value.type)}", node.span)
     address, _ = pointer_of(body, value, node)
     text = body.b.temp(STR)
+    body.b.mov(text, Text(""))
+    mount = body.b.op("load", (address,), Load(0, 8, False, "zero", "", "kernel", "path()"))
+    then, _ = body.b.branch(mount)
+    before = body.b.into(then)
     body.b.out.append(Call(text, library_function(body.unit, "d_path"), (address,), call.span))
+    body.b.into(before)
     return Val(T("str", body.unit.config.max_strlen), [text])
 
 
