@@ -165,6 +165,7 @@ def push(body: Body, info: MapInfo, keys: list[Operand], call: ast.Call) -> None
         if value.type.kind == "none":
             return
         signed = value.type.signed or bool(value.type.note)
+    signed = signed or kind in ("hist", "lhist")  # they take an int64, whatever is given
     stat = T("stat", 8, signed, note=kind)
     if kind == "hist":
         bits = body.constant(args[1], "the second argument of hist()") if len(args) == 2 else 0  # type: ignore[arg-type]
