@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import E2BIG, EILSEQ, EINVAL, ENOENT
+from errno import E2BIG, EBUSY, EILSEQ, EINVAL, ENOENT
 from struct import Struct
 
 from ..bpf import consts_gen as abi
@@ -224,10 +224,11 @@ def _kprobe(prog: Prog, btf: Btf | None) -> Any:
     return options, attach
 
 
-# A trampoline's programs are counted: BPF_MAX_TRAMP_LINKS.
-_TOO_MANY = (
-    "as many programs are attached to it already as the kernel allows; --attach=kprobe knows no such limit"
-)
+# Why a function has no trampoline. Its programs are counted: BPF_MAX_TRAMP_LINKS.
+_NO_TRAMPOLINE = {
+    E2BIG: "as many programs are attached to it already as the kernel allows; --attach=kprobe knows no such limit",
+    EBUSY: "the kernel keeps tracing out of this function (notrace), or something else changes its beginning",
+}
 
 
 def _function(prog: Prog, btf: Btf | None) -> Any:
@@ -248,8 +249,7 @@ def _function(prog: Prog, btf: Btf | None) -> Any:
         try:
             return attach_tracing(fd, prog.target, attach_type=kind)
         except KernelError as error:
-            if error.errno == E2BIG:
-                error.strerror = _TOO_MANY
+            error.strerror = _NO_TRAMPOLINE.get(error.errno or 0, error.strerror)
             raise
 
     return options, attach

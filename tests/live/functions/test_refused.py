@@ -42,6 +42,26 @@ def test_says_why(probes: None, point: str, words: str, hint: str) -> None:
     assert "Traceback" not in tracer.err
 
 
+def test_without_tracing(probes: None) -> None:
+    """A function that has types, and that nothing but the kernel's list of what it can trace speaks against."""
+    target = live_target()
+    known = target.functions
+    assert known is not None and known.table is not None
+    if known.traceable() is None:
+        pytest.skip("this kernel doesn't tell what it can trace")
+    traceable = {symbol for _, _, symbol in known.matching("__do_sys_*")}
+    refused = (
+        symbol
+        for _, symbol, _ in known.table.functions("__do_sys_*")
+        if symbol not in traceable and target.btf.find_func(symbol) and not known.why_not(symbol)
+    )
+    name = next(refused, "")
+    if not name:
+        pytest.skip("this kernel can trace all of them")
+    done = run("-T", "1", "-e", f'probe kernel.function("{name}") {{ println(1) }}')
+    assert done.status == 1 and name in done.err and "(notrace)" in done.err, done.err
+
+
 def test_optional_is_left_out(probes: None) -> None:
     text = 'probe module("nowhere").function("f")?, begin { println("here") exit() }'
     with Tracer("-e", text, until_ready=False) as tracer:
