@@ -13,6 +13,15 @@ HERE6, THERE6 = "fd00:d3::1", "fd00:d3::2"
 NEAR, FAR = "stp-near", "stp-far"  # the devices
 
 
+# A device sends nothing by itself once it is up: no solicitations, reports to groups at once, no probes of neighbours.
+SILENT = """
+cd /proc/sys/net/ipv6/conf/$0
+echo 0 > router_solicitations; echo 0 > accept_dad; echo 1 > addr_gen_mode
+echo 1 > mldv1_unsolicited_report_interval; echo 1 > mldv2_unsolicited_report_interval
+for family in ipv4 ipv6; do echo 600 > /proc/sys/net/$family/neigh/$0/delay_first_probe_time; done
+"""
+
+
 @contextmanager
 def pair() -> Iterator[tuple[Namespace, Namespace]]:
     """Make (here, there), each with an address of both families that the other one can reach."""
@@ -23,6 +32,7 @@ def pair() -> Iterator[tuple[Namespace, Namespace]]:
 
         ip("-n", here.name, "link", "add", NEAR, "type", "veth", "peer", "name", FAR, "netns", there.name)
         for ns, device, four, six in ((here, NEAR, HERE, HERE6), (there, FAR, THERE, THERE6)):
+            ip("netns", "exec", ns.name, "sh", "-ec", SILENT, device)
             ip("-n", ns.name, "addr", "add", f"{four}/24", "dev", device)
             ip("-n", ns.name, "addr", "add", f"{six}/64", "dev", device, "nodad")
             ip("-n", ns.name, "link", "set", device, "up")
