@@ -10,6 +10,10 @@ import os
 
 from .. import cachefile
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _BTF = "/sys/kernel/btf/vmlinux"
 _LARGEST = 1 << 26
@@ -36,6 +40,17 @@ def keep(name: str, data: bytes) -> None:
     """Keep this for later runs."""
     if mark := _marked():
         cachefile.write(_path(name), data + mark)
+
+
+def kept_words(name: str) -> list[str] | None:
+    """Return the words that were kept, or None."""
+    found = kept(name)
+    return None if found is None else found[0][: found[1]].decode("ascii").split()
+
+
+def keep_words(name: str, words: Iterable[object]) -> None:
+    """Keep these, each without blanks."""
+    keep(name, " ".join(map(str, words)).encode("ascii"))
 
 
 def effective_capabilities() -> int | None:

@@ -25,16 +25,13 @@ _CAPABILITIES = ((21, "CAP_SYS_ADMIN"), (38, "CAP_PERFMON"), (39, "CAP_BPF"))
 class Features:
     """The kernel's features; those that name kernel types or functions need its BTF."""
 
-    __slots__ = ("_btf", "_kept", "_known")
+    __slots__ = ("_btf", "_known", "_remember")
 
     def __init__(self, btf: Btf | None = None, *, remember: bool = False) -> None:
         self._btf = btf
-        self._known: dict[str, tuple[bool, str]] = {}
-        self._kept: list[str] | None = None
-        if remember:
-            found = boot.kept(_KEPT)
-            self._kept = found[0][: found[1]].decode("ascii").split() if found is not None else []
-            self._known = dict.fromkeys(self._kept, (True, ""))
+        self._remember = remember
+        kept = boot.kept_words(_KEPT) if remember else None
+        self._known: dict[str, tuple[bool, str]] = dict.fromkeys(kept or (), (True, ""))
 
     def names(self) -> tuple[str, ...]:
         """The features that `has` knows, in the order of a report."""
@@ -58,9 +55,8 @@ class Features:
             except (KernelError, OSError) as error:
                 found = (False, str(error))
             self._known[name] = found
-            if found[0] and self._kept is not None:
-                self._kept.append(name)
-                boot.keep(_KEPT, " ".join(self._kept).encode("ascii"))
+            if found[0] and self._remember:
+                boot.keep_words(_KEPT, [known for known, (works, _) in self._known.items() if works])
         return found
 
 

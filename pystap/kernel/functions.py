@@ -236,14 +236,14 @@ class Functions:
 
     def _ends_of_closed(self) -> list[int]:
         """The addresses of the symbols of _CLOSED, 0 for one that there isn't: each takes a search of all the text."""
-        found = boot.kept(_CLOSED_KEPT) if self._live else None
+        found = boot.kept_words(_CLOSED_KEPT) if self._live else None
         if found is not None:
-            return [int(word) for word in found[0][: found[1]].split()]
+            return [int(word) for word in found]
         table = self.table
         names = [name for first, last, _ in _CLOSED for name in (first, last)]
         places = [(table.address(name) if table is not None else None) or 0 for name in names]
         if self._live and table is not None:
-            boot.keep(_CLOSED_KEPT, " ".join(map(str, places)).encode("ascii"))
+            boot.keep_words(_CLOSED_KEPT, places)
         return places
 
 

@@ -340,22 +340,22 @@ def ppid(body: Body, call: ast.Call) -> Val:
     """`ppid([task])`: the parent's process id, of the current task or another."""
     if not call.args:
         return BUILTINS["ppid"](body, call)
-    from .access import member
-
-    node = call.args[0]
-    for word in ("real_parent", "tgid"):
-        node = ast.Member(call.span, node, word, True, call.span)  # type: ignore[arg-type]
-    return Val(types.UINT32, body.ops(member(body, node)))  # type: ignore[arg-type]
+    return Val(types.UINT32, body.ops(_member_of(body, call, "real_parent", "tgid")))
 
 
 def pcomm(body: Body, call: ast.Call) -> Val:
     """`pcomm([task])`: the name of the process, of the current task or another."""
     if not call.args:
         return BUILTINS["pcomm"](body, call)
+    return _member_of(body, call, "group_leader", "comm")
+
+
+def _member_of(body: Body, call: ast.Call, *words: str) -> Val:
+    """Return what the first argument leads to by these members, each of a pointer."""
     from .access import member
 
     node = call.args[0]
-    for word in ("group_leader", "comm"):
+    for word in words:
         node = ast.Member(call.span, node, word, True, call.span)  # type: ignore[arg-type]
     return member(body, node)  # type: ignore[arg-type]
 
